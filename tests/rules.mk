@@ -1,0 +1,113 @@
+# rules.mk - builds and runs the tests; included by the Makefile.
+#
+#	tests/unit/test_NAME.c   cmocka, linked with the pure tower
+#	fuzz/fuzz_NAME.c         libFuzzer targets; fuzz/corpus/NAME is replayed
+#	tests/e2e/test_*.py      pytest against build/bellwire
+#	tests/check-*            scripts that look at sources and results
+# Unit tests run on this machine's own C library, once with gcc and once with
+# clang's address and undefined-behaviour sanitizers.
+
+HOSTCC ?= gcc
+CLANG ?= clang
+HOST_FLAGS := $(WARNINGS) $(JSMN_FLAGS) -D_GNU_SOURCE -isystem $(UNPACKED) \
+	-I$(O) -Isrc -Itests/unit -MMD -MP
+SAN_FLAGS := -g -O1 -fno-omit-frame-pointer \
+	-fsanitize=address,undefined -fno-sanitize-recover=all
+
+UNIT := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
+FUZZ := $(patsubst fuzz/fuzz_%.c,%,$(wildcard fuzz/fuzz_*.c))
+
+HOST_OBJECTS := $(patsubst %,$(O)/host/%.o,$(PURE) jsmn)
+SAN_OBJECTS := $(patsubst %,$(O)/san/%.o,$(PURE) jsmn)
+FUZZ_OBJECTS := $(patsubst %,$(O)/fuzz/%.o,$(PURE) jsmn)
+UNIT_PROGRAMS := $(patsubst %,$(O)/host/test_%,$(UNIT)) \
+	$(patsubst %,$(O)/san/test_%,$(UNIT))
+REPLAY_PROGRAMS := $(patsubst %,$(O)/host/replay_%,$(FUZZ)) \
+	$(patsubst %,$(O)/san/replay_%,$(FUZZ))
+
+$(O)/host/%.o: src/%.c $(JSMN_H) | $(O)/version.h
+	@mkdir -p $(@D)
+	$(SAY) HOST $@
+	$(Q)$(HOSTCC) $(HOST_FLAGS) -g -O1 -c $< -o $@
+$(O)/host/%.o: tests/unit/%.c $(JSMN_H)
+	@mkdir -p $(@D)
+	$(SAY) HOST $@
+	$(Q)$(HOSTCC) $(HOST_FLAGS) -g -O1 -c $< -o $@
+$(O)/host/%.o: fuzz/%.c $(JSMN_H)
+	@mkdir -p $(@D)
+	$(SAY) HOST $@
+	$(Q)$(HOSTCC) $(HOST_FLAGS) -g -O1 -c $< -o $@
+$(O)/san/%.o: src/%.c $(JSMN_H) | $(O)/version.h
+	@mkdir -p $(@D)
+	$(SAY) SAN $@
+	$(Q)$(CLANG) $(HOST_FLAGS) $(SAN_FLAGS) -c $< -o $@
+$(O)/san/%.o: tests/unit/%.c $(JSMN_H)
+	@mkdir -p $(@D)
+	$(SAY) SAN $@
+	$(Q)$(CLANG) $(HOST_FLAGS) $(SAN_FLAGS) -c $< -o $@
+$(O)/san/%.o: fuzz/%.c $(JSMN_H)
+	@mkdir -p $(@D)
+	$(SAY) SAN $@
+	$(Q)$(CLANG) $(HOST_FLAGS) $(SAN_FLAGS) -c $< -o $@
+$(O)/fuzz/%.o: src/%.c $(JSMN_H) | $(O)/version.h
+	@mkdir -p $(@D)
+	$(SAY) FUZZ $@
+	$(Q)$(CLANG) $(HOST_FLAGS) $(SAN_FLAGS) -fsanitize=fuzzer-no-link \
+		-c $< -o $@
+$(O)/fuzz/%.o: fuzz/%.c $(JSMN_H)
+	@mkdir -p $(@D)
+	$(SAY) FUZZ $@
+	$(Q)$(CLANG) $(HOST_FLAGS) $(SAN_FLAGS) -fsanitize=fuzzer-no-link \
+		-c $< -o $@
+
+$(O)/host/jsmn.o: $(JSMN_H)
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) -w -g -O1 $(JSMN_FLAGS) -x c -c $< -o $@
+$(O)/san/jsmn.o: $(JSMN_H)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -w $(SAN_FLAGS) $(JSMN_FLAGS) -x c -c $< -o $@
+$(O)/fuzz/jsmn.o: $(JSMN_H)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -w $(SAN_FLAGS) -fsanitize=fuzzer-no-link $(JSMN_FLAGS) \
+		-x c -c $< -o $@
+
+# Archives, so that a test is linked only with what it uses.
+$(O)/host/pure.a: $(HOST_OBJECTS)
+	$(Q)rm -f $@; ar rcsD $@ $^
+$(O)/san/pure.a: $(SAN_OBJECTS)
+	$(Q)rm -f $@; ar rcsD $@ $^
+
+$(O)/host/test_%: $(O)/host/test_%.o $(O)/host/pure.a
+	$(Q)$(HOSTCC) $^ -lcmocka -o $@
+$(O)/san/test_%: $(O)/san/test_%.o $(O)/san/pure.a
+	$(Q)$(CLANG) $(SAN_FLAGS) $^ -lcmocka -o $@
+$(O)/host/replay_%: $(O)/host/fuzz_%.o $(O)/host/replay.o $(O)/host/pure.a
+	$(Q)$(HOSTCC) $^ -o $@
+$(O)/san/replay_%: $(O)/san/fuzz_%.o $(O)/san/replay.o $(O)/san/pure.a
+	$(Q)$(CLANG) $(SAN_FLAGS) $^ -o $@
+$(O)/fuzz/fuzz_%: $(O)/fuzz/fuzz_%.o $(FUZZ_OBJECTS)
+	$(Q)$(CLANG) $(SAN_FLAGS) -fsanitize=fuzzer $^ -o $@
+
+test-programs: all $(O)/libbearssl.a $(UNIT_PROGRAMS) $(REPLAY_PROGRAMS)
+
+test: bootstrap-test
+	$(Q)$(MAKE) --no-print-directory -j2 test-programs
+	$(Q)O=$(O) $(PYTHON) tests/run $(TESTS)
+
+# make fuzz T=60: each target for T seconds; make fuzz-json T=600: one of them.
+# What is found, and new coverage, goes to build/fuzz; corpora are read only.
+T ?= 60
+fuzz: bootstrap-test
+	$(Q)for t in $(FUZZ); do \
+		$(MAKE) --no-print-directory fuzz-$$t || exit 1; done
+fuzz-%: $(O)/fuzz/fuzz_%
+	$(Q)mkdir -p $(O)/fuzz/found/$* fuzz/corpus/$*
+	cd $(O)/fuzz && ./fuzz_$* -max_total_time=$(T) -timeout=10 \
+		-print_final_stats=1 -max_len=70000 \
+		$(if $(wildcard fuzz/$*.dict),-dict=$(CURDIR)/fuzz/$*.dict) \
+		found/$* $(CURDIR)/fuzz/corpus/$*
+
+.PHONY: fuzz test-programs
+.SECONDARY:
+
+-include $(wildcard $(O)/host/*.d $(O)/san/*.d $(O)/fuzz/*.d)

@@ -1,0 +1,12 @@
+# bearssl.mk - builds $(LIB) from the sources in $(SRC); called by rules.mk once
+# they are there, since only then make can list them.
+SOURCES := $(wildcard $(SRC)/src/*.c $(SRC)/src/*/*.c)
+OBJECTS := $(SOURCES:$(SRC)/src/%.c=$(OUT)/%.o)
+
+$(LIB): $(OBJECTS)
+	@rm -f $@
+	@$(AR) rcsD $@ $^
+
+$(OUT)/%.o: $(SRC)/src/%.c
+	@mkdir -p $(@D)
+	@$(CC) $(FLAGS) -I$(SRC)/inc -I$(SRC)/src -c $< -o $@
