@@ -1,0 +1,30 @@
+/*
+ * address.h - where to listen and who is there: numeric addresses as text.
+ *
+ * Pure. Names are not looked up: resolvers need files, a network and a heap.
+ */
+#ifndef ADDRESS_H
+#define ADDRESS_H
+
+#include "text.h"
+
+enum address_family {
+	ADDRESS_INET,
+	ADDRESS_INET6,
+	ADDRESS_ANY, /* all of both, by one socket where the kernel can */
+	ADDRESS_UNIX,
+};
+
+struct address {
+	enum address_family family;
+	unsigned char ip[16]; /* network byte order; the first 4 for INET */
+	uint16_t port;
+	char path[108]; /* of UNIX, zero-terminated; as long as sun_path */
+};
+
+/* HOST:PORT with an IPv4 address or localhost, [v6]:PORT, :PORT, unix:PATH. */
+bool address_read(struct span s, struct address *out);
+/* The same form; IPv6 as RFC 5952 has it. */
+void address_put(struct buf *b, const struct address *a);
+
+#endif

@@ -1,0 +1,334 @@
+/* text.c - see text.h. No state. */
+#include "text.h"
+
+#include <string.h>
+
+struct span span_of(const char *zero_terminated)
+{
+	return (struct span){zero_terminated, strlen(zero_terminated)};
+}
+
+bool span_eq(struct span a, struct span b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
+bool span_ieq(struct span a, struct span b)
+{
+	if (a.n != b.n)
+		return false;
+	for (size_t i = 0; i < a.n; i++)
+		if (lower(a.p[i]) != lower(b.p[i]))
+			return false;
+	return true;
+}
+
+bool span_starts(struct span s, struct span prefix)
+{
+	return s.n >= prefix.n && span_eq((struct span){s.p, prefix.n}, prefix);
+}
+
+struct span span_skip(struct span s, size_t n)
+{
+	ASSERT(n <= s.n);
+	return (struct span){s.p + n, s.n - n};
+}
+
+bool span_split(struct span *s, char sep, struct span *part)
+{
+	if (s->p == NULL)
+		return false;
+	const char *at = s->n ? memchr(s->p, sep, s->n) : NULL;
+	if (at == NULL) {
+		*part = *s;
+		*s = SPAN_NONE;
+		return true;
+	}
+	part->p = s->p;
+	part->n = (size_t)(at - s->p);
+	*s = span_skip(*s, part->n + 1);
+	return true;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+struct span span_trim(struct span s)
+{
+	while (s.n && is_blank(s.p[0]))
+		s = span_skip(s, 1);
+	while (s.n && is_blank(s.p[s.n - 1]))
+		s.n--;
+	return s;
+}
+
+bool span_u64(struct span s, uint64_t *out)
+{
+	uint64_t v = 0;
+	if (s.n == 0)
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+		uint64_t digit = (uint64_t)(s.p[i] - '0');
+		if (v > (UINT64_MAX - digit) / 10)
+			return false;
+		v = v * 10 + digit;
+	}
+	*out = v;
+	return true;
+}
+
+int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+struct buf buf_of(char *p, size_t cap)
+{
+	return (struct buf){p, 0, cap, false};
+}
+
+struct span buf_span(const struct buf *b)
+{
+	return (struct span){b->p, b->n};
+}
+
+void buf_char(struct buf *b, char c)
+{
+	if (b->n == b->cap) {
+		b->cut = true;
+		return;
+	}
+	b->p[b->n++] = c;
+}
+
+void buf_put(struct buf *b, struct span s)
+{
+	size_t room = b->cap - b->n;
+	if (s.n > room) {
+		b->cut = true;
+		s.n = room;
+	}
+	if (s.n)
+		memcpy(b->p + b->n, s.p, s.n);
+	b->n += s.n;
+}
+
+void buf_str(struct buf *b, const char *zero_terminated)
+{
+	buf_put(b, span_of(zero_terminated));
+}
+
+void buf_padded(struct buf *b, uint64_t v, unsigned base, unsigned width)
+{
+	char digits[20]; /* 2^64 has 20 decimal digits */
+	size_t i = sizeof digits;
+	do {
+		digits[--i] = "0123456789abcdef"[v % base];
+		v /= base;
+	} while (v && i);
+	for (size_t n = sizeof digits - i; n < width; n++)
+		buf_char(b, '0');
+	buf_put(b, (struct span){digits + i, sizeof digits - i});
+}
+
+void buf_u64(struct buf *b, uint64_t v)
+{
+	buf_padded(b, v, 10, 1);
+}
+
+void buf_i64(struct buf *b, int64_t v)
+{
+	if (v < 0)
+		buf_char(b, '-');
+	buf_u64(b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+}
+
+void buf_utf8(struct buf *b, uint32_t c)
+{
+	char out[4];
+	size_t n;
+	if (c < 0x80) {
+		n = 1;
+		out[0] = (char)c;
+	} else {
+		n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+		for (size_t i = n - 1; i > 0; i--) {
+			out[i] = (char)(0x80 | (c & 0x3f));
+			c >>= 6;
+		}
+		/* the lead byte: n ones, a zero, what is left of c */
+		out[0] = (char)(((0xf00U >> n) & 0xff) | c);
+	}
+	/* a character is written whole or not at all */
+	if (n > b->cap - b->n)
+		b->cut = true;
+	else
+		buf_put(b, (struct span){out, n});
+}
+
+bool utf8_take(struct span *s, uint32_t *code_point)
+{
+	/* The smallest code point that needs 2, 3 and 4 bytes (RFC 3629 3). */
+	static const uint32_t least[] = {0x80, 0x800, 0x10000};
+	uint32_t c = (unsigned char)s->p[0];
+	size_t more = c < 0x80 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+	bool good = c < 0x80 || (c >= 0xc2 && c <= 0xf4 && more < s->n);
+	if (good && more) {
+		c &= 0x3fU >> more;
+		for (size_t i = 1; i <= more && good; i++) {
+			uint32_t byte = (unsigned char)s->p[i];
+			good = (byte & 0xc0) == 0x80;
+			c = c << 6 | (byte & 0x3f);
+		}
+		good = good && c >= least[more - 1] && c <= 0x10ffff &&
+		       (c < 0xd800 || c > 0xdfff);
+	}
+	*s = span_skip(*s, good ? more + 1 : 1);
+	*code_point = c;
+	return good;
+}
+
+bool text_is_unsafe(uint32_t c)
+{
+	if (c < 0x20 || (c >= 0x7f && c <= 0x9f))
+		return true;
+	/* Bidi_Control and the separators, in order of code point */
+	return c == 0x61c || c == 0x200e || c == 0x200f ||
+	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+void text_escape(struct buf *b, uint32_t c)
+{
+	buf_char(b, '\\');
+	if (c == '\n') {
+		buf_char(b, 'n');
+	} else if (c == '\r') {
+		buf_char(b, 'r');
+	} else if (c == '\t') {
+		buf_char(b, 't');
+	} else if (c < 0x100) {
+		buf_char(b, 'x');
+		buf_padded(b, c, 16, 2);
+	} else {
+		buf_char(b, 'u');
+		buf_padded(b, c, 16, 4);
+	}
+}
+
+static void show(struct buf *b, struct span s, size_t max, bool quoted)
+{
+	size_t start = b->n;
+	while (s.n) {
+		uint32_t c;
+		if (b->n - start >= max) {
+			buf_str(b, "\xe2\x80\xa6");
+			return;
+		}
+		unsigned char first = (unsigned char)s.p[0];
+		if (quoted && (first == '"' || first == '\\'))
+			buf_char(b, '\\');
+		if (!utf8_take(&s, &c))
+			text_escape(b, first);
+		else if (text_is_unsafe(c))
+			text_escape(b, c);
+		else
+			buf_utf8(b, c);
+	}
+}
+
+void text_show(struct buf *b, struct span s, size_t max)
+{
+	show(b, s, max, false);
+}
+
+void text_quote(struct buf *b, struct span s, size_t max)
+{
+	buf_char(b, '"');
+	show(b, s, max, true);
+	buf_char(b, '"');
+}
+
+struct date {
+	int64_t year;
+	unsigned month, day, hour, minute, second, weekday; /* Sunday is 0 */
+};
+
+/* Days to civil date in the proleptic Gregorian calendar: counts from 1 March
+ * of year 0, so that the leap day is the last day of a year; an era is 400
+ * years, 146097 days. */
+static struct date date_of(int64_t unix_s)
+{
+	int64_t days = unix_s / 86400, rest = unix_s % 86400;
+	if (rest < 0) {
+		rest += 86400;
+		days--;
+	}
+	int64_t z = days + 719468;
+	int64_t era = (z >= 0 ? z : z - 146096) / 146097;
+	unsigned doe = (unsigned)(z - era * 146097);
+	unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	unsigned mp = (5 * doy + 2) / 153;
+	unsigned month = mp < 10 ? mp + 3 : mp - 9;
+	unsigned s = (unsigned)rest;
+	return (struct date){
+	    .year = era * 400 + (int64_t)yoe + (month <= 2),
+	    .month = month,
+	    .day = doy - (153 * mp + 2) / 5 + 1,
+	    .hour = s / 3600,
+	    .minute = s / 60 % 60,
+	    .second = s % 60,
+	    .weekday = (unsigned)((days % 7 + 11) % 7),
+	};
+}
+
+static void put_clock(struct buf *b, const struct date *d)
+{
+	buf_padded(b, d->hour, 10, 2);
+	buf_char(b, ':');
+	buf_padded(b, d->minute, 10, 2);
+	buf_char(b, ':');
+	buf_padded(b, d->second, 10, 2);
+}
+
+void text_time(struct buf *b, int64_t unix_s)
+{
+	struct date d = date_of(unix_s);
+	buf_padded(b, (uint64_t)d.year, 10, 4);
+	buf_char(b, '-');
+	buf_padded(b, d.month, 10, 2);
+	buf_char(b, '-');
+	buf_padded(b, d.day, 10, 2);
+	buf_char(b, 'T');
+	put_clock(b, &d);
+	buf_char(b, 'Z');
+}
+
+void text_http_date(struct buf *b, int64_t unix_s)
+{
+	static const char days[] = "SunMonTueWedThuFriSat";
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	struct date d = date_of(unix_s);
+	buf_put(b, (struct span){days + (size_t)d.weekday * 3, 3});
+	buf_str(b, ", ");
+	buf_padded(b, d.day, 10, 2);
+	buf_char(b, ' ');
+	buf_put(b, (struct span){months + (size_t)(d.month - 1) * 3, 3});
+	buf_char(b, ' ');
+	buf_padded(b, (uint64_t)d.year, 10, 4);
+	buf_char(b, ' ');
+	put_clock(b, &d);
+	buf_str(b, " GMT");
+}
