@@ -1,0 +1,73 @@
+/*
+ * alert.h - one alert of a webhook payload: its JSON, taken apart.
+ *
+ * Pure. A struct alert points into the JSON that it was read from and lives as
+ * long as that does. Nothing is unescaped or copied here.
+ */
+#ifndef ALERT_H
+#define ALERT_H
+
+#include "limits.h"
+#include "status.h"
+#include "text.h"
+
+#define JSMN_HEADER /* the code is an object file of its own */
+#include <jsmn.h>
+
+enum alert_status {
+	ALERT_INHERITS, /* says nothing: the payload's status counts */
+	ALERT_FIRING,
+	ALERT_RESOLVED,
+};
+
+/* What a payload says once for all of its alerts. Raw JSON values, quotes
+ * included; absent where the payload has none. */
+struct envelope {
+	struct span receiver, group_key, external_url;
+	enum alert_status status;
+};
+
+struct pair {
+	struct span name, value; /* insides of JSON strings */
+};
+
+struct alert {
+	struct span json; /* the object itself */
+	enum alert_status status;
+	/* raw JSON values, a string or null; absent where there is none */
+	struct span labels_json, annotations_json;
+	struct span starts_at, ends_at, generator_url, fingerprint;
+	struct pair label[LIMIT_LABELS], annotation[LIMIT_LABELS];
+	size_t labels, annotations;
+	const jsmntok_t *token; /* of the whole object, for its other members */
+	size_t tokens;
+};
+
+/* Working memory for one alert; large, so one for the whole program. */
+struct alert_tokens {
+	jsmntok_t token[LIMIT_TOKENS];
+};
+
+/*
+ * Reads one element of `alerts`. json must be valid JSON (see json.h) and not
+ * larger than LIMIT_ALERT. *a points into json and *memory. Returns OK,
+ * NOT_PAYLOAD or TOO_MANY; then *why has got the place and what was expected,
+ * "labels.job: expected a string".
+ */
+enum status alert_parse(struct alert *a, struct alert_tokens *memory,
+			struct span json, struct buf *why);
+
+/* The inside of a raw JSON string; absent for null and for absent. */
+struct span alert_text(struct span raw);
+/* The value of the label or annotation called name (plain text), or absent. */
+struct span alert_label(const struct alert *a, struct span name);
+struct span alert_annotation(const struct alert *a, struct span name);
+/* Reads "firing" or "resolved" from a raw JSON value; null inherits. */
+bool alert_read_status(struct span raw, enum alert_status *status);
+
+/* Members of the alert that bellwire does not read, one after the other:
+ * start with *i = 0; false at the end. Raw JSON, the name with its quotes. */
+bool alert_other_member(const struct alert *a, size_t *i, struct span *name,
+			struct span *value);
+
+#endif

@@ -1,0 +1,172 @@
+/* body.c - the framing of a request's body. See http.h. */
+#include "http.h"
+
+#include "limits.h"
+
+void http_body_start(struct http_body *b, const struct http_request *r)
+{
+	*b = (struct http_body){0};
+	if (r->chunked) {
+		b->state = HTTP_BODY_SIZE;
+	} else if (r->has_length && r->length) {
+		b->state = HTTP_BODY_LENGTH;
+		b->left = r->length;
+	}
+}
+
+/* One piece of data off the front of *in, at most what is left of it. */
+static void take_data(struct http_body *b, struct span *in, struct span *data)
+{
+	size_t n = in->n < b->left ? in->n : (size_t)b->left;
+	*data = (struct span){in->p, n};
+	*in = span_skip(*in, n);
+	b->left -= n;
+	if (b->left == 0)
+		b->state = b->state == HTTP_BODY_LENGTH ? HTTP_BODY_DONE
+							: HTTP_BODY_DATA_CR;
+}
+
+static enum status go(struct http_body *b, enum http_body_state next)
+{
+	b->state = next;
+	b->element = 0;
+	return STATUS_OK;
+}
+
+/* chunk-size = 1*HEXDIG. Fifteen digits are more than --max-body can be, so
+ * `left` cannot overflow; leading zeros count as digits. */
+static enum status take_size(struct http_body *b, char c)
+{
+	int digit = hex_digit(c);
+	if (digit >= 0) {
+		if (++b->element > 15)
+			return STATUS_BAD_CHUNK;
+		b->left = b->left << 4 | (uint64_t)digit;
+		return STATUS_OK;
+	}
+	if (b->element == 0)
+		return STATUS_BAD_CHUNK;
+	if (c == '\r')
+		return go(b, HTTP_BODY_SIZE_LF);
+	return c == ';' ? go(b, HTTP_BODY_EXT_NAME) : STATUS_BAD_CHUNK;
+}
+
+/* What follows a whole extension: another one, or the end of the line. */
+static enum status end_extension(struct http_body *b, char c)
+{
+	if (c == ';')
+		return go(b, HTTP_BODY_EXT_NAME);
+	return c == '\r' ? go(b, HTTP_BODY_SIZE_LF) : STATUS_BAD_CHUNK;
+}
+
+static enum status take_token(struct http_body *b, char c)
+{
+	if (http_is_token_char(c)) {
+		b->element = 1;
+		return STATUS_OK;
+	}
+	if (b->element == 0)
+		return b->state == HTTP_BODY_EXT_VALUE && c == '"'
+			   ? go(b, HTTP_BODY_EXT_QUOTED)
+			   : STATUS_BAD_CHUNK;
+	if (b->state == HTTP_BODY_EXT_NAME && c == '=')
+		return go(b, HTTP_BODY_EXT_VALUE);
+	return end_extension(b, c);
+}
+
+static enum status take_quoted(struct http_body *b, char c)
+{
+	if (!http_is_value_char(c))
+		return STATUS_BAD_CHUNK;
+	if (b->state == HTTP_BODY_EXT_PAIR)
+		return go(b, HTTP_BODY_EXT_QUOTED);
+	if (c == '\\')
+		return go(b, HTTP_BODY_EXT_PAIR);
+	return c == '"' ? go(b, HTTP_BODY_EXT_CLOSED) : STATUS_OK;
+}
+
+static enum status expect(struct http_body *b, char c, char wanted,
+			  enum http_body_state next)
+{
+	return c == wanted ? go(b, next) : STATUS_BAD_CHUNK;
+}
+
+/* Trailers are checked like header fields and then ignored, RFC 9112 7.1.2. */
+static enum status take_trailer_name(struct http_body *b, char c)
+{
+	if (http_is_token_char(c))
+		return go(b, HTTP_BODY_TRAILER_NAME);
+	if (b->state == HTTP_BODY_TRAILER_START)
+		return expect(b, c, '\r', HTTP_BODY_END_LF);
+	return expect(b, c, ':', HTTP_BODY_TRAILER_VALUE);
+}
+
+static enum status take_framing(struct http_body *b, char c)
+{
+	switch (b->state) {
+	case HTTP_BODY_SIZE:
+		return take_size(b, c);
+	case HTTP_BODY_EXT_NAME:
+	case HTTP_BODY_EXT_VALUE:
+		return take_token(b, c);
+	case HTTP_BODY_EXT_QUOTED:
+	case HTTP_BODY_EXT_PAIR:
+		return take_quoted(b, c);
+	case HTTP_BODY_EXT_CLOSED:
+		return end_extension(b, c);
+	case HTTP_BODY_SIZE_LF:
+		b->line = 0;
+		return expect(b, c, '\n',
+			      b->left ? HTTP_BODY_DATA
+				      : HTTP_BODY_TRAILER_START);
+	case HTTP_BODY_DATA_CR:
+		return expect(b, c, '\r', HTTP_BODY_DATA_LF);
+	case HTTP_BODY_DATA_LF:
+		b->line = 0;
+		return expect(b, c, '\n', HTTP_BODY_SIZE);
+	case HTTP_BODY_TRAILER_START:
+	case HTTP_BODY_TRAILER_NAME:
+		return take_trailer_name(b, c);
+	case HTTP_BODY_TRAILER_VALUE:
+		if (c == '\r')
+			return go(b, HTTP_BODY_TRAILER_LF);
+		return http_is_value_char(c) ? STATUS_OK : STATUS_BAD_CHUNK;
+	case HTTP_BODY_TRAILER_LF:
+		return expect(b, c, '\n', HTTP_BODY_TRAILER_START);
+	case HTTP_BODY_END_LF:
+		return expect(b, c, '\n', HTTP_BODY_DONE);
+	case HTTP_BODY_DONE:
+	case HTTP_BODY_LENGTH:
+	case HTTP_BODY_DATA:
+		break;
+	}
+	ASSERT(false); /* data is not framing */
+	return STATUS_BAD_CHUNK;
+}
+
+static bool in_trailers(const struct http_body *b)
+{
+	return b->state >= HTTP_BODY_TRAILER_START;
+}
+
+enum status http_body_next(struct http_body *b, struct span *in,
+			   struct span *data)
+{
+	*data = (struct span){in->p, 0};
+	while (in->n && b->state != HTTP_BODY_DONE) {
+		if (b->state == HTTP_BODY_LENGTH ||
+		    b->state == HTTP_BODY_DATA) {
+			take_data(b, in, data);
+			return STATUS_OK;
+		}
+		enum status status = take_framing(b, in->p[0]);
+		if (status != STATUS_OK)
+			return status;
+		*in = span_skip(*in, 1);
+		if (++b->line >
+		    (in_trailers(b) ? LIMIT_HEAD : LIMIT_CHUNK_LINE))
+			return in_trailers(b) ? STATUS_HEAD_SIZE
+					      : STATUS_BAD_CHUNK;
+	}
+	return STATUS_OK;
+}

@@ -1,0 +1,365 @@
+/*
+ * http.c - the request's head, and the head of an answer. See http.h.
+ *
+ * Invariant: http_parse_head sees only heads that http_scan found whole, so
+ * every line in there ends in CRLF and holds no other CR, LF or NUL.
+ */
+#include "http.h"
+
+#include "limits.h"
+
+#include <string.h>
+
+bool http_is_token_char(char c)
+{
+	if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+	    (c >= 'A' && c <= 'Z'))
+		return true;
+	return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+}
+
+bool http_is_value_char(char c)
+{
+	unsigned char u = (unsigned char)c;
+	return u == '\t' || (u >= 0x20 && u != 0x7f);
+}
+
+enum status http_scan(struct http_scan *s, const char *head, size_t n,
+		      size_t *length)
+{
+	*length = 0;
+	for (; s->seen < n; s->seen++) {
+		size_t i = s->seen;
+		char c = head[i];
+		bool after_cr = i > s->line_start && head[i - 1] == '\r';
+		if (i >= LIMIT_HEAD)
+			return STATUS_HEAD_SIZE;
+		if (after_cr != (c == '\n'))
+			return STATUS_BAD_BYTE;
+		if (c == '\n') {
+			bool empty = i - s->line_start == 1;
+			s->line_start = i + 1;
+			if (empty && s->started) {
+				s->seen++;
+				*length = i + 1;
+				return STATUS_OK;
+			}
+			/* one empty line may stand in front, RFC 9112 2.2 */
+			if (empty && i > 1)
+				return STATUS_BAD_LINE;
+			if (!empty)
+				s->started = true;
+		} else if (c != '\r' && !http_is_value_char(c)) {
+			return STATUS_BAD_BYTE;
+		} else if (!s->started &&
+			   i - s->line_start >= LIMIT_REQUEST_LINE &&
+			   c != '\r') {
+			return STATUS_URI_SIZE;
+		}
+	}
+	return STATUS_OK;
+}
+
+/* Takes one line off the front of *head, without its CRLF. */
+static struct span take_line(struct span *head)
+{
+	struct span line;
+	span_split(head, '\r', &line);
+	*head = span_skip(*head, 1);
+	return line;
+}
+
+static enum status parse_method(struct span word, struct http_request *r)
+{
+	static const struct {
+		struct span name;
+		enum http_method method;
+	} table[] = {
+	    {SPAN("GET"), HTTP_GET},
+	    {SPAN("HEAD"), HTTP_HEAD},
+	    {SPAN("POST"), HTTP_POST},
+	    {SPAN("PUT"), HTTP_PUT},
+	    {SPAN("DELETE"), HTTP_OTHER_METHOD},
+	    {SPAN("CONNECT"), HTTP_OTHER_METHOD},
+	    {SPAN("OPTIONS"), HTTP_OTHER_METHOD},
+	    {SPAN("TRACE"), HTTP_OTHER_METHOD},
+	    {SPAN("PATCH"), HTTP_OTHER_METHOD},
+	};
+	if (word.n == 0)
+		return STATUS_BAD_LINE;
+	for (size_t i = 0; i < word.n; i++)
+		if (!http_is_token_char(word.p[i]))
+			return STATUS_BAD_LINE;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		if (span_eq(word, table[i].name)) {
+			r->method = table[i].method;
+			return STATUS_OK;
+		}
+	}
+	r->method = HTTP_OTHER_METHOD;
+	r->unknown_method = true;
+	return STATUS_OK;
+}
+
+/* origin-form, absolute-form, or what CONNECT and OPTIONS use; of these only
+ * the first two name a path. RFC 9112 3.2. */
+static enum status parse_target(struct span t, struct http_request *r)
+{
+	if (t.n == 0)
+		return STATUS_BAD_LINE;
+	for (size_t i = 0; i < t.n; i++)
+		if (t.p[i] <= 0x20 || t.p[i] == 0x7f || t.p[i] == '#')
+			return STATUS_BAD_LINE; /* obs-text is negative */
+	size_t scheme = 0;
+	if (t.n > 7 && span_ieq((struct span){t.p, 7}, SPAN("http://")))
+		scheme = 7;
+	if (t.n > 8 && span_ieq((struct span){t.p, 8}, SPAN("https://")))
+		scheme = 8;
+	if (scheme) {
+		t = span_skip(t, scheme);
+		while (t.n && t.p[0] != '/' && t.p[0] != '?')
+			t = span_skip(t, 1);
+	}
+	span_split(&t, '?', &r->path);
+	if (scheme && r->path.n == 0)
+		r->path = SPAN("/");
+	/* a path or an asterisk; an authority is for CONNECT alone */
+	if (r->path.n && r->path.p[0] == '/')
+		return STATUS_OK;
+	return r->method == HTTP_OTHER_METHOD ? STATUS_OK : STATUS_BAD_LINE;
+}
+
+static enum status parse_version(struct span v, struct http_request *r)
+{
+	if (v.n != 8 || !span_starts(v, SPAN("HTTP/")) || v.p[6] != '.' ||
+	    v.p[5] < '0' || v.p[5] > '9' || v.p[7] < '0' || v.p[7] > '9')
+		return STATUS_BAD_LINE;
+	if (v.p[5] != '1' || v.p[7] > '1')
+		return STATUS_HTTP_VERSION;
+	r->http10 = v.p[7] == '0';
+	r->keep_alive = !r->http10;
+	return STATUS_OK;
+}
+
+static enum status parse_request_line(struct span line, struct http_request *r)
+{
+	struct span method, target;
+	span_split(&line, ' ', &method);
+	enum status status = parse_method(method, r);
+	if (status != STATUS_OK)
+		return status;
+	if (!span_split(&line, ' ', &target) || line.p == NULL)
+		return STATUS_BAD_LINE;
+	status = parse_target(target, r);
+	return status == STATUS_OK ? parse_version(line, r) : status;
+}
+
+/* What may stand once only is noted here when it was seen. */
+struct seen {
+	bool host, length, type, credential;
+};
+
+static bool twice(bool *seen)
+{
+	bool before = *seen;
+	*seen = true;
+	return before;
+}
+
+/* uri-host [ ":" port ], RFC 3986 3.2; loosely: no character that could end
+ * the authority or begin another one. */
+static bool is_host(struct span v)
+{
+	for (size_t i = 0; i < v.n; i++) {
+		char c = v.p[i];
+		if (c <= 0x20 || c == 0x7f || strchr("/?#@\\\",<>^`{|}", c))
+			return false;
+	}
+	return true;
+}
+
+static enum status parse_length(struct span v, struct http_request *r)
+{
+	if (v.n == 0)
+		return STATUS_BAD_LENGTH;
+	for (size_t i = 0; i < v.n; i++)
+		if (v.p[i] < '0' || v.p[i] > '9')
+			return STATUS_BAD_LENGTH;
+	if (!span_u64(v, &r->length))
+		r->length = UINT64_MAX; /* digits, but more than anyone has */
+	r->has_length = true;
+	return STATUS_OK;
+}
+
+/* Lines of the same field count as one list, RFC 9110 5.3. */
+static enum status parse_coding(struct span v, struct http_request *r)
+{
+	struct span coding;
+	while (span_split(&v, ',', &coding)) {
+		coding = span_trim(coding);
+		/* an empty element, or something applied after chunked */
+		if (coding.n == 0 || r->chunked)
+			return STATUS_BAD_CODING;
+		if (span_ieq(coding, SPAN("chunked")))
+			r->chunked = true;
+		else
+			r->unknown_coding = true;
+	}
+	return STATUS_OK;
+}
+
+static void parse_connection(struct span v, struct http_request *r, bool *close)
+{
+	struct span option;
+	while (span_split(&v, ',', &option)) {
+		option = span_trim(option);
+		if (span_ieq(option, SPAN("close")))
+			*close = true;
+		else if (span_ieq(option, SPAN("keep-alive")))
+			r->keep_alive = true;
+	}
+}
+
+/* application/json, at most with charset=utf-8. RFC 9110 8.3.1, RFC 8259 11. */
+static bool is_json_type(struct span v)
+{
+	struct span part, name;
+	span_split(&v, ';', &part);
+	if (!span_ieq(span_trim(part), SPAN("application/json")))
+		return false;
+	while (span_split(&v, ';', &part)) {
+		span_split(&part, '=', &name);
+		if (!span_ieq(span_trim(name), SPAN("charset")))
+			continue;
+		part = span_trim(part);
+		if (!span_ieq(part, SPAN("utf-8")) &&
+		    !span_ieq(part, SPAN("\"utf-8\"")))
+			return false;
+	}
+	return true;
+}
+
+/* One rule for each field that means something here; all others are ignored. */
+static enum status parse_value(struct span name, struct span v,
+			       struct seen *seen, struct http_request *r,
+			       bool *close)
+{
+	if (span_ieq(name, SPAN("host"))) {
+		if (twice(&seen->host) || !is_host(v))
+			return STATUS_BAD_HOST;
+	} else if (span_ieq(name, SPAN("content-length"))) {
+		if (twice(&seen->length))
+			return STATUS_BAD_LENGTH;
+		return parse_length(v, r);
+	} else if (span_ieq(name, SPAN("transfer-encoding"))) {
+		return parse_coding(v, r);
+	} else if (span_ieq(name, SPAN("connection"))) {
+		parse_connection(v, r, close);
+	} else if (span_ieq(name, SPAN("content-type"))) {
+		if (twice(&seen->type))
+			return STATUS_BAD_FIELD;
+		r->is_json = is_json_type(v);
+	} else if (span_ieq(name, SPAN("content-encoding"))) {
+		if (!span_ieq(v, SPAN("identity")))
+			r->is_encoded = true;
+	} else if (span_ieq(name, SPAN("expect"))) {
+		if (span_ieq(v, SPAN("100-continue")))
+			r->expect_continue = true;
+		else
+			r->expect_other = true;
+	} else if (span_ieq(name, SPAN("accept"))) {
+		r->wants_text = span_starts(v, SPAN("text/plain"));
+	} else if (span_ieq(name, SPAN("authorization"))) {
+		if (twice(&seen->credential))
+			return STATUS_BAD_FIELD;
+		r->credential = v;
+	}
+	return STATUS_OK;
+}
+
+/* field-name ":" OWS field-value OWS; no obs-fold, RFC 9112 5.1, 5.2. */
+static enum status parse_field(struct span line, struct seen *seen,
+			       struct http_request *r, bool *close)
+{
+	struct span name;
+	span_split(&line, ':', &name);
+	if (name.n == 0 || line.p == NULL)
+		return STATUS_BAD_FIELD;
+	for (size_t i = 0; i < name.n; i++)
+		if (!http_is_token_char(name.p[i]))
+			return STATUS_BAD_FIELD;
+	return parse_value(name, span_trim(line), seen, r, close);
+}
+
+/* What the fields mean together. RFC 9112 3.2, 6.1, 6.3. */
+static enum status judge(const struct seen *seen, struct http_request *r,
+			 bool close)
+{
+	if (!r->http10 && !seen->host)
+		return STATUS_BAD_HOST;
+	if (r->chunked || r->unknown_coding) {
+		if (r->has_length)
+			return STATUS_BAD_LENGTH;
+		if (r->http10)
+			return STATUS_BAD_CODING;
+	}
+	if (close)
+		r->keep_alive = false;
+	if (r->http10)
+		r->expect_continue = r->expect_other = false;
+	return STATUS_OK;
+}
+
+enum status http_parse_head(struct span head, struct http_request *r)
+{
+	struct seen seen = {0};
+	bool close = false;
+	*r = (struct http_request){0};
+	struct span line = take_line(&head);
+	if (line.n == 0)
+		line = take_line(&head);
+	enum status status = parse_request_line(line, r);
+	if (status != STATUS_OK)
+		return status;
+	while ((line = take_line(&head)).n) {
+		status = parse_field(line, &seen, r, &close);
+		if (status != STATUS_OK)
+			return status;
+	}
+	return judge(&seen, r, close);
+}
+
+static void put_field(struct buf *out, const char *name, const char *value)
+{
+	buf_str(out, name);
+	buf_str(out, ": ");
+	buf_str(out, value);
+	buf_str(out, "\r\n");
+}
+
+void http_put_answer(struct buf *out, const struct http_answer *a)
+{
+	buf_str(out, "HTTP/1.1 ");
+	buf_u64(out, a->code);
+	buf_char(out, ' ');
+	buf_str(out, status_phrase(a->code));
+	buf_str(out, "\r\nDate: ");
+	text_http_date(out, a->date);
+	buf_str(out, "\r\n");
+	put_field(out, "Content-Type", a->content_type);
+	buf_str(out, "Content-Length: ");
+	buf_u64(out, a->length);
+	buf_str(out, "\r\n");
+	if (a->allow)
+		put_field(out, "Allow", a->allow);
+	if (a->retry_after_s) {
+		buf_str(out, "Retry-After: ");
+		buf_u64(out, a->retry_after_s);
+		buf_str(out, "\r\n");
+	}
+	if (a->close)
+		put_field(out, "Connection", "close");
+	else if (a->say_keep_alive)
+		put_field(out, "Connection", "keep-alive");
+	buf_str(out, "\r\n");
+}

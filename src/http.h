@@ -1,0 +1,128 @@
+/*
+ * http.h - HTTP/1.1 as a server reads and writes it: the request's head, the
+ * framing of its body, and the head of an answer (RFC 9110, RFC 9112).
+ *
+ * Pure and resumable: bytes in, verdict out, the same however they were split.
+ * Whatever RFC 9112 lets a recipient repair is refused instead, since repairs
+ * are what request smuggling is made of.
+ */
+#ifndef HTTP_H
+#define HTTP_H
+
+#include "status.h"
+#include "text.h"
+
+bool http_is_token_char(char c); /* tchar, RFC 9110 5.6.2 */
+bool http_is_value_char(char c); /* within a field value, RFC 9110 5.5 */
+
+enum http_method {
+	HTTP_GET,
+	HTTP_HEAD,
+	HTTP_POST,
+	HTTP_PUT,
+	HTTP_OTHER_METHOD, /* known to RFC 9110, of no use here */
+};
+
+struct http_request {
+	enum http_method method;
+	struct span path; /* without query; lives as long as the head */
+	uint64_t length;  /* of Content-Length */
+	bool has_length, chunked;
+	bool http10, keep_alive;
+	bool expect_continue;
+	bool expect_other;      /* 417 */
+	bool is_json;           /* Content-Type is application/json */
+	bool is_encoded;        /* Content-Encoding is not identity */
+	bool unknown_method;    /* 501 */
+	bool unknown_coding;    /* 501; the body's end cannot be found */
+	bool wants_text;        /* Accept prefers text/plain */
+	struct span credential; /* value of Authorization, or absent */
+};
+
+/* Looks for the end of a head. Starts as {0}. */
+struct http_scan {
+	size_t seen;       /* bytes of the head looked at */
+	size_t line_start; /* where the current line begins */
+	bool started;      /* past the empty line that may come first */
+};
+
+/*
+ * Looks at head[0..n), which begins where the head begins; a later call brings
+ * the same bytes and more. *length is the head's length with its empty line
+ * when it is whole, else 0. Returns a cause as soon as no continuation can
+ * make it valid: BAD_BYTE, URI_SIZE, HEAD_SIZE. RFC 9112 2.1, 2.2.
+ */
+enum status http_scan(struct http_scan *scan, const char *head, size_t n,
+		      size_t *length);
+
+/*
+ * Reads a whole head as http_scan measured it. On OK, *r is filled; an unknown
+ * method, coding or expectation is a flag there, since the answer to those
+ * depends on the rest. RFC 9112 3, 5, 6; RFC 9110 7.2, 8.6, 10.1.1.
+ */
+enum status http_parse_head(struct span head, struct http_request *r);
+
+/* Where a body is. The states of the chunked coding, RFC 9112 7.1:
+ *
+ *	SIZE --;--> EXT_NAME --=--> EXT_VALUE --"--> EXT_QUOTED <--> EXT_PAIR
+ *	  |            |               | (token)         | "
+ *	  +------------+---------------+<-- EXT_CLOSED <-+
+ *	  CR v
+ *	SIZE_LF --> DATA --> DATA_CR --> DATA_LF --> SIZE
+ *	  | size 0
+ *	  +--> TRAILER_START --> TRAILER_NAME --:--> TRAILER_VALUE --CR-->
+ *	            | CR              TRAILER_LF --> TRAILER_START
+ *	            +--> END_LF --> DONE
+ */
+enum http_body_state {
+	HTTP_BODY_DONE,
+	HTTP_BODY_LENGTH,
+	HTTP_BODY_SIZE,
+	HTTP_BODY_EXT_NAME,
+	HTTP_BODY_EXT_VALUE,
+	HTTP_BODY_EXT_QUOTED,
+	HTTP_BODY_EXT_PAIR,
+	HTTP_BODY_EXT_CLOSED,
+	HTTP_BODY_SIZE_LF,
+	HTTP_BODY_DATA,
+	HTTP_BODY_DATA_CR,
+	HTTP_BODY_DATA_LF,
+	HTTP_BODY_TRAILER_START,
+	HTTP_BODY_TRAILER_NAME,
+	HTTP_BODY_TRAILER_VALUE,
+	HTTP_BODY_TRAILER_LF,
+	HTTP_BODY_END_LF,
+};
+
+struct http_body {
+	enum http_body_state state;
+	uint64_t left;    /* bytes of the body or of the chunk to come */
+	uint32_t line;    /* bytes of this chunk line, or of all trailers */
+	uint32_t element; /* bytes of this size, name or value */
+};
+
+void http_body_start(struct http_body *b, const struct http_request *r);
+/*
+ * Takes framing off the front of *in, and at most one piece of body data,
+ * which *data then names (else it is empty). Call until *in is empty or the
+ * state is DONE. Returns OK, BAD_CHUNK, or HEAD_SIZE for endless trailers.
+ */
+enum status http_body_next(struct http_body *b, struct span *in,
+			   struct span *data);
+
+struct http_answer {
+	unsigned code;
+	const char *content_type;
+	size_t length;       /* of the body */
+	bool close;          /* say Connection: close */
+	bool say_keep_alive; /* to a client of HTTP/1.0 */
+	const char *allow;   /* value of Allow, or NULL */
+	bool challenge;      /* WWW-Authenticate */
+	unsigned retry_after_s;
+	int64_t date; /* seconds since 1970 */
+};
+
+/* Writes status line, fields and the empty line. RFC 9112 4, RFC 9110 6.6.1. */
+void http_put_answer(struct buf *out, const struct http_answer *a);
+
+#endif

@@ -1,0 +1,482 @@
+/*
+ * json.c - the validator of json.h.
+ *
+ * The states, with the containers kept as one bit a level in `objects`:
+ *
+ *	WANT_VALUE --{--> WANT_KEY_OR_END --"--> (string) --> WANT_COLON
+ *	    ^  |                |  ^                              | :
+ *	    |  |                |  +--- WANT_KEY <--,--+          |
+ *	    |  |                +--}--+                |          |
+ *	    |  +--[--> WANT_VALUE_OR_END --]--+        |          |
+ *	    |  +--other--> (value) --> WANT_COMMA_OR_END          |
+ *	    +---------------------,----------+                    |
+ *	    +-----------------------------------------------------+
+ *
+ * A value that ends at depth 0 leads to AT_END, where only blanks may follow.
+ * A number has no end of its own: the byte behind it ends it, and is read again
+ * in the next state.
+ */
+#include "json.h"
+
+#include "limits.h"
+
+#include <string.h>
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static enum json_event bad(struct json *j, const char *expected)
+{
+	j->expected = expected;
+	return JSON_BAD;
+}
+
+/* The value at hand has ended; j->depth is that of its surroundings. */
+static enum json_event value_ended(struct json *j, enum json_event event)
+{
+	j->state = j->depth ? JSON_WANT_COMMA_OR_END : JSON_AT_END;
+	return j->depth <= j->report_depth ? event : JSON_MORE;
+}
+
+static enum json_event open(struct json *j, bool object)
+{
+	enum json_event event =
+	    j->depth <= j->report_depth ? JSON_OPEN : JSON_MORE;
+	if (j->depth == LIMIT_JSON_DEPTH)
+		return JSON_TOO_DEEP;
+	uint64_t bit = (uint64_t)1 << j->depth;
+	j->objects = object ? j->objects | bit : j->objects & ~bit;
+	j->depth++;
+	j->state = object ? JSON_WANT_KEY_OR_END : JSON_WANT_VALUE_OR_END;
+	return event;
+}
+
+static bool in_object(const struct json *j)
+{
+	return j->objects >> (j->depth - 1) & 1;
+}
+
+static enum json_event close(struct json *j)
+{
+	j->depth--;
+	return value_ended(j, JSON_CLOSE);
+}
+
+static enum json_event begin_string(struct json *j, bool is_key)
+{
+	j->is_key = is_key;
+	j->state = JSON_IN_STRING;
+	return JSON_MORE;
+}
+
+static enum json_event begin_literal(struct json *j, const char *rest)
+{
+	j->literal = rest;
+	j->state = JSON_IN_LITERAL;
+	return JSON_MORE;
+}
+
+static enum json_event begin_value(struct json *j, char c)
+{
+	j->token = j->offset;
+	j->is_key = false;
+	switch (c) {
+	case '{':
+	case '[':
+		return open(j, c == '{');
+	case '"':
+		return begin_string(j, false);
+	case 't':
+		return begin_literal(j, "rue");
+	case 'f':
+		return begin_literal(j, "alse");
+	case 'n':
+		return begin_literal(j, "ull");
+	case '-':
+		j->state = JSON_IN_MINUS;
+		return JSON_MORE;
+	default:
+		break;
+	}
+	if (!is_digit(c))
+		return bad(j, j->state == JSON_WANT_VALUE ? "a value"
+							  : "a value or ']'");
+	j->state = c == '0' ? JSON_IN_ZERO : JSON_IN_INT;
+	return JSON_MORE;
+}
+
+/* A byte between tokens that is no blank. */
+static enum json_event take_structure(struct json *j, char c)
+{
+	switch (j->state) {
+	case JSON_WANT_VALUE_OR_END:
+		if (c == ']')
+			return close(j);
+		return begin_value(j, c);
+	case JSON_WANT_VALUE:
+		return begin_value(j, c);
+	case JSON_WANT_KEY_OR_END:
+		if (c == '}')
+			return close(j);
+		/* fall through */
+	case JSON_WANT_KEY:
+		j->token = j->offset;
+		if (c == '"')
+			return begin_string(j, true);
+		return bad(j, j->state == JSON_WANT_KEY
+				  ? "a member name in quotes"
+				  : "a member name in quotes or '}'");
+	case JSON_WANT_COLON:
+		if (c != ':')
+			return bad(j, "':'");
+		j->state = JSON_WANT_VALUE;
+		return JSON_MORE;
+	case JSON_WANT_COMMA_OR_END:
+		if (c == (in_object(j) ? '}' : ']'))
+			return close(j);
+		if (c != ',')
+			return bad(j,
+				   in_object(j) ? "',' or '}'" : "',' or ']'");
+		j->state = in_object(j) ? JSON_WANT_KEY : JSON_WANT_VALUE;
+		return JSON_MORE;
+	default:
+		return bad(j, "the end");
+	}
+}
+
+/* The lead byte of a sequence of 2 to 4 bytes: Unicode table 3-7 narrows the
+ * second byte, which leaves out overlong forms and surrogates. */
+static enum json_event begin_utf8(struct json *j, unsigned char c)
+{
+	if (c < 0xc2 || c > 0xf4)
+		return bad(j, "UTF-8");
+	j->left = c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+	j->low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+	j->high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+	j->state = JSON_IN_UTF8;
+	return JSON_MORE;
+}
+
+static enum json_event take_utf8(struct json *j, unsigned char c)
+{
+	if (c < j->low || c > j->high)
+		return bad(j, "UTF-8");
+	j->low = 0x80;
+	j->high = 0xbf;
+	if (--j->left == 0)
+		j->state = JSON_IN_STRING;
+	return JSON_MORE;
+}
+
+static enum json_event take_string(struct json *j, unsigned char c)
+{
+	if (c == '"') {
+		if (!j->is_key)
+			return value_ended(j, JSON_STRING);
+		j->state = JSON_WANT_COLON;
+		return j->depth <= j->report_depth ? JSON_KEY : JSON_MORE;
+	}
+	if (c == '\\')
+		j->state = JSON_IN_ESCAPE;
+	else if (c < 0x20)
+		return bad(j, "no control character in a string");
+	else if (c >= 0x80)
+		return begin_utf8(j, c);
+	return JSON_MORE;
+}
+
+static enum json_event take_escape(struct json *j, char c)
+{
+	if (c == 'u') {
+		j->left = 4;
+		j->state = JSON_IN_HEX;
+		return JSON_MORE;
+	}
+	if (c == '\0' || strchr("\"\\/bfnrt", c) == NULL)
+		return bad(j, "one of \"\\/bfnrtu");
+	j->state = JSON_IN_STRING;
+	return JSON_MORE;
+}
+
+static enum json_event take_hex(struct json *j, char c)
+{
+	if (hex_digit(c) < 0)
+		return bad(j, "a hexadecimal digit");
+	if (--j->left == 0)
+		j->state = JSON_IN_STRING;
+	return JSON_MORE;
+}
+
+static enum json_event take_literal(struct json *j, char c)
+{
+	if (c != *j->literal)
+		return bad(j, "true, false or null");
+	if (*++j->literal == '\0')
+		return value_ended(j, JSON_SCALAR);
+	return JSON_MORE;
+}
+
+static enum json_event number_goes(struct json *j, enum json_state next)
+{
+	j->state = next;
+	return JSON_MORE;
+}
+
+static enum json_event digit_wanted(struct json *j, char c,
+				    enum json_state next)
+{
+	return is_digit(c) ? number_goes(j, next) : bad(j, "a digit");
+}
+
+/* RFC 8259 6. *again is set when c is not part of the number. */
+static enum json_event take_number(struct json *j, char c, bool *again)
+{
+	switch (j->state) {
+	case JSON_IN_MINUS:
+		return digit_wanted(j, c,
+				    c == '0' ? JSON_IN_ZERO : JSON_IN_INT);
+	case JSON_IN_DOT:
+		return digit_wanted(j, c, JSON_IN_FRACTION);
+	case JSON_IN_E:
+		if (c == '+' || c == '-')
+			return number_goes(j, JSON_IN_E_SIGN);
+		/* fall through */
+	case JSON_IN_E_SIGN:
+		return digit_wanted(j, c, JSON_IN_EXPONENT);
+	case JSON_IN_INT:
+	case JSON_IN_FRACTION:
+	case JSON_IN_EXPONENT:
+		if (is_digit(c))
+			return JSON_MORE;
+		break;
+	default:
+		break;
+	}
+	if (c == '.' && (j->state == JSON_IN_INT || j->state == JSON_IN_ZERO))
+		return number_goes(j, JSON_IN_DOT);
+	if ((c == 'e' || c == 'E') && j->state != JSON_IN_EXPONENT)
+		return number_goes(j, JSON_IN_E);
+	*again = true;
+	return value_ended(j, JSON_SCALAR);
+}
+
+static enum json_event take(struct json *j, char c, bool *again)
+{
+	switch (j->state) {
+	case JSON_WANT_VALUE:
+	case JSON_WANT_VALUE_OR_END:
+	case JSON_WANT_KEY:
+	case JSON_WANT_KEY_OR_END:
+	case JSON_WANT_COLON:
+	case JSON_WANT_COMMA_OR_END:
+	case JSON_AT_END:
+		return is_blank(c) ? JSON_MORE : take_structure(j, c);
+	case JSON_IN_STRING:
+		return take_string(j, (unsigned char)c);
+	case JSON_IN_ESCAPE:
+		return take_escape(j, c);
+	case JSON_IN_HEX:
+		return take_hex(j, c);
+	case JSON_IN_UTF8:
+		return take_utf8(j, (unsigned char)c);
+	case JSON_IN_LITERAL:
+		return take_literal(j, c);
+	case JSON_IN_MINUS:
+	case JSON_IN_ZERO:
+	case JSON_IN_INT:
+	case JSON_IN_DOT:
+	case JSON_IN_FRACTION:
+	case JSON_IN_E:
+	case JSON_IN_E_SIGN:
+	case JSON_IN_EXPONENT:
+		return take_number(j, c, again);
+	}
+	return JSON_BAD;
+}
+
+/* Eight bytes at a time: a byte's top bit ends up set in one of the terms when
+ * it is above 0x7f, below 0x20, or equal to one of the three (the subtraction
+ * borrows out of zero). A set bit may be a false alarm, by a borrow of a byte
+ * further down, never a miss; so a hit only ends the fast part. */
+size_t json_plain(struct span s)
+{
+	const uint64_t ones = 0x0101010101010101U, top = ones << 7;
+	size_t i = 0;
+	for (; s.n - i >= 8; i += 8) {
+		uint64_t w;
+		memcpy(&w, s.p + i, 8);
+		uint64_t quote = w ^ ones * '"', slash = w ^ ones * '\\',
+			 del = w ^ ones * 0x7f;
+		if ((w | (w - ones * 0x20) | (quote - ones) | (slash - ones) |
+		     (del - ones)) &
+		    top)
+			break;
+	}
+	while (i < s.n && s.p[i] >= 0x20 && s.p[i] != '"' && s.p[i] != '\\' &&
+	       s.p[i] < 0x7f)
+		i++;
+	return i;
+}
+
+enum json_event json_next(struct json *j, const char *p, size_t n)
+{
+	size_t i = 0;
+	while (i < n) {
+		bool again = false;
+		if (j->state == JSON_IN_STRING) {
+			size_t plain = json_plain((struct span){p + i, n - i});
+			i += plain;
+			j->offset += plain;
+			if (i == n)
+				break;
+		}
+		enum json_event event = take(j, p[i], &again);
+		if (event == JSON_BAD || event == JSON_TOO_DEEP)
+			return event;
+		if (!again) {
+			i++;
+			j->offset++;
+		}
+		if (event != JSON_MORE)
+			return event;
+	}
+	return JSON_MORE;
+}
+
+bool json_end(struct json *j)
+{
+	/* a number that is the whole text ends here */
+	if (j->depth == 0 &&
+	    (j->state == JSON_IN_ZERO || j->state == JSON_IN_INT ||
+	     j->state == JSON_IN_FRACTION || j->state == JSON_IN_EXPONENT))
+		j->state = JSON_AT_END;
+	if (j->state == JSON_AT_END)
+		return true;
+	j->expected = j->offset ? "more, the text is cut" : "a value";
+	return false;
+}
+
+static const char short_escapes[] = "b\bf\fn\nr\rt\t";
+
+/* The four digits behind \u, which must be there. */
+static uint32_t take_hex4(struct span *s)
+{
+	uint32_t v = 0;
+	for (int i = 0; i < 4; i++) {
+		v = v << 4 | (uint32_t)hex_digit(s->p[0]);
+		*s = span_skip(*s, 1);
+	}
+	return v;
+}
+
+uint32_t json_take_char(struct span *s)
+{
+	uint32_t c;
+	if (s->p[0] != '\\') {
+		utf8_take(s, &c);
+		return c;
+	}
+	char kind = s->p[1];
+	*s = span_skip(*s, 2);
+	if (kind != 'u') {
+		for (size_t i = 0; i + 1 < sizeof short_escapes; i += 2)
+			if (short_escapes[i] == kind)
+				return (unsigned char)short_escapes[i + 1];
+		return (unsigned char)kind;
+	}
+	c = take_hex4(s);
+	if (c >= 0xd800 && c <= 0xdbff && s->n >= 6 && s->p[0] == '\\' &&
+	    s->p[1] == 'u') {
+		struct span rest = span_skip(*s, 2);
+		uint32_t low = take_hex4(&rest);
+		if (low >= 0xdc00 && low <= 0xdfff) {
+			*s = rest;
+			return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+		}
+	}
+	return c >= 0xd800 && c <= 0xdfff ? 0xfffd : c;
+}
+
+bool json_equal(struct span a, struct span b)
+{
+	if (span_eq(a, b))
+		return true;
+	while (a.n && b.n)
+		if (json_take_char(&a) != json_take_char(&b))
+			return false;
+	return a.n == b.n;
+}
+
+bool json_is(struct span s, struct span text)
+{
+	uint32_t c;
+	while (s.n && text.n)
+		if (!utf8_take(&text, &c) || json_take_char(&s) != c)
+			return false;
+	return s.n == text.n;
+}
+
+void json_put_text(struct buf *b, struct span s)
+{
+	while (s.n)
+		buf_utf8(b, json_take_char(&s));
+}
+
+static void put_u_escape(struct buf *b, uint32_t c)
+{
+	buf_str(b, "\\u");
+	buf_padded(b, c, 16, 4);
+}
+
+/* A character of a string's inside, as it stands there. */
+static void put_string_char(struct buf *b, struct span *s, bool ascii)
+{
+	struct span before = *s;
+	uint32_t c;
+	utf8_take(s, &c);
+	if (!text_is_unsafe(c) && (c < 0x7f || !ascii)) {
+		buf_put(b, (struct span){before.p, before.n - s->n});
+	} else if (c >= 0x10000) {
+		put_u_escape(b, 0xd800 + ((c - 0x10000) >> 10));
+		put_u_escape(b, 0xdc00 + (c & 0x3ff));
+	} else {
+		put_u_escape(b, c);
+	}
+}
+
+void json_put_compact(struct buf *b, struct span text, bool ascii)
+{
+	bool in_string = false;
+	while (text.n) {
+		if (!in_string) {
+			char c = text.p[0];
+			if (!is_blank(c))
+				buf_char(b, c);
+			in_string = c == '"';
+			text = span_skip(text, 1);
+			continue;
+		}
+		size_t plain = json_plain(text);
+		buf_put(b, (struct span){text.p, plain});
+		text = span_skip(text, plain);
+		if (text.n == 0)
+			break;
+		if (text.p[0] == '\\') {
+			buf_put(b, (struct span){text.p, 2});
+			text = span_skip(text, 2);
+		} else if (text.p[0] == '"') {
+			buf_char(b, '"');
+			text = span_skip(text, 1);
+			in_string = false;
+		} else {
+			put_string_char(b, &text, ascii);
+		}
+	}
+}

@@ -1,0 +1,93 @@
+/*
+ * json.h - JSON as RFC 8259 defines it: an incremental validator that decides
+ * what is JSON and tells where things stand, and readers for string contents.
+ *
+ * Pure and resumable. jsmn, which alert.c uses to index one alert, takes much
+ * that is not JSON; so nothing reaches jsmn that did not pass here first.
+ */
+#ifndef JSON_H
+#define JSON_H
+
+#include "text.h"
+
+enum json_event {
+	JSON_MORE,     /* all bytes taken, nothing to tell */
+	JSON_KEY,      /* a member's name ended, quotes included */
+	JSON_STRING,   /* a string value ended */
+	JSON_SCALAR,   /* a number, true, false or null ended */
+	JSON_OPEN,     /* an object or array began */
+	JSON_CLOSE,    /* it ended */
+	JSON_BAD,      /* not JSON at `offset`, where `expected` was expected */
+	JSON_TOO_DEEP, /* more than LIMIT_JSON_DEPTH */
+};
+
+/* What comes next. The states are drawn in json.c. */
+enum json_state {
+	JSON_WANT_VALUE,
+	JSON_WANT_VALUE_OR_END,
+	JSON_WANT_KEY,
+	JSON_WANT_KEY_OR_END,
+	JSON_WANT_COLON,
+	JSON_WANT_COMMA_OR_END,
+	JSON_IN_STRING,
+	JSON_IN_ESCAPE,
+	JSON_IN_HEX,
+	JSON_IN_UTF8,
+	JSON_IN_LITERAL,
+	JSON_IN_MINUS,
+	JSON_IN_ZERO,
+	JSON_IN_INT,
+	JSON_IN_DOT,
+	JSON_IN_FRACTION,
+	JSON_IN_E,
+	JSON_IN_E_SIGN,
+	JSON_IN_EXPONENT,
+	JSON_AT_END,
+};
+
+struct json {
+	uint64_t offset;       /* bytes taken since the start of the text */
+	uint64_t token;        /* where the last string, scalar or OPEN began */
+	uint64_t objects;      /* bit d: the container at depth d is one */
+	const char *expected;  /* what was wanted at `offset`, after JSON_BAD */
+	const char *literal;   /* what is left of true, false or null */
+	enum json_state state; /* {0} is the start of a text */
+	uint8_t depth;         /* containers open now */
+	uint8_t report_depth;  /* tell events of values this deep at most; set
+				  by the caller, 0 is the text itself */
+	uint8_t left;          /* hex digits or UTF-8 bytes to come */
+	uint8_t low, high;     /* bounds of the next UTF-8 byte */
+	bool is_key;           /* the string at hand is a member's name */
+};
+
+/*
+ * Takes bytes of the text from p[0..n), which begins at offset j->offset, and
+ * stops behind the byte that makes an event. j->token and j->depth tell where.
+ * Depth counts the containers around a value: a member of the outermost object
+ * is at depth 1. After JSON_BAD or JSON_TOO_DEEP it must not be called again.
+ */
+enum json_event json_next(struct json *j, const char *p, size_t n);
+
+/* Ends the text: true if it was a whole one, else as after JSON_BAD. */
+bool json_end(struct json *j);
+
+/* The following read the inside of a valid string, without its quotes. */
+
+/* How many bytes at the front are printable ASCII without quote and backslash:
+ * what needs no escape anywhere. (char may be signed or not.) */
+size_t json_plain(struct span s);
+/* Takes one code point off the front of *s, escapes undone and surrogates
+ * joined; a lone surrogate is U+FFFD, since no UTF-8 can hold it. */
+uint32_t json_take_char(struct span *s);
+bool json_equal(struct span a, struct span b);
+/* The same, where `text` is plain UTF-8. */
+bool json_is(struct span s, struct span text);
+/* Appends its UTF-8 form. */
+void json_put_text(struct buf *b, struct span s);
+
+/* Copies a valid text: no blanks between tokens; what text_is_unsafe() names,
+ * and with `ascii` all that is above 0x7e, as \u escapes. Equal to what it was
+ * for every JSON parser. */
+void json_put_compact(struct buf *b, struct span text, bool ascii);
+
+#endif
