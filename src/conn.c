@@ -1,0 +1,555 @@
+/*
+ * conn.c - see conn.h.
+ *
+ * Invariants: begin <= body_end <= raw <= filled <= CONN_BUFFER. The body in
+ * [begin, body_end) starts at offset body_at of the whole body. A claim on an
+ * alert in the intake exists from BODY to the end of ANSWER only.
+ */
+#include "conn.h"
+
+#include <string.h>
+
+void conn_open(struct conn *c, unsigned slot, int64_t now_ms)
+{
+	/* everything but the large buffers, which nobody reads unwritten */
+	memset(c, 0, offsetof(struct conn, receive));
+	c->slot = slot;
+	c->deadline_ms = now_ms + LIMIT_IDLE_MS;
+	c->since_ms = now_ms;
+	c->out = buf_of(c->out_bytes, sizeof c->out_bytes);
+	c->out_sent = 0;
+	c->settled = c->told = c->other_version = false;
+	c->why_n = 0;
+	receive_start(&c->receive, slot, true);
+}
+
+static void move_down(struct conn *c)
+{
+	size_t body = c->body_end - c->begin, rest = c->filled - c->raw;
+	if (body && c->begin)
+		memmove(c->in, c->in + c->begin, body);
+	if (rest && c->raw != body)
+		memmove(c->in + body, c->in + c->raw, rest);
+	c->begin = 0;
+	c->body_end = c->raw = body;
+	c->filled = body + rest;
+}
+
+char *conn_room(struct conn *c, size_t *n)
+{
+	*n = 0;
+	if (c->state == CONN_LINGER) {
+		*n = sizeof c->in; /* thrown away as it comes */
+		return c->in;
+	}
+	bool reads = c->state == CONN_HEAD || c->state == CONN_DISCARD ||
+		     (c->state == CONN_BODY && !c->receive.blocked);
+	if (!reads || c->eof)
+		return c->in;
+	if (c->raw == c->filled && c->body_end == c->begin)
+		c->begin = c->body_end = c->raw = c->filled = 0;
+	if (c->filled == sizeof c->in)
+		move_down(c);
+	*n = sizeof c->in - c->filled;
+	return c->in + c->filled;
+}
+
+void conn_received(struct conn *c, size_t n)
+{
+	if (c->state != CONN_LINGER)
+		c->filled += n;
+}
+
+void conn_ended(struct conn *c)
+{
+	c->eof = true;
+	if (c->state == CONN_LINGER)
+		c->state = CONN_CLOSED;
+}
+
+struct span conn_output(const struct conn *c)
+{
+	return (struct span){c->out.p + c->out_sent, c->out.n - c->out_sent};
+}
+
+void conn_sent(struct conn *c, size_t n)
+{
+	c->out_sent += n;
+	if (c->out_sent == c->out.n)
+		c->out.n = c->out_sent = 0;
+}
+
+static struct span raw_bytes(const struct conn *c)
+{
+	return (struct span){c->in + c->raw, c->filled - c->raw};
+}
+
+static void put_page(struct conn *c, struct service *s, enum status status,
+		     struct span page, const char *content_type)
+{
+	unsigned code = status_info(status)->code;
+	struct http_answer a = {
+	    .code = code,
+	    .content_type = content_type,
+	    .length = page.n,
+	    .close = c->close || s->stopping,
+	    .say_keep_alive = c->http10,
+	    .allow = status == STATUS_METHOD ? c->allow : NULL,
+	    .retry_after_s = code == 503 ? 1 : 0,
+	    .date = s->now_s,
+	};
+	c->close = a.close;
+	c->status = status;
+	c->told = true;
+	c->settled = code < 500;
+	c->state = CONN_ANSWER;
+	c->deadline_ms = s->now_ms + LIMIT_ANSWER_MS;
+	s->counters->requests[status]++;
+	http_put_answer(&c->out, &a);
+	if (!c->head_only)
+		buf_put(&c->out, page);
+	ASSERT(!c->out.cut);
+}
+
+void conn_answer_page(struct conn *c, struct service *s, enum status status,
+		      struct span page, const char *content_type)
+{
+	ASSERT(c->state == CONN_QUESTION);
+	put_page(c, s, status, page, content_type);
+}
+
+/* One line that says why; Alertmanager prints it in its log. */
+static void answer(struct conn *c, struct service *s, enum status status)
+{
+	char bytes[LIMIT_PLACE * 2];
+	struct buf line = buf_of(bytes, sizeof bytes);
+	if (status == STATUS_OK) {
+		uint64_t n = c->receive.payload.count;
+		buf_str(&line, "accepted ");
+		buf_u64(&line, n);
+		buf_str(&line, n == 1 ? " alert" : " alerts");
+		s->counters->notifications++;
+		s->counters->last_notification_s = s->now_s;
+	} else {
+		buf_str(&line, status_info(status)->text);
+		if (c->why_n) {
+			buf_str(&line, ": ");
+			buf_put(&line, (struct span){c->why, c->why_n});
+		}
+	}
+	buf_char(&line, '\n');
+	put_page(c, s, status, buf_span(&line), "text/plain; charset=utf-8");
+}
+
+static void refuse_and_close(struct conn *c, struct service *s,
+			     enum status status)
+{
+	c->close = true;
+	answer(c, s, status);
+}
+
+static void note_why(struct conn *c)
+{
+	const struct buf *why = &c->receive.payload.why;
+	c->why_n = why->n;
+	memcpy(c->why, why->p, why->n);
+}
+
+/* The request's body is read or given up: to the answer. */
+static void conclude(struct conn *c, struct service *s)
+{
+	if (c->status == STATUS_OK)
+		c->state = CONN_QUESTION;
+	else
+		answer(c, s, c->status);
+}
+
+/* The answer is known, refusal or page. Its body, if more of it is to come, is
+ * read on if it is short; a client that waits for 100 Continue may not send it
+ * at all, so then nobody could tell where the next request begins. */
+static void decide(struct conn *c, struct service *s, enum status status)
+{
+	c->status = status;
+	if (c->body.state == HTTP_BODY_DONE) {
+		conclude(c, s);
+	} else if (c->expecting || (c->body.state == HTTP_BODY_LENGTH &&
+				    c->body.left > LIMIT_DISCARD)) {
+		c->close = true;
+		conclude(c, s);
+	} else {
+		c->state = CONN_DISCARD;
+		c->discard_left = LIMIT_DISCARD;
+		c->deadline_ms = s->now_ms + LIMIT_BODY_MS;
+	}
+}
+
+/* What is asked for, and whether it can be had that way. */
+static enum status route(struct conn *c, const struct service *s,
+			 const struct http_request *r, bool *notification)
+{
+	bool get = r->method == HTTP_GET || r->method == HTTP_HEAD;
+	bool known = true;
+	*notification = false;
+	if (span_eq(r->path, s->config->path)) {
+		*notification = true;
+		c->allow = "POST, PUT";
+		return r->method == HTTP_POST || r->method == HTTP_PUT
+			   ? STATUS_OK
+			   : STATUS_METHOD;
+	}
+	c->allow = "GET, HEAD";
+	if (span_eq(r->path, SPAN("/metrics")))
+		c->question = CONN_ASK_METRICS;
+	else if (span_eq(r->path, SPAN("/-/healthy")))
+		c->question = CONN_ASK_HEALTHY;
+	else if (span_eq(r->path, SPAN("/-/ready")))
+		c->question = CONN_ASK_READY;
+	else
+		known = false;
+	if (!known)
+		return STATUS_NOT_FOUND;
+	return get ? STATUS_OK : STATUS_METHOD;
+}
+
+/* The order decides which of several causes the client hears. */
+static enum status judge(struct conn *c, const struct service *s,
+			 const struct http_request *r, bool *notification)
+{
+	if (r->unknown_method)
+		return STATUS_UNKNOWN_METHOD;
+	enum status status = route(c, s, r, notification);
+	if (status != STATUS_OK)
+		return status;
+	if (r->expect_other)
+		return STATUS_EXPECTATION;
+	if (!*notification)
+		return STATUS_OK;
+	if (!r->has_length && !r->chunked)
+		return STATUS_NO_LENGTH;
+	if (!r->is_json)
+		return STATUS_MEDIA_TYPE;
+	if (r->is_encoded)
+		return STATUS_ENCODING;
+	if (r->length > s->config->max_body)
+		return STATUS_BODY_SIZE;
+	return STATUS_OK;
+}
+
+static void begin_body(struct conn *c, struct service *s,
+		       const struct http_request *r)
+{
+	c->state = CONN_BODY;
+	c->notification = true;
+	c->deadline_ms = s->now_ms + LIMIT_BODY_MS;
+	c->whole = r->chunked || r->length <= LIMIT_WHOLE_BODY;
+	receive_start(&c->receive, c->slot, c->whole);
+	if (c->expecting && c->raw == c->filled)
+		buf_str(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
+	c->expecting = false;
+}
+
+static void begin_request(struct conn *c, struct service *s,
+			  const struct http_request *r)
+{
+	bool notification;
+	http_body_start(&c->body, r);
+	c->had_head = true;
+	c->since_ms = s->now_ms;
+	c->http10 = r->http10;
+	c->head_only = r->method == HTTP_HEAD;
+	c->close = !r->keep_alive;
+	c->expecting = r->expect_continue && c->body.state != HTTP_BODY_DONE &&
+		       c->raw == c->filled;
+	c->body_bytes = c->body_at = 0;
+	if (r->unknown_coding) {
+		refuse_and_close(c, s, STATUS_CODING);
+		return;
+	}
+	enum status status = judge(c, s, r, &notification);
+	if (status != STATUS_OK)
+		decide(c, s, status);
+	else if (notification)
+		begin_body(c, s, r);
+	else
+		decide(c, s, STATUS_OK);
+}
+
+/* True if the state changed. */
+static bool step_head(struct conn *c, struct service *s)
+{
+	struct http_request r;
+	size_t length;
+	struct span in = raw_bytes(c);
+	if (in.n == 0 && c->eof) {
+		c->state = CONN_CLOSED;
+		return true;
+	}
+	if (in.n && c->scan.seen == 0)
+		c->deadline_ms = s->now_ms + LIMIT_HEAD_MS;
+	enum status status = http_scan(&c->scan, in.p, in.n, &length);
+	if (status == STATUS_OK && length == 0) {
+		if (c->eof)
+			c->state = CONN_CLOSED;
+		return c->eof;
+	}
+	c->http10 = c->head_only = false;
+	if (status == STATUS_OK)
+		status = http_parse_head((struct span){in.p, length}, &r);
+	if (status != STATUS_OK) {
+		refuse_and_close(c, s, status);
+		return true;
+	}
+	c->raw += length;
+	c->begin = c->body_end = c->raw;
+	begin_request(c, s, &r);
+	return true;
+}
+
+/* All of the body was read. */
+static void end_body(struct conn *c, struct service *s)
+{
+	struct receive *r = &c->receive;
+	struct span body = {c->in + c->begin, c->body_end - c->begin};
+	c->state = CONN_COMMIT;
+	if (!c->whole)
+		return;
+	enum status status =
+	    receive_whole(r, s->intake, s->memory, body, s->now_s);
+	if (status != STATUS_OK) {
+		note_why(c);
+		decide(c, s, status);
+	}
+}
+
+/* Hands what there is of a large body on, and lets go of what was used. */
+static bool feed(struct conn *c, struct service *s)
+{
+	struct receive *r = &c->receive;
+	size_t n = c->body_end - c->begin;
+	enum status status = receive_more(
+	    r, s->intake, s->memory, c->in + c->begin, c->body_at, n, s->now_s);
+	if (status != STATUS_OK) {
+		note_why(c);
+		decide(c, s, status);
+		return false;
+	}
+	size_t used = (size_t)(receive_hold(r) - c->body_at);
+	c->begin += used;
+	c->body_at += used;
+	return !r->blocked;
+}
+
+/* One piece of body, moved to the end of what there is of it. */
+static void append(struct conn *c, struct span data)
+{
+	if (data.n && c->in + c->body_end != data.p)
+		memmove(c->in + c->body_end, data.p, data.n);
+	c->body_end += data.n;
+	c->body_bytes += data.n;
+}
+
+static bool step_body(struct conn *c, struct service *s)
+{
+	struct span in, data;
+	if (c->receive.blocked && !feed(c, s))
+		return c->state != CONN_BODY;
+	in = raw_bytes(c);
+	while (c->body.state != HTTP_BODY_DONE && in.n) {
+		enum status status = http_body_next(&c->body, &in, &data);
+		c->raw = c->filled - in.n;
+		append(c, data);
+		if (c->body_bytes > s->config->max_body)
+			status = STATUS_BODY_SIZE;
+		if (status == STATUS_BODY_SIZE) {
+			decide(c, s, status);
+			return true;
+		}
+		if (status != STATUS_OK) {
+			refuse_and_close(c, s, status);
+			return true;
+		}
+		if (c->whole && c->body_bytes > LIMIT_WHOLE_BODY) {
+			c->whole = false;
+			receive_start(&c->receive, c->slot, false);
+		}
+	}
+	if (!c->whole && !feed(c, s))
+		return c->state != CONN_BODY;
+	if (c->body.state == HTTP_BODY_DONE) {
+		end_body(c, s);
+		return true;
+	}
+	if (c->eof) {
+		refuse_and_close(c, s, STATUS_CUT_BODY);
+		return true;
+	}
+	return false;
+}
+
+static bool step_commit(struct conn *c, struct service *s)
+{
+	struct receive *r = &c->receive;
+	bool more = !c->whole || r->stepwise;
+	if (more && r->alert_at_hand && !feed(c, s))
+		return c->state != CONN_COMMIT;
+	enum status status =
+	    more ? receive_end(r, s->intake, s->now_s) : STATUS_OK;
+	if (status != STATUS_OK) {
+		note_why(c);
+		decide(c, s, status);
+		return true;
+	}
+	if (r->blocked)
+		return false;
+	c->begin = c->body_end = c->raw;
+	c->state = CONN_WAIT;
+	c->deadline_ms = s->now_ms + (int64_t)s->config->ack_timeout_ms;
+	c->other_version = r->payload.other_version;
+	return true;
+}
+
+static bool step_wait(struct conn *c, struct service *s)
+{
+	if (!intake_is_safe(s->intake, &c->receive.wait))
+		return false;
+	answer(c, s, STATUS_OK);
+	return true;
+}
+
+static bool step_discard(struct conn *c, struct service *s)
+{
+	struct span in = raw_bytes(c), data;
+	while (c->body.state != HTTP_BODY_DONE && in.n && !c->close) {
+		enum status status = http_body_next(&c->body, &in, &data);
+		c->raw = c->filled - in.n;
+		c->begin = c->body_end = c->raw;
+		if (status != STATUS_OK || data.n > c->discard_left)
+			c->close = true;
+		else
+			c->discard_left -= data.n;
+	}
+	if (c->eof)
+		c->close = true;
+	if (c->body.state != HTTP_BODY_DONE && !c->close)
+		return false;
+	conclude(c, s);
+	return true;
+}
+
+static void release(struct conn *c, struct service *s, bool settled)
+{
+	if (c->notification)
+		intake_release(s->intake, c->slot, settled);
+	c->notification = false;
+}
+
+/* The answer is on its way whole: the request is over. */
+static bool step_answer(struct conn *c, struct service *s)
+{
+	if (c->out.n)
+		return false;
+	release(c, s, c->settled);
+	c->since_ms = s->now_ms;
+	c->begin = c->body_end = c->raw;
+	c->why_n = 0;
+	c->scan = (struct http_scan){0};
+	if (c->close) {
+		c->state = CONN_LINGER;
+		c->deadline_ms = s->now_ms + LIMIT_LINGER_MS;
+		if (c->eof)
+			c->state = CONN_CLOSED;
+		return false;
+	}
+	c->state = CONN_HEAD;
+	c->deadline_ms = s->now_ms + LIMIT_IDLE_MS;
+	return true;
+}
+
+/* While a body waits for room its own time stands still; what counts then is
+ * that sinks make progress within --ack-timeout. */
+static void watch_progress(struct conn *c, const struct service *s)
+{
+	bool blocked = c->receive.blocked &&
+		       (c->state == CONN_BODY || c->state == CONN_COMMIT);
+	if (blocked && !c->blocked)
+		c->body_left_ms = c->deadline_ms - s->now_ms;
+	if (blocked && (!c->blocked || c->progress != s->progress))
+		c->deadline_ms = s->now_ms + (int64_t)s->config->ack_timeout_ms;
+	if (!blocked && c->blocked && c->state == CONN_BODY)
+		c->deadline_ms = s->now_ms + c->body_left_ms;
+	c->blocked = blocked;
+	c->progress = s->progress;
+}
+
+void conn_step(struct conn *c, struct service *s)
+{
+	bool go_on = true;
+	while (go_on) {
+		switch (c->state) {
+		case CONN_HEAD:
+			go_on = step_head(c, s);
+			break;
+		case CONN_BODY:
+			go_on = step_body(c, s);
+			break;
+		case CONN_COMMIT:
+			go_on = step_commit(c, s);
+			break;
+		case CONN_WAIT:
+			go_on = step_wait(c, s);
+			break;
+		case CONN_DISCARD:
+			go_on = step_discard(c, s);
+			break;
+		case CONN_ANSWER:
+			go_on = step_answer(c, s);
+			break;
+		case CONN_QUESTION:
+		case CONN_LINGER:
+		case CONN_CLOSED:
+			go_on = false;
+			break;
+		}
+	}
+	watch_progress(c, s);
+}
+
+void conn_expire(struct conn *c, struct service *s)
+{
+	switch (c->state) {
+	case CONN_HEAD:
+		/* an idle connection is closed without a word */
+		if (c->filled != c->raw)
+			refuse_and_close(c, s, STATUS_SLOW_HEAD);
+		else
+			conn_close(c, s);
+		break;
+	case CONN_BODY:
+		refuse_and_close(c, s,
+				 c->receive.blocked ? STATUS_NO_ROOM
+						    : STATUS_SLOW_BODY);
+		break;
+	case CONN_COMMIT:
+		refuse_and_close(c, s, STATUS_NO_ROOM);
+		break;
+	case CONN_WAIT:
+		answer(c, s, STATUS_NOT_SAFE);
+		break;
+	case CONN_DISCARD:
+		c->close = true;
+		conclude(c, s);
+		break;
+	case CONN_QUESTION:
+	case CONN_ANSWER:
+	case CONN_LINGER:
+	case CONN_CLOSED:
+		conn_close(c, s);
+		break;
+	}
+}
+
+void conn_close(struct conn *c, struct service *s)
+{
+	release(c, s, false);
+	c->state = CONN_CLOSED;
+}

@@ -1,0 +1,126 @@
+/* intake.c - see intake.h. */
+#include "intake.h"
+
+static uint64_t name_of(const struct intake *in, const struct record *r,
+			const struct alert *a, bool resolved)
+{
+	struct hash h;
+	struct span kind = {(const char[]){(char)r->kind, (char)resolved}, 2};
+	hash_start(&h, &in->hash_key);
+	hash_span(&h, kind);
+	hash_span(&h, r->envelope.receiver);
+	hash_span(&h, r->envelope.group_key);
+	if (a) {
+		hash_span(&h, a->labels_json);
+		hash_span(&h, a->fingerprint);
+		hash_span(&h, a->starts_at);
+		if (resolved)
+			hash_span(&h, a->ends_at);
+	} else {
+		char count[20];
+		struct buf b = buf_of(count, sizeof count);
+		buf_u64(&b, r->count);
+		hash_span(&h, buf_span(&b));
+	}
+	return hash_end(&h);
+}
+
+void intake_name_alert(const struct intake *in, struct offer *o,
+		       const struct envelope *e, const struct alert *a,
+		       int64_t now_s)
+{
+	*o = (struct offer){
+	    .record = {.kind = RECORD_ALERT,
+		       .received_s = now_s,
+		       .envelope = *e,
+		       .json = a->json},
+	    .resolved = render_status(e, a) == ALERT_RESOLVED,
+	};
+	o->record.key = name_of(in, &o->record, a, o->resolved);
+	for (unsigned i = 0; i < in->config->sinks; i++)
+		if (render_wants(&in->config->sink[i].format, e, a))
+			o->sinks |= (uint8_t)(1U << i);
+}
+
+void intake_name_notice(const struct intake *in, struct offer *o,
+			enum record_kind kind, const struct envelope *e,
+			uint64_t count, int64_t now_s)
+{
+	*o = (struct offer){
+	    .record = {.kind = kind,
+		       .received_s = now_s,
+		       .count = count,
+		       .envelope = *e},
+	    .sinks = (uint8_t)((1U << in->config->sinks) - 1),
+	};
+	o->record.key = name_of(in, &o->record, NULL, false);
+}
+
+static void wait_for(const struct offer *o, struct intake_wait *wait,
+		     uint64_t position)
+{
+	for (unsigned i = 0; i < LIMIT_SINKS; i++)
+		if (o->sinks >> i & 1 && wait->position[i] < position)
+			wait->position[i] = position;
+}
+
+bool intake_attach(struct intake *in, const struct offer *o, unsigned slot,
+		   struct intake_wait *wait)
+{
+	struct recall_entry *e = recall_find(&in->recall, o->record.key, slot);
+	if (e == NULL)
+		return false;
+	e->claims |= (uint64_t)1 << slot;
+	wait_for(o, wait, e->position);
+	return true;
+}
+
+uint64_t intake_need(const struct offer *o)
+{
+	return o->sinks ? spool_need(&o->record) : 0;
+}
+
+void intake_queue(struct intake *in, const struct offer *o, unsigned slot,
+		  struct intake_wait *wait)
+{
+	if (o->sinks) {
+		uint64_t position = spool_put(in->spool, &o->record);
+		struct recall_entry *e = recall_add(&in->recall, o->record.key);
+		e->position = position;
+		e->claims = (uint64_t)1 << slot;
+		wait_for(o, wait, position);
+	}
+	if (o->record.kind != RECORD_ALERT)
+		return;
+	if (o->resolved)
+		in->counters->alerts_resolved++;
+	else
+		in->counters->alerts_firing++;
+}
+
+enum intake_result intake_offer(struct intake *in, const struct offer *o,
+				unsigned slot, struct intake_wait *wait)
+{
+	uint64_t need = intake_need(o);
+	if (intake_attach(in, o, slot, wait)) {
+		in->counters->duplicates++;
+		return INTAKE_KNOWN;
+	}
+	if (need && !spool_fits(in->spool, need, need))
+		return INTAKE_NO_ROOM;
+	intake_queue(in, o, slot, wait);
+	return INTAKE_QUEUED;
+}
+
+bool intake_is_safe(const struct intake *in, const struct intake_wait *wait)
+{
+	for (unsigned i = 0; i < in->spool->cursors; i++)
+		if (in->spool->cursor[i] < wait->position[i])
+			return false;
+	return true;
+}
+
+void intake_release(struct intake *in, unsigned slot, bool settled)
+{
+	recall_release(&in->recall, slot, settled);
+}

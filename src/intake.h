@@ -1,0 +1,80 @@
+/*
+ * intake.h - the gate between requests and the spool: names each alert, knows
+ * it again when it is sent once more, queues what is new, and tells when all
+ * alerts of a request are safe.
+ *
+ * Pure. A request is known by its connection's slot.
+ *
+ *	offered --known, no 200 yet--> attached: waits for that record
+ *	   |                              (or finds it written already)
+ *	   +------ new, room -----------> queued: waits for its record
+ *	   +------ new, no room --------> NO_ROOM, nothing changed
+ *
+ * An alert stays known until a request that holds it got its 200: after that
+ * the same alert is a new notification. Its name is a keyed hash of receiver,
+ * groupKey, labels, fingerprint, status, startsAt and, if resolved, endsAt;
+ * externalURL is no part of it, since it differs between two Alertmanagers. An
+ * alert that no sink takes is counted and safe at once.
+ */
+#ifndef INTAKE_H
+#define INTAKE_H
+
+#include "config.h"
+#include "hash.h"
+#include "metrics.h"
+#include "recall.h"
+#include "spool.h"
+
+struct intake {
+	struct spool *spool;
+	const struct config *config;
+	struct counters *counters;
+	struct hash_key hash_key;
+	struct recall recall;
+};
+
+/* Up to where each sink must come before a request's alerts are safe. */
+struct intake_wait {
+	uint64_t position[LIMIT_SINKS];
+};
+
+/* An alert, or a notice, on its way in. */
+struct offer {
+	struct record record;
+	uint8_t sinks; /* bit i: sink i takes it */
+	bool resolved;
+};
+
+enum intake_result {
+	INTAKE_QUEUED,
+	INTAKE_KNOWN,
+	INTAKE_NO_ROOM,
+};
+
+/* Fills an offer for an alert taken apart. */
+void intake_name_alert(const struct intake *in, struct offer *o,
+		       const struct envelope *e, const struct alert *a,
+		       int64_t now_s);
+/* Fills an offer for a notice of `count` alerts. */
+void intake_name_notice(const struct intake *in, struct offer *o,
+			enum record_kind kind, const struct envelope *e,
+			uint64_t count, int64_t now_s);
+
+/* Attaches the request to an alert that is known and not yet claimed by it;
+ * false if there is none. */
+bool intake_attach(struct intake *in, const struct offer *o, unsigned slot,
+		   struct intake_wait *wait);
+/* Bytes of the spool that it needs; none if no sink takes it. */
+uint64_t intake_need(const struct offer *o);
+/* Queues an alert; the caller knows that it fits. */
+void intake_queue(struct intake *in, const struct offer *o, unsigned slot,
+		  struct intake_wait *wait);
+/* Both, if there is room. */
+enum intake_result intake_offer(struct intake *in, const struct offer *o,
+				unsigned slot, struct intake_wait *wait);
+
+bool intake_is_safe(const struct intake *in, const struct intake_wait *wait);
+/* The request has ended; `settled` if its sender will not send it again. */
+void intake_release(struct intake *in, unsigned slot, bool settled);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * metrics.h - what bellwire counts, and its exposition as Prometheus text.
+ *
+ * Pure. Counters live in struct counters, which the parts that count are
+ * handed; what is only known when somebody asks comes in struct gauges.
+ */
+#ifndef METRICS_H
+#define METRICS_H
+
+#include "limits.h"
+#include "status.h"
+#include "text.h"
+
+struct counters {
+	uint64_t requests[STATUS_COUNT]; /* by how they ended */
+	uint64_t notifications;          /* accepted with 200 */
+	uint64_t alerts_firing, alerts_resolved;
+	uint64_t duplicates;
+	uint64_t evicted;
+	uint64_t lines_cut;
+	uint64_t log_lines_dropped;
+	int64_t last_notification_s; /* seconds since 1970, 0: never */
+};
+
+struct sink_counters {
+	const char *name;
+	uint64_t lines, errors;
+	bool up;
+};
+
+struct gauges {
+	struct sink_counters sink[LIMIT_SINKS];
+	unsigned sinks;
+	uint64_t spool_bytes, spool_size;
+	uint64_t connections;
+	/* of the process; a value below 0 is not known */
+	int64_t cpu_us, start_s, resident_bytes, virtual_bytes;
+	int64_t open_fds, max_fds;
+};
+
+/* The whole page, LIMIT_ANSWER bytes at most. */
+void metrics_put(struct buf *out, const struct counters *c,
+		 const struct gauges *g, struct span version);
+
+#endif
