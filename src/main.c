@@ -1,0 +1,382 @@
+/*
+ * main.c - start-up order, subcommands, exit codes; owns all state.
+ */
+#include "server.h"
+#include "version.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+	EXIT_FINE = 0,
+	EXIT_FAILED = 1, /* while running */
+	EXIT_USAGE = 2,  /* the command line or the configuration is wrong */
+};
+
+/* The one mutable thing at file scope, but for the signals in os.c. */
+static struct {
+	struct config_input input;
+	struct config config;
+	struct counters counters;
+	struct spool spool;
+	struct intake intake;
+	struct receive_memory memory;
+	struct deliver deliver;
+	struct log log;
+	struct server server;
+	char file[LIMIT_CONFIG_FILE];
+	char text[LIMIT_CONFIG_FILE * 2];
+	_Alignas(8) char ring[LIMIT_SPOOL_MEMORY];
+} the;
+
+/* One line on standard error: what is wrong. */
+static int fail(int code, struct span why)
+{
+	char bytes[LIMIT_LOG_LINE];
+	struct buf line = buf_of(bytes, sizeof bytes - 1);
+	buf_str(&line, "bellwire: ");
+	buf_put(&line, why);
+	line.cap = sizeof bytes;
+	buf_char(&line, '\n');
+	os_write_all(STDERR_FILENO, buf_span(&line));
+	return code;
+}
+
+static int fail_file(const char *path, int error)
+{
+	char bytes[LIMIT_PLACE * 2];
+	struct buf why = buf_of(bytes, sizeof bytes);
+	text_show(&why, span_of(path), LIMIT_PLACE);
+	buf_str(&why, ": ");
+	buf_str(&why, os_error(error));
+	return fail(EXIT_USAGE, buf_span(&why));
+}
+
+static int print(struct buf *text)
+{
+	ASSERT(!text->cut);
+	return os_write_all(STDOUT_FILENO, buf_span(text)) ? EXIT_FAILED
+							   : EXIT_FINE;
+}
+
+/* Reads file and arguments into the.config; EXIT_FINE or a code, told. */
+static int configure(int argc, const char *const *argv)
+{
+	char bytes[LIMIT_LOG_LINE];
+	struct buf error = buf_of(bytes, sizeof bytes);
+	struct config_input *in = &the.input;
+	in->file_name = config_find_file(argc, argv);
+	if (in->file_name) {
+		long n = os_read_file(in->file_name, the.file, sizeof the.file);
+		if (n < 0)
+			return fail_file(in->file_name, (int)n);
+		struct span text = {the.file, (size_t)n};
+		if (!config_add_file(in, text, &error))
+			return fail(EXIT_USAGE, buf_span(&error));
+	}
+	if (!config_add_arguments(in, argc, argv, &error) ||
+	    !config_apply(in, &the.config, &error))
+		return fail(EXIT_USAGE, buf_span(&error));
+	return EXIT_FINE;
+}
+
+/* Joins the parts; the sinks come with deliver_open(). */
+static void assemble(void)
+{
+	spool_init(&the.spool, the.ring, sizeof the.ring, the.config.sinks);
+	the.log.level = the.config.log_level;
+	the.intake.spool = &the.spool;
+	the.intake.config = &the.config;
+	the.intake.counters = &the.counters;
+	os_random(&the.intake.hash_key, sizeof the.intake.hash_key);
+	the.server.config = &the.config;
+	the.server.log = &the.log;
+	the.server.deliver = &the.deliver;
+	the.server.counters = &the.counters;
+	the.server.service = (struct service){
+	    .config = &the.config,
+	    .intake = &the.intake,
+	    .counters = &the.counters,
+	    .memory = &the.memory,
+	};
+}
+
+static bool open_sinks(void)
+{
+	const char *no_color = getenv("NO_COLOR");
+	return deliver_open(&the.deliver, &the.config, &the.spool,
+			    &the.counters, &the.log,
+			    no_color == NULL || *no_color == '\0');
+}
+
+static int serve(int argc, const char *const *argv)
+{
+	int code = configure(argc, argv);
+	if (code != EXIT_FINE)
+		return code;
+	assemble();
+	os_catch_signals();
+	if (!open_sinks() || !server_open(&the.server))
+		return EXIT_FAILED;
+	server_run(&the.server);
+	return EXIT_FINE;
+}
+
+static int check(int argc, const char *const *argv)
+{
+	struct buf out = buf_of(the.text, sizeof the.text);
+	int code = configure(argc, argv);
+	if (code != EXIT_FINE)
+		return code;
+	config_put_check(&the.input, &out);
+	return print(&out);
+}
+
+/* Lets lines out until a request can go on; standard output may be slow. */
+static bool render_lines(struct conn *c)
+{
+	struct service *s = &the.server.service;
+	for (;;) {
+		deliver_pump(&the.deliver, 0);
+		s->progress = the.deliver.progress;
+		conn_step(c, s);
+		int fd = deliver_wants_poll(&the.deliver, 0);
+		if (the.deliver.sink[0].state == DELIVERY_DOWN)
+			return false;
+		if (fd >= 0) {
+			struct pollfd p = {.fd = fd, .events = POLLOUT};
+			os_poll(&p, 1, -1);
+			deliver_writable(&the.deliver, 0);
+		} else if (spool_used(&the.spool) == 0) {
+			return true;
+		}
+	}
+}
+
+static void render_put(struct conn *c, struct span s)
+{
+	while (s.n) {
+		size_t n;
+		char *p = conn_room(c, &n);
+		if (n == 0)
+			return; /* it has its answer */
+		struct buf room = buf_of(p, n < s.n ? n : s.n);
+		buf_put(&room, s);
+		conn_received(c, room.n);
+		s = span_skip(s, room.n);
+		if (!render_lines(c))
+			return;
+	}
+}
+
+/* The payload goes the way of a request, as one that is sent in chunks, so that
+ * what comes out is what a server would emit. */
+static int render_payload(void)
+{
+	static const char head[] = "POST /webhook HTTP/1.1\r\nHost: stdin\r\n"
+				   "Content-Type: application/json\r\n"
+				   "Transfer-Encoding: chunked\r\n\r\n";
+	struct conn *c = &the.server.slot[0].conn;
+	long n;
+	the.config.path = SPAN("/webhook");
+	the.config.max_body = INT64_MAX;
+	the.server.service.now_s = os_unix_s();
+	conn_open(c, 0, 0);
+	render_put(c, (struct span){head, sizeof head - 1});
+	while (c->state == CONN_BODY &&
+	       (n = os_read(STDIN_FILENO, the.file, sizeof the.file)) > 0) {
+		char size[24];
+		struct buf line = buf_of(size, sizeof size);
+		buf_padded(&line, (uint64_t)n, 16, 1);
+		buf_str(&line, "\r\n");
+		render_put(c, buf_span(&line));
+		render_put(c, (struct span){the.file, (size_t)n});
+		render_put(c, SPAN("\r\n"));
+	}
+	render_put(c, SPAN("0\r\n\r\n"));
+	if (the.deliver.sink[0].state == DELIVERY_DOWN)
+		return EXIT_FAILED;
+	if (c->status == STATUS_OK && c->state == CONN_ANSWER)
+		return EXIT_FINE;
+	char bytes[LIMIT_PLACE * 2];
+	struct buf why = buf_of(bytes, sizeof bytes);
+	buf_str(&why, status_info(c->status)->text);
+	if (c->why_n)
+		buf_str(&why, ": ");
+	buf_put(&why, (struct span){c->why, c->why_n});
+	return fail(EXIT_FAILED, buf_span(&why));
+}
+
+static int render(int argc, const char *const *argv)
+{
+	struct span name = SPAN("line");
+	char emit[32] = "stdout,format=";
+	if (argc == 2 && span_eq(span_of(argv[0]), SPAN("--format")))
+		name = span_of(argv[1]);
+	else if (argc == 1 && span_starts(span_of(argv[0]), SPAN("--format=")))
+		name = span_skip(span_of(argv[0]), 9);
+	else if (argc)
+		return fail(EXIT_USAGE, SPAN("render: expected [--format F]"));
+	struct format format = {0};
+	if (config_read_format(&format, name))
+		return fail(EXIT_USAGE, SPAN("--format: expected line, json or "
+					     "logfmt"));
+	struct buf b = buf_of(emit, sizeof emit);
+	b.n = sizeof "stdout,format=" - 1;
+	buf_put(&b, name);
+	buf_char(&b, '\0');
+	const char *const serve_argv[] = {"--emit", emit};
+	int code = configure(2, serve_argv);
+	if (code != EXIT_FINE)
+		return code;
+	assemble();
+	return open_sinks() ? render_payload() : EXIT_FAILED;
+}
+
+/* http://HOST:PORT/PATH or unix:PATH; what to ask for goes to *path. */
+static bool read_url(struct span url, struct address *a, struct span *path)
+{
+	char host[128];
+	struct buf b = buf_of(host, sizeof host);
+	struct span authority;
+	*path = SPAN("/-/healthy");
+	if (span_starts(url, SPAN("unix:")))
+		return address_read(url, a);
+	if (!span_starts(url, SPAN("http://")))
+		return false;
+	url = span_skip(url, 7);
+	struct span rest = url;
+	span_split(&rest, '/', &authority);
+	if (rest.p)
+		*path = span_skip(url, authority.n);
+	buf_put(&b, authority);
+	/* a colon that is not within [v6] begins the port */
+	bool port = false;
+	for (size_t i = authority.n; i-- && authority.p[i] != ']';)
+		port = port || authority.p[i] == ':';
+	if (!port)
+		buf_str(&b, ":80");
+	return !b.cut && address_read(buf_span(&b), a) &&
+	       a->family != ADDRESS_ANY;
+}
+
+static int probe(int argc, const char *const *argv)
+{
+	struct span url = SPAN("http://127.0.0.1:5000/-/healthy"), path;
+	struct address a;
+	char bytes[LIMIT_REQUEST_LINE];
+	struct buf request = buf_of(bytes, sizeof bytes);
+	if (argc > 1)
+		return fail(EXIT_USAGE, SPAN("probe: expected one URL"));
+	if (argc)
+		url = span_of(argv[0]);
+	if (!read_url(url, &a, &path))
+		return fail(EXIT_USAGE,
+			    SPAN("probe: expected http://HOST:PORT/PATH with a "
+				 "numeric host, or unix:PATH"));
+	buf_str(&request, "GET ");
+	buf_put(&request, path);
+	buf_str(&request, " HTTP/1.1\r\nHost: bellwire\r\n"
+			  "Connection: close\r\n\r\n");
+	int fd = os_connect(&a, LIMIT_PROBE_MS);
+	if (fd < 0) {
+		struct buf why = buf_of(bytes, sizeof bytes);
+		buf_str(&why, "probe: cannot connect: ");
+		buf_str(&why, os_error(fd));
+		return fail(EXIT_FAILED, buf_span(&why));
+	}
+	os_write_all(fd, buf_span(&request));
+	struct buf answer = buf_of(bytes, sizeof bytes);
+	long n;
+	int64_t until = os_monotonic_ms() + LIMIT_PROBE_MS;
+	while (answer.n < answer.cap && os_monotonic_ms() < until &&
+	       (n = os_read(fd, bytes + answer.n, answer.cap - answer.n)) > 0)
+		answer.n += (size_t)n;
+	os_close(fd);
+	struct span line, got = buf_span(&answer);
+	if (span_starts(got, SPAN("HTTP/1.1 200 ")) ||
+	    span_starts(got, SPAN("HTTP/1.0 200 ")))
+		return EXIT_FINE;
+	char why_bytes[LIMIT_PLACE];
+	struct buf why = buf_of(why_bytes, sizeof why_bytes);
+	buf_str(&why, "probe: ");
+	span_split(&got, '\r', &line);
+	if (line.n)
+		text_show(&why, line, 100);
+	else
+		buf_str(&why, "no answer");
+	return fail(EXIT_FAILED, buf_span(&why));
+}
+
+static int version(void)
+{
+	struct buf out = buf_of(the.text, sizeof the.text);
+	buf_str(&out, "bellwire " BELLWIRE_VERSION "\n"
+		      "features: tls=" BELLWIRE_TLS "\n"
+		      "built with: " BELLWIRE_PARTS "\n\nlimits:\n");
+#define LIMIT_ROW(name, value, unit, beyond)            \
+	buf_str(&out, "  " #name " ");                  \
+	buf_u64(&out, (uint64_t)LIMIT_##name);          \
+	buf_str(&out, sizeof unit > 1 ? " " unit : ""); \
+	buf_str(&out, "; beyond: " beyond "\n");
+	LIMITS(LIMIT_ROW)
+#undef LIMIT_ROW
+	return print(&out);
+}
+
+static int help(void)
+{
+	struct buf out = buf_of(the.text, sizeof the.text);
+	buf_str(
+	    &out,
+	    "bellwire receives Alertmanager webhooks and emits each alert as "
+	    "one line.\n\n"
+	    "  bellwire [OPTIONS]              serve\n"
+	    "  bellwire check [OPTIONS]        print what is in force, exit\n"
+	    "  bellwire render [--format F]    payload on stdin -> lines\n"
+	    "  bellwire probe [URL]            GET URL, exit 0 if it says 200\n"
+	    "  bellwire version                version and limits\n\n"
+	    "  -c FILE               options from FILE, lines of key = "
+	    "value\n");
+	config_put_help(&out);
+	buf_str(&out, "\nkeys of a sink: format=line|json|logfmt "
+		      "match=LABEL=VALUE match=LABEL!=VALUE\n"
+		      "  resolved=no ascii=yes width=N eol=lf|crlf "
+		      "bell=LABEL=VALUE\n"
+		      "times: 500ms 8s 5m 1h; sizes: 64K 1M\n");
+	return print(&out);
+}
+
+static bool asks_for(int argc, const char *const *argv, struct span option)
+{
+	for (int i = 0; i < argc; i++)
+		if (span_eq(span_of(argv[i]), option))
+			return true;
+	return false;
+}
+
+static int run(int argc, const char *const *argv)
+{
+	struct span command = argc ? span_of(argv[0]) : SPAN_NONE;
+	if (asks_for(argc, argv, SPAN("--help")) ||
+	    asks_for(argc, argv, SPAN("-h")))
+		return help();
+	if (asks_for(argc, argv, SPAN("--version")) ||
+	    span_eq(command, SPAN("version")))
+		return version();
+	if (span_eq(command, SPAN("check")))
+		return check(argc - 1, argv + 1);
+	if (span_eq(command, SPAN("render")))
+		return render(argc - 1, argv + 1);
+	if (span_eq(command, SPAN("probe")))
+		return probe(argc - 1, argv + 1);
+	return serve(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 1)
+		return EXIT_USAGE;
+	return run(argc - 1, (const char *const *)argv + 1);
+}

@@ -1,0 +1,486 @@
+/*
+ * server.c - see server.h.
+ *
+ * One turn: wait; read from whoever has something to say; take new connections;
+ * let the spool run into the sinks; let every connection go on. Whatever has a
+ * deadline is looked at each turn, so there are no timers to keep.
+ */
+#include "server.h"
+
+#include "version.h"
+
+#include <errno.h>
+#include <poll.h>
+
+enum {
+	ACCEPT_PAUSE_MS = 100, /* after EMFILE and its like */
+	RESERVED_FDS = 8,      /* standard streams, statm, sinks, spares */
+	POLL_SET = LIMIT_LISTENERS + LIMIT_CONNECTIONS + LIMIT_SINKS,
+};
+
+static void log_listening(struct server *s, int fd)
+{
+	struct address a;
+	struct log_line l;
+	os_bound_address(fd, &a);
+	if (log_begin(s->log, &l, LOG_INFO, "listening")) {
+		log_address(&l, "address", &a);
+		log_end(s->log, &l);
+	}
+}
+
+bool server_open(struct server *s)
+{
+	struct log_line l;
+	for (unsigned i = 0; i < s->config->listens; i++) {
+		const struct address *a = &s->config->listen[i];
+		int fd = os_listen(a);
+		if (fd < 0) {
+			if (log_begin(s->log, &l, LOG_ERROR, "cannot listen")) {
+				log_address(&l, "address", a);
+				log_error(&l, fd);
+				log_end(s->log, &l);
+			}
+			return false;
+		}
+		s->listener[s->listeners++] = fd;
+		log_listening(s, fd);
+	}
+	s->statm = os_process_open();
+	s->descriptors = os_descriptor_limit();
+	int64_t room =
+	    s->descriptors - RESERVED_FDS - s->listeners - s->config->sinks;
+	s->slots = room >= LIMIT_CONNECTIONS ? LIMIT_CONNECTIONS
+		   : room > 1                ? (unsigned)room
+					     : 1;
+	if (s->slots < LIMIT_CONNECTIONS &&
+	    log_begin(s->log, &l, LOG_WARN,
+		      "few descriptors, so fewer connections")) {
+		log_number(&l, "descriptors", s->descriptors);
+		log_number(&l, "connections", s->slots);
+		log_end(s->log, &l);
+	}
+	s->start_s = os_unix_s();
+	return true;
+}
+
+static unsigned used_slots(const struct server *s)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < s->slots; i++)
+		n += s->slot[i].used;
+	return n;
+}
+
+static void close_slot(struct server *s, struct slot *k)
+{
+	conn_close(&k->conn, &s->service);
+	transport_close(&k->transport);
+	k->used = false;
+}
+
+/* How much a connection may be missed, least first: one that has said its last
+ * word, one that never had a whole head, one that waits for its next request or
+ * sends its body, and one whose alerts are on their way. */
+static int worth(const struct conn *c)
+{
+	if (c->state == CONN_LINGER)
+		return 0;
+	if (!c->had_head)
+		return 1;
+	return c->state == CONN_COMMIT || c->state == CONN_WAIT ? 3 : 2;
+}
+
+/* Closes the connection with the least progress, the oldest of its kind. */
+static void evict(struct server *s)
+{
+	struct slot *least = NULL;
+	for (unsigned i = 0; i < s->slots; i++) {
+		struct slot *k = &s->slot[i];
+		if (!k->used)
+			continue;
+		int more = least ? worth(&k->conn) - worth(&least->conn) : -1;
+		if (more < 0 ||
+		    (more == 0 && k->conn.since_ms < least->conn.since_ms))
+			least = k;
+	}
+	if (least == NULL)
+		return;
+	if (worth(&least->conn)) {
+		struct log_line l;
+		s->counters->evicted++;
+		if (log_begin(s->log, &l, LOG_DEBUG, "connection evicted")) {
+			log_address(&l, "peer", &least->peer);
+			log_end(s->log, &l);
+		}
+	}
+	close_slot(s, least);
+}
+
+static struct slot *free_slot(struct server *s)
+{
+	for (int tries = 0; tries < 2; tries++) {
+		for (unsigned i = 0; i < s->slots; i++)
+			if (!s->slot[i].used)
+				return &s->slot[i];
+		evict(s);
+	}
+	return NULL;
+}
+
+static void log_answer(struct server *s, const struct slot *k)
+{
+	const struct conn *c = &k->conn;
+	const struct status_info *info = status_info(c->status);
+	bool refused = c->status != STATUS_OK && c->status != STATUS_NOT_READY;
+	struct log_line l;
+	if (!log_begin(s->log, &l, refused ? LOG_WARN : LOG_DEBUG,
+		       refused ? "request refused" : "request answered"))
+		return;
+	log_address(&l, "peer", &k->peer);
+	log_number(&l, "code", info->code);
+	if (refused) {
+		log_text(&l, "reason", span_of(info->label));
+		log_text(&l, "why", span_of(info->text));
+	}
+	if (c->why_n)
+		log_text(&l, "at", (struct span){c->why, c->why_n});
+	log_end(s->log, &l);
+}
+
+static void log_other_version(struct server *s, const struct slot *k)
+{
+	struct log_line l;
+	if (!s->version_told &&
+	    log_begin(s->log, &l, LOG_WARN,
+		      "payload of another version taken; told once")) {
+		log_address(&l, "peer", &k->peer);
+		log_end(s->log, &l);
+	}
+	s->version_told = true;
+}
+
+static void fill_gauges(const struct server *s, struct gauges *g)
+{
+	struct os_process p;
+	const struct spool *spool = s->service.intake->spool;
+	*g = (struct gauges){.sinks = s->config->sinks};
+	for (unsigned i = 0; i < g->sinks; i++)
+		g->sink[i] =
+		    (struct sink_counters){.name = s->config->sink[i].name,
+					   .lines = s->deliver->sink[i].lines,
+					   .errors = s->deliver->sink[i].errors,
+					   .up = deliver_is_up(s->deliver, i)};
+	os_process_read(s->statm, s->descriptors, &p);
+	g->spool_bytes = spool_used(spool);
+	g->spool_size = spool->size;
+	g->connections = used_slots(s);
+	g->cpu_us = p.cpu_us;
+	g->start_s = s->start_s;
+	g->resident_bytes = p.resident_bytes;
+	g->virtual_bytes = p.virtual_bytes;
+	g->open_fds = p.open_fds;
+	g->max_fds = s->descriptors;
+}
+
+/* Ready: every sink takes lines and the spool has room for any alert. */
+static enum status is_ready(const struct server *s, struct buf *page)
+{
+	const struct spool *spool = s->service.intake->spool;
+	for (unsigned i = 0; i < s->config->sinks; i++) {
+		if (deliver_is_up(s->deliver, i))
+			continue;
+		buf_str(page, "not ready: sink ");
+		buf_str(page, s->config->sink[i].name);
+		buf_str(page, " is down\n");
+		return STATUS_NOT_READY;
+	}
+	if (!spool_fits(spool, SPOOL_RECORD_MAX, SPOOL_RECORD_MAX)) {
+		buf_str(page, "not ready: the spool is full\n");
+		return STATUS_NOT_READY;
+	}
+	buf_str(page, "bellwire is ready\n");
+	return STATUS_OK;
+}
+
+static void answer_question(struct server *s, struct conn *c)
+{
+	static const char text[] = "text/plain; charset=utf-8";
+	struct buf page = buf_of(s->page, sizeof s->page);
+	struct gauges g;
+	switch (c->question) {
+	case CONN_ASK_METRICS:
+		fill_gauges(s, &g);
+		metrics_put(&page, s->counters, &g, SPAN(BELLWIRE_VERSION));
+		ASSERT(!page.cut);
+		conn_answer_page(c, &s->service, STATUS_OK, buf_span(&page),
+				 "text/plain; version=0.0.4; charset=utf-8");
+		break;
+	case CONN_ASK_HEALTHY:
+		buf_str(&page, "bellwire is healthy\n");
+		conn_answer_page(c, &s->service, STATUS_OK, buf_span(&page),
+				 text);
+		break;
+	case CONN_ASK_READY: {
+		enum status status = is_ready(s, &page);
+		conn_answer_page(c, &s->service, status, buf_span(&page), text);
+		break;
+	}
+	}
+}
+
+/* Lets a connection go on until it needs bytes, room or time. */
+static void go_on(struct server *s, struct slot *k)
+{
+	struct conn *c = &k->conn;
+	for (;;) {
+		conn_step(c, &s->service);
+		if (c->other_version)
+			log_other_version(s, k);
+		c->other_version = false;
+		if (c->state == CONN_QUESTION)
+			answer_question(s, c);
+		if (c->told)
+			log_answer(s, k);
+		c->told = false;
+		struct span out = conn_output(c);
+		if (out.n == 0 || c->state == CONN_CLOSED)
+			break;
+		long put = transport_write(&k->transport, out);
+		if (put == OS_AGAIN)
+			return;
+		if (put < 0) {
+			conn_close(c, &s->service);
+			break;
+		}
+		conn_sent(c, (size_t)put);
+	}
+	if (c->state == CONN_LINGER && !k->ended) {
+		transport_end(&k->transport);
+		k->ended = true;
+	}
+	if (c->state == CONN_CLOSED)
+		close_slot(s, k);
+}
+
+/* Reads once: a peer that has more to say is heard again in the next turn. */
+static void read_slot(struct server *s, struct slot *k)
+{
+	size_t room;
+	char *p = conn_room(&k->conn, &room);
+	if (room == 0)
+		return;
+	long n = transport_read(&k->transport, p, room);
+	if (n == OS_AGAIN)
+		return;
+	if (n > 0)
+		conn_received(&k->conn, (size_t)n);
+	else if (n == OS_END)
+		conn_ended(&k->conn);
+	else
+		conn_close(&k->conn, &s->service);
+	go_on(s, k);
+}
+
+static void accept_from(struct server *s, int listener)
+{
+	for (int i = 0; i < LIMIT_ACCEPTS; i++) {
+		struct address peer;
+		int fd = os_accept(listener, &peer);
+		if (fd == -EAGAIN || fd == -ECONNABORTED)
+			return;
+		if (fd < 0) {
+			/* out of something: make room, and do not spin */
+			evict(s);
+			s->accept_at_ms = s->service.now_ms + ACCEPT_PAUSE_MS;
+			return;
+		}
+		struct slot *k = free_slot(s);
+		k->used = true;
+		k->ended = false;
+		k->peer = peer;
+		transport_open(&k->transport, fd);
+		conn_open(&k->conn, (unsigned)(k - s->slot), s->service.now_ms);
+		read_slot(s, k);
+	}
+}
+
+/* The next moment at which something is to be done without being asked. */
+static int64_t next_deadline(const struct server *s)
+{
+	int64_t least = deliver_deadline(s->deliver);
+	if (s->accept_at_ms > s->service.now_ms && s->accept_at_ms < least)
+		least = s->accept_at_ms;
+	if (s->service.stopping && s->stop_at_ms < least)
+		least = s->stop_at_ms;
+	for (unsigned i = 0; i < s->slots; i++)
+		if (s->slot[i].used && s->slot[i].conn.deadline_ms < least)
+			least = s->slot[i].conn.deadline_ms;
+	return least;
+}
+
+/* What poll waits for, and whose it is. */
+struct poll_set {
+	struct pollfd fd[POLL_SET];
+	unsigned owner[POLL_SET]; /* a listener, a slot or a sink */
+	unsigned n, listeners_end, slots_end;
+};
+
+static void add_poll(struct poll_set *set, int fd, int events, unsigned owner)
+{
+	set->fd[set->n] = (struct pollfd){.fd = fd, .events = (short)events};
+	set->owner[set->n++] = owner;
+}
+
+static void fill_poll_set(struct server *s, struct poll_set *set)
+{
+	set->n = 0;
+	if (s->accept_at_ms <= s->service.now_ms)
+		for (unsigned i = 0; i < s->listeners; i++)
+			add_poll(set, s->listener[i], POLLIN, i);
+	set->listeners_end = set->n;
+	for (unsigned i = 0; i < s->slots; i++) {
+		struct slot *k = &s->slot[i];
+		size_t room;
+		if (!k->used)
+			continue;
+		conn_room(&k->conn, &room);
+		int events = room ? POLLIN : 0;
+		if (conn_output(&k->conn).n)
+			events |= POLLOUT;
+		add_poll(set, k->transport.fd, events, i);
+	}
+	set->slots_end = set->n;
+	for (unsigned i = 0; i < s->config->sinks; i++) {
+		int fd = deliver_wants_poll(s->deliver, i);
+		if (fd >= 0)
+			add_poll(set, fd, POLLOUT, i);
+	}
+}
+
+static void handle_slot(struct server *s, struct slot *k,
+			const struct pollfd *p)
+{
+	if (p->revents & POLLIN)
+		read_slot(s, k);
+	else if (p->revents & (POLLERR | POLLHUP | POLLNVAL))
+		close_slot(s, k); /* gone both ways, nobody left to answer */
+}
+
+static void handle_poll_set(struct server *s, const struct poll_set *set)
+{
+	for (unsigned i = set->listeners_end; i < set->slots_end; i++)
+		if (set->fd[i].revents)
+			handle_slot(s, &s->slot[set->owner[i]], &set->fd[i]);
+	for (unsigned i = set->slots_end; i < set->n; i++)
+		if (set->fd[i].revents)
+			deliver_writable(s->deliver, set->owner[i]);
+	/* last, so that a flood of new ones evicts no one that was heard */
+	for (unsigned i = 0; i < set->listeners_end; i++)
+		if (set->fd[i].revents)
+			accept_from(s, s->listener[set->owner[i]]);
+}
+
+static void log_event(struct server *s, const char *message)
+{
+	struct log_line l;
+	if (!log_begin(s->log, &l, LOG_INFO, message))
+		return;
+	log_number(&l, "queued_bytes",
+		   (int64_t)spool_used(s->service.intake->spool));
+	log_end(s->log, &l);
+}
+
+/* No new connections or requests; what is accepted is still emitted. */
+static void begin_stop(struct server *s)
+{
+	if (s->service.stopping) {
+		s->stop_at_ms = s->service.now_ms;
+		return;
+	}
+	s->service.stopping = true;
+	s->stop_at_ms = s->service.now_ms + (int64_t)s->config->ack_timeout_ms;
+	log_event(s, "stopping");
+	for (unsigned i = 0; i < s->listeners; i++)
+		os_close(s->listener[i]);
+	s->listeners = 0;
+	for (unsigned i = 0; i < s->config->listens; i++)
+		if (s->config->listen[i].family == ADDRESS_UNIX)
+			os_remove(s->config->listen[i].path);
+	for (unsigned i = 0; i < s->slots; i++) {
+		struct slot *k = &s->slot[i];
+		bool busy = k->conn.state == CONN_COMMIT ||
+			    k->conn.state == CONN_WAIT ||
+			    k->conn.state == CONN_ANSWER;
+		if (k->used && !busy)
+			close_slot(s, k);
+	}
+}
+
+static bool has_stopped(const struct server *s)
+{
+	if (!s->service.stopping)
+		return false;
+	if (s->service.now_ms >= s->stop_at_ms)
+		return true;
+	for (unsigned i = 0; i < s->slots; i++)
+		if (s->slot[i].used && s->slot[i].conn.state != CONN_LINGER)
+			return false;
+	return spool_used(s->service.intake->spool) == 0;
+}
+
+static void tell_time(struct server *s)
+{
+	s->service.now_ms = os_monotonic_ms();
+	s->service.now_s = os_unix_s();
+}
+
+/* In ms, or -1 for as long as it takes; not at all if sinks have taken more
+ * since the connections were asked, for those may wait for just that. */
+static int64_t time_to_wait(const struct server *s)
+{
+	int64_t deadline = next_deadline(s);
+	if (s->deliver->progress != s->service.progress)
+		return 0;
+	if (deadline == INT64_MAX)
+		return -1;
+	return deadline > s->service.now_ms ? deadline - s->service.now_ms : 0;
+}
+
+static void turn(struct server *s)
+{
+	struct poll_set set;
+	fill_poll_set(s, &set);
+	int ready = os_poll(set.fd, set.n, time_to_wait(s));
+	tell_time(s);
+	unsigned signals = os_take_signals();
+	if (signals & OS_SIGNAL_RELOAD)
+		log_event(s, "reloaded");
+	if (signals & OS_SIGNAL_STOP)
+		begin_stop(s);
+	else if (ready > 0)
+		handle_poll_set(s, &set);
+	deliver_pump(s->deliver, s->service.now_ms);
+	s->service.progress = s->deliver->progress;
+	for (unsigned i = 0; i < s->slots; i++) {
+		struct slot *k = &s->slot[i];
+		if (!k->used)
+			continue;
+		if (s->service.now_ms >= k->conn.deadline_ms)
+			conn_expire(&k->conn, &s->service);
+		go_on(s, k);
+	}
+	/* requests that waited for room may have found it */
+	deliver_pump(s->deliver, s->service.now_ms);
+}
+
+void server_run(struct server *s)
+{
+	tell_time(s);
+	while (!has_stopped(s))
+		turn(s);
+	for (unsigned i = 0; i < s->slots; i++)
+		if (s->slot[i].used)
+			close_slot(s, &s->slot[i]);
+	log_event(s, "stopped");
+}

@@ -1,0 +1,43 @@
+/*
+ * server.h - the poll loop: slots of connections, deadlines, overload.
+ */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include "conn.h"
+#include "deliver.h"
+#include "transport.h"
+
+struct slot {
+	bool used;
+	bool ended; /* has told the peer that nothing more comes */
+	struct transport transport;
+	struct address peer;
+	struct conn conn;
+};
+
+struct server {
+	const struct config *config;
+	struct log *log;
+	struct deliver *deliver;
+	struct counters *counters;
+	struct service service;
+	int listener[LIMIT_LISTENERS];
+	unsigned listeners;
+	unsigned slots;       /* in use at most: descriptors may be few */
+	int64_t accept_at_ms; /* no descriptor was to be had: not before */
+	int64_t stop_at_ms;   /* stopping: exit by then */
+	int64_t start_s;
+	int64_t descriptors; /* limit */
+	int statm;
+	bool version_told;
+	struct slot slot[LIMIT_CONNECTIONS];
+	char page[LIMIT_ANSWER - 1024]; /* with its head it fits an answer */
+};
+
+/* Opens the listeners and logs where they are. False: that was logged. */
+bool server_open(struct server *s);
+/* Serves until told to stop. */
+void server_run(struct server *s);
+
+#endif
