@@ -105,7 +105,7 @@ run: bootstrap-build
 
 demo: bootstrap-demo
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)exec deploy/prometheus/demo $(O)/bellwire
+	$(Q)exec deploy/prometheus/demo/run $(O)/bellwire
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin
