@@ -20,13 +20,13 @@ enum member {
 	MEMBER_OTHER,
 };
 
+static const struct span names[MEMBER_OTHER] = {
+    SPAN("status"), SPAN("labels"),       SPAN("annotations"), SPAN("startsAt"),
+    SPAN("endsAt"), SPAN("generatorURL"), SPAN("fingerprint"),
+};
+
 static enum member member_of(struct span name)
 {
-	static const struct span names[MEMBER_OTHER] = {
-	    SPAN("status"),      SPAN("labels"), SPAN("annotations"),
-	    SPAN("startsAt"),    SPAN("endsAt"), SPAN("generatorURL"),
-	    SPAN("fingerprint"),
-	};
 	for (enum member m = 0; m < MEMBER_OTHER; m++)
 		if (json_is(name, names[m]))
 			return m;
@@ -205,7 +205,7 @@ enum status alert_parse(struct alert *a, struct alert_tokens *memory,
 			continue;
 		size_t mark = why->n;
 		buf_char(why, '.');
-		put_name(why, name);
+		buf_put(why, names[m]);
 		if (seen[m])
 			return refuse(why, "expected once");
 		seen[m] = true;

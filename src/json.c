@@ -379,7 +379,13 @@ static uint32_t take_hex4(struct span *s)
 uint32_t json_take_char(struct span *s)
 {
 	uint32_t c;
-	if (s->p[0] != '\\') {
+	char first = s->p[0];
+	if (first > 0 && first != '\\') {
+		s->p++;
+		s->n--;
+		return (unsigned char)first;
+	}
+	if (first != '\\') {
 		utf8_take(s, &c);
 		return c;
 	}
@@ -404,10 +410,16 @@ uint32_t json_take_char(struct span *s)
 	return c >= 0xd800 && c <= 0xdfff ? 0xfffd : c;
 }
 
+/* Without a backslash, the inside of a string is its own UTF-8 form. */
+static bool has_escape(struct span s)
+{
+	return s.n && memchr(s.p, '\\', s.n) != NULL;
+}
+
 bool json_equal(struct span a, struct span b)
 {
-	if (span_eq(a, b))
-		return true;
+	if (!has_escape(a) && !has_escape(b))
+		return span_eq(a, b);
 	while (a.n && b.n)
 		if (json_take_char(&a) != json_take_char(&b))
 			return false;
@@ -417,6 +429,10 @@ bool json_equal(struct span a, struct span b)
 bool json_is(struct span s, struct span text)
 {
 	uint32_t c;
+	if (s.n && text.n && s.p[0] != text.p[0] && s.p[0] != '\\')
+		return false;
+	if (!has_escape(s))
+		return span_eq(s, text);
 	while (s.n && text.n)
 		if (!utf8_take(&text, &c) || json_take_char(&s) != c)
 			return false;

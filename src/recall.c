@@ -39,11 +39,10 @@ struct recall_entry *recall_find(struct recall *r, uint64_t key, unsigned slot)
 /* Takes e out of its bucket and out of the order of age. */
 static void unlink_entry(struct recall *r, struct recall_entry *e)
 {
-	uint16_t index = index_of(r, e);
-	uint16_t *link = bucket_of(r, e->key);
-	while (*link != index)
-		link = &at(r, *link)->next;
-	*link = e->next;
+	*(e->previous ? &at(r, e->previous)->next : bucket_of(r, e->key)) =
+	    e->next;
+	if (e->next)
+		at(r, e->next)->previous = e->previous;
 	*(e->older ? &at(r, e->older)->newer : &r->oldest) = e->newer;
 	*(e->newer ? &at(r, e->newer)->older : &r->newest) = e->older;
 }
@@ -70,6 +69,8 @@ struct recall_entry *recall_add(struct recall *r, uint64_t key)
 	uint16_t index = index_of(r, e);
 	*e = (struct recall_entry){
 	    .key = key, .next = *bucket, .older = r->newest};
+	if (*bucket)
+		at(r, *bucket)->previous = index;
 	*bucket = index;
 	*(r->newest ? &at(r, r->newest)->newer : &r->oldest) = index;
 	r->newest = index;

@@ -18,6 +18,7 @@ struct recall_entry {
 	uint64_t position; /* where the alert's record ends in the spool */
 	uint64_t claims;   /* bit i: connection i waits for it */
 	uint16_t next;     /* in the bucket, or the free list */
+	uint16_t previous; /* in the bucket */
 	uint16_t older, newer;
 };
 
