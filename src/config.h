@@ -8,15 +8,12 @@
 #define CONFIG_H
 
 #include "address.h"
+#include "place.h"
 #include "render.h"
 
-enum sink_kind {
-	SINK_STDOUT,
-};
-
 struct sink_config {
-	enum sink_kind kind;
 	char name[LIMIT_SINK_PLACE]; /* as written, up to the first comma */
+	struct place place;
 	struct format format;
 };
 
@@ -26,7 +23,10 @@ struct config {
 	struct span path;
 	struct sink_config sink[LIMIT_SINKS];
 	unsigned sinks;
+	struct span spool; /* a file's path, or absent for memory */
+	uint64_t spool_size;
 	uint64_t ack_timeout_ms;
+	uint64_t dedup_ms, max_age_ms; /* 0: off */
 	uint64_t max_body;
 	enum log_level log_level;
 };

@@ -96,14 +96,14 @@ static void put_page(struct conn *c, struct service *s, enum status status,
 	    .say_keep_alive = c->http10,
 	    .allow = status == STATUS_METHOD ? c->allow : NULL,
 	    .retry_after_s = code == 503 ? 1 : 0,
-	    .date = s->now_s,
+	    .date = s->now.s,
 	};
 	c->close = a.close;
 	c->status = status;
 	c->told = true;
 	c->settled = code < 500;
 	c->state = CONN_ANSWER;
-	c->deadline_ms = s->now_ms + LIMIT_ANSWER_MS;
+	c->deadline_ms = s->now.ms + LIMIT_ANSWER_MS;
 	s->counters->requests[status]++;
 	http_put_answer(&c->out, &a);
 	if (!c->head_only)
@@ -129,7 +129,7 @@ static void answer(struct conn *c, struct service *s, enum status status)
 		buf_u64(&line, n);
 		buf_str(&line, n == 1 ? " alert" : " alerts");
 		s->counters->notifications++;
-		s->counters->last_notification_s = s->now_s;
+		s->counters->last_notification_s = s->now.s;
 	} else {
 		buf_str(&line, status_info(status)->text);
 		if (c->why_n) {
@@ -179,7 +179,7 @@ static void decide(struct conn *c, struct service *s, enum status status)
 	} else {
 		c->state = CONN_DISCARD;
 		c->discard_left = LIMIT_DISCARD;
-		c->deadline_ms = s->now_ms + LIMIT_BODY_MS;
+		c->deadline_ms = s->now.ms + LIMIT_BODY_MS;
 	}
 }
 
@@ -240,7 +240,7 @@ static void begin_body(struct conn *c, struct service *s,
 {
 	c->state = CONN_BODY;
 	c->notification = true;
-	c->deadline_ms = s->now_ms + LIMIT_BODY_MS;
+	c->deadline_ms = s->now.ms + LIMIT_BODY_MS;
 	c->whole = r->chunked || r->length <= LIMIT_WHOLE_BODY;
 	receive_start(&c->receive, c->slot, c->whole);
 	if (c->expecting && c->raw == c->filled)
@@ -254,7 +254,7 @@ static void begin_request(struct conn *c, struct service *s,
 	bool notification;
 	http_body_start(&c->body, r);
 	c->had_head = true;
-	c->since_ms = s->now_ms;
+	c->since_ms = s->now.ms;
 	c->http10 = r->http10;
 	c->head_only = r->method == HTTP_HEAD;
 	c->close = !r->keep_alive;
@@ -285,7 +285,7 @@ static bool step_head(struct conn *c, struct service *s)
 		return true;
 	}
 	if (in.n && c->scan.seen == 0)
-		c->deadline_ms = s->now_ms + LIMIT_HEAD_MS;
+		c->deadline_ms = s->now.ms + LIMIT_HEAD_MS;
 	enum status status = http_scan(&c->scan, in.p, in.n, &length);
 	if (status == STATUS_OK && length == 0) {
 		if (c->eof)
@@ -314,7 +314,7 @@ static void end_body(struct conn *c, struct service *s)
 	if (!c->whole)
 		return;
 	enum status status =
-	    receive_whole(r, s->intake, s->memory, body, s->now_s);
+	    receive_whole(r, s->intake, s->memory, body, s->now);
 	if (status != STATUS_OK) {
 		note_why(c);
 		decide(c, s, status);
@@ -327,7 +327,7 @@ static bool feed(struct conn *c, struct service *s)
 	struct receive *r = &c->receive;
 	size_t n = c->body_end - c->begin;
 	enum status status = receive_more(
-	    r, s->intake, s->memory, c->in + c->begin, c->body_at, n, s->now_s);
+	    r, s->intake, s->memory, c->in + c->begin, c->body_at, n, s->now);
 	if (status != STATUS_OK) {
 		note_why(c);
 		decide(c, s, status);
@@ -393,7 +393,7 @@ static bool step_commit(struct conn *c, struct service *s)
 	if (more && r->alert_at_hand && !feed(c, s))
 		return c->state != CONN_COMMIT;
 	enum status status =
-	    more ? receive_end(r, s->intake, s->now_s) : STATUS_OK;
+	    more ? receive_end(r, s->intake, s->now) : STATUS_OK;
 	if (status != STATUS_OK) {
 		note_why(c);
 		decide(c, s, status);
@@ -403,7 +403,7 @@ static bool step_commit(struct conn *c, struct service *s)
 		return false;
 	c->begin = c->body_end = c->raw;
 	c->state = CONN_WAIT;
-	c->deadline_ms = s->now_ms + (int64_t)s->config->ack_timeout_ms;
+	c->deadline_ms = s->now.ms + (int64_t)s->config->ack_timeout_ms;
 	c->other_version = r->payload.other_version;
 	return true;
 }
@@ -449,19 +449,19 @@ static bool step_answer(struct conn *c, struct service *s)
 	if (c->out.n)
 		return false;
 	release(c, s, c->settled);
-	c->since_ms = s->now_ms;
+	c->since_ms = s->now.ms;
 	c->begin = c->body_end = c->raw;
 	c->why_n = 0;
 	c->scan = (struct http_scan){0};
 	if (c->close) {
 		c->state = CONN_LINGER;
-		c->deadline_ms = s->now_ms + LIMIT_LINGER_MS;
+		c->deadline_ms = s->now.ms + LIMIT_LINGER_MS;
 		if (c->eof)
 			c->state = CONN_CLOSED;
 		return false;
 	}
 	c->state = CONN_HEAD;
-	c->deadline_ms = s->now_ms + LIMIT_IDLE_MS;
+	c->deadline_ms = s->now.ms + LIMIT_IDLE_MS;
 	return true;
 }
 
@@ -472,11 +472,11 @@ static void watch_progress(struct conn *c, const struct service *s)
 	bool blocked = c->receive.blocked &&
 		       (c->state == CONN_BODY || c->state == CONN_COMMIT);
 	if (blocked && !c->blocked)
-		c->body_left_ms = c->deadline_ms - s->now_ms;
+		c->body_left_ms = c->deadline_ms - s->now.ms;
 	if (blocked && (!c->blocked || c->progress != s->progress))
-		c->deadline_ms = s->now_ms + (int64_t)s->config->ack_timeout_ms;
+		c->deadline_ms = s->now.ms + (int64_t)s->config->ack_timeout_ms;
 	if (!blocked && c->blocked && c->state == CONN_BODY)
-		c->deadline_ms = s->now_ms + c->body_left_ms;
+		c->deadline_ms = s->now.ms + c->body_left_ms;
 	c->blocked = blocked;
 	c->progress = s->progress;
 }

@@ -50,8 +50,7 @@ struct service {
 	struct receive_memory *memory;
 	bool stopping;     /* answers close the connection */
 	uint64_t progress; /* bytes that sinks have taken */
-	int64_t now_ms;    /* monotonic */
-	int64_t now_s;     /* seconds since 1970 */
+	struct moment now;
 };
 
 struct conn {

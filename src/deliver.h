@@ -2,13 +2,22 @@
  * deliver.h - from the spool to the sinks. Roof: the one place where records
  * are rendered and lines are written.
  *
- * Each sink has a cursor in the spool and, within the line at the cursor, the
- * bytes that it took already: lines are rendered again when there is room for
- * the rest, so no sink needs a buffer of its own.
+ * A sink's lines are rendered again when there is room for the rest, so no sink
+ * has a buffer of its own. What is remembered is how far it has come:
  *
- *	 UP -- write would block --> FULL -- poll says there is room --> UP
- *	 |  <------------------------------------------- retry_ms has come --+
- *	 +-- write failed --> DOWN -----------------------------------------+
+ *	keep ............ cursor ......... head        positions in the spool
+ *	 | may be lost on  |<-offset->|
+ *	 |<----- written ------------>|                bytes of lines
+ *
+ * Lines before `cursor` were written, and `offset` bytes of the one there. Of
+ * these `written` bytes the system says how many have not left yet (in a pipe,
+ * in a driver); `keep` follows those that have. When a reader leaves within a
+ * line, or a device goes, the cursor goes back to `keep`.
+ *
+ *	 +--> UP -- write would block --> FULL -- poll says room --> UP
+ *	 |     |                           |
+ *	 |     +-- write failed, other end gone --> DOWN, rewound
+ *	 +---- retry_ms has come and it could be opened ----+
  */
 #ifndef DELIVER_H
 #define DELIVER_H
@@ -18,24 +27,35 @@
 #include "sink.h"
 
 enum delivery_state {
+	DELIVERY_DOWN,
 	DELIVERY_UP,
 	DELIVERY_FULL,
-	DELIVERY_DOWN,
 };
 
 struct delivery {
 	struct sink sink;
 	enum delivery_state state;
-	size_t offset;      /* of the line at the cursor, taken by the sink */
-	int64_t retry_ms;   /* of DOWN */
-	int64_t backoff_ms; /* grows to DELIVER_BACKOFF_MAX_MS */
+	uint64_t offset;  /* of the line at the cursor, taken by the sink */
+	uint64_t written; /* bytes of lines from `keep` on */
+	uint64_t torn_at; /* a line begins there behind a torn one */
+	bool torn;
+	/* records in [skip_from, skip_to) are too old; the last one of them is
+	 * rendered as the line that says how many */
+	uint64_t skip_from, skip_to, skipped;
+	int64_t retry_ms;               /* of DOWN */
+	int64_t look_ms, look_after_ms; /* when to ask what has left */
+	int64_t backoff_ms;
+	unsigned failures; /* in a row */
+	bool told;         /* the log says that it is down */
 	uint64_t lines, errors;
 };
 
 enum {
 	DELIVER_BATCH = 256, /* records written at once at the most */
-	DELIVER_BACKOFF_MS = 100,
 	DELIVER_BACKOFF_MAX_MS = 5000,
+	DELIVER_FIFO_BACKOFF_MS = 500,
+	DELIVER_LOOK_MS = 20, /* ask what has left, then ever more seldom */
+	DELIVER_LOOK_MAX_MS = 5000,
 };
 
 struct deliver {
@@ -44,7 +64,7 @@ struct deliver {
 	struct counters *counters;
 	struct log *log;
 	struct delivery sink[LIMIT_SINKS];
-	uint64_t progress; /* bytes that all sinks have taken */
+	uint64_t progress; /* grows with all that sinks take */
 	struct alert alert;
 	struct alert_tokens tokens;
 	uint64_t position[DELIVER_BATCH]; /* behind each record of a batch */
@@ -53,19 +73,27 @@ struct deliver {
 };
 
 /* Opens the sinks of the configuration, whose cursors are the spool's. False
- * if one cannot be had at all; that is logged. colour: it may be used. */
+ * if the place of one is of the wrong kind; that was logged. What is merely not
+ * there yet is tried again later. colour: it may be used. */
 bool deliver_open(struct deliver *d, struct config *config, struct spool *spool,
-		  struct counters *counters, struct log *log, bool colour);
+		  struct counters *counters, struct log *log, bool colour,
+		  struct moment now);
 
 /* Writes what there is to write and the sinks take. */
-void deliver_pump(struct deliver *d, int64_t now_ms);
+void deliver_pump(struct deliver *d, struct moment now);
 
 /* When to pump again if no descriptor says so; INT64_MAX: never. */
 int64_t deliver_deadline(const struct deliver *d);
-/* The descriptor to wait for until it takes more, or -1. */
-int deliver_wants_poll(const struct deliver *d, unsigned sink);
-void deliver_writable(struct deliver *d, unsigned sink);
+/* The descriptor to watch and for which events besides errors, or -1. */
+int deliver_wants_poll(const struct deliver *d, unsigned sink, short *events);
+void deliver_ready(struct deliver *d, unsigned sink, short events,
+		   struct moment now);
 
-bool deliver_is_up(const struct deliver *d, unsigned sink);
+/* Does the sink take lines now? Opens one that is down, to know. */
+bool deliver_is_up(struct deliver *d, unsigned sink, struct moment now);
+/* Opens FIFOs and serial lines again. */
+void deliver_reopen(struct deliver *d, struct moment now);
+/* Puts everything back as it was; nothing is delivered any more. */
+void deliver_close(struct deliver *d);
 
 #endif

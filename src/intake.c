@@ -25,18 +25,34 @@ static uint64_t name_of(const struct intake *in, const struct record *r,
 	return hash_end(&h);
 }
 
+/* The same alert from whichever Alertmanager. */
+static uint64_t dedup_name(const struct intake *in, const struct alert *a,
+			   bool resolved)
+{
+	struct hash h;
+	struct span kind = {(const char[]){'d', (char)resolved}, 2};
+	hash_start(&h, &in->hash_key);
+	hash_span(&h, kind);
+	hash_span(&h, a->labels_json);
+	hash_span(&h, a->starts_at);
+	return hash_end(&h);
+}
+
 void intake_name_alert(const struct intake *in, struct offer *o,
 		       const struct envelope *e, const struct alert *a,
-		       int64_t now_s)
+		       struct moment now)
 {
 	*o = (struct offer){
 	    .record = {.kind = RECORD_ALERT,
-		       .received_s = now_s,
+		       .received_s = now.s,
+		       .received_ms = now.ms,
 		       .envelope = *e,
 		       .json = a->json},
 	    .resolved = render_status(e, a) == ALERT_RESOLVED,
 	};
 	o->record.key = name_of(in, &o->record, a, o->resolved);
+	if (in->config->dedup_ms)
+		o->dedup_key = dedup_name(in, a, o->resolved);
 	for (unsigned i = 0; i < in->config->sinks; i++)
 		if (render_wants(&in->config->sink[i].format, e, a))
 			o->sinks |= (uint8_t)(1U << i);
@@ -44,11 +60,12 @@ void intake_name_alert(const struct intake *in, struct offer *o,
 
 void intake_name_notice(const struct intake *in, struct offer *o,
 			enum record_kind kind, const struct envelope *e,
-			uint64_t count, int64_t now_s)
+			uint64_t count, struct moment now)
 {
 	*o = (struct offer){
 	    .record = {.kind = kind,
-		       .received_s = now_s,
+		       .received_s = now.s,
+		       .received_ms = now.ms,
 		       .count = count,
 		       .envelope = *e},
 	    .sinks = (uint8_t)((1U << in->config->sinks) - 1),
@@ -64,15 +81,44 @@ static void wait_for(const struct offer *o, struct intake_wait *wait,
 			wait->position[i] = position;
 }
 
-bool intake_attach(struct intake *in, const struct offer *o, unsigned slot,
-		   struct intake_wait *wait)
+/* Have all sinks that want the alert been given it? */
+static bool is_written(const struct intake *in, const struct offer *o,
+		       uint64_t position)
+{
+	for (unsigned i = 0; i < in->spool->cursors; i++)
+		if (o->sinks >> i & 1 && in->spool->cursor[i] < position)
+			return false;
+	return true;
+}
+
+static bool attach_again(struct intake *in, const struct offer *o,
+			 unsigned slot, struct intake_wait *wait)
 {
 	struct recall_entry *e = recall_find(&in->recall, o->record.key, slot);
-	if (e == NULL)
+	if (e == NULL || (e->until_done && is_written(in, o, e->position)))
 		return false;
 	e->claims |= (uint64_t)1 << slot;
 	wait_for(o, wait, e->position);
 	return true;
+}
+
+static bool attach_twin(struct intake *in, const struct offer *o,
+			struct intake_wait *wait)
+{
+	uint64_t age = in->config->dedup_ms;
+	if (age == 0 || o->record.kind != RECORD_ALERT)
+		return false;
+	struct recall_entry *e = recall_find(&in->dedup, o->dedup_key, 0);
+	if (e == NULL || o->record.received_ms - e->since_ms > (int64_t)age)
+		return false;
+	wait_for(o, wait, e->position);
+	return true;
+}
+
+bool intake_attach(struct intake *in, const struct offer *o, unsigned slot,
+		   struct intake_wait *wait)
+{
+	return attach_again(in, o, slot, wait) || attach_twin(in, o, wait);
 }
 
 uint64_t intake_need(const struct offer *o)
@@ -89,6 +135,11 @@ void intake_queue(struct intake *in, const struct offer *o, unsigned slot,
 		e->position = position;
 		e->claims = (uint64_t)1 << slot;
 		wait_for(o, wait, position);
+		if (in->config->dedup_ms && o->record.kind == RECORD_ALERT) {
+			e = recall_add(&in->dedup, o->dedup_key);
+			e->position = position;
+			e->since_ms = o->record.received_ms;
+		}
 	}
 	if (o->record.kind != RECORD_ALERT)
 		return;
@@ -114,8 +165,9 @@ enum intake_result intake_offer(struct intake *in, const struct offer *o,
 
 bool intake_is_safe(const struct intake *in, const struct intake_wait *wait)
 {
-	for (unsigned i = 0; i < in->spool->cursors; i++)
-		if (in->spool->cursor[i] < wait->position[i])
+	const struct spool *s = in->spool;
+	for (unsigned i = 0; i < s->cursors; i++)
+		if ((s->durable ? s->synced : s->cursor[i]) < wait->position[i])
 			return false;
 	return true;
 }
@@ -123,4 +175,17 @@ bool intake_is_safe(const struct intake *in, const struct intake_wait *wait)
 void intake_release(struct intake *in, unsigned slot, bool settled)
 {
 	recall_release(&in->recall, slot, settled);
+}
+
+void intake_recover(struct intake *in)
+{
+	uint64_t position = spool_tail(in->spool);
+	struct record r;
+	while (spool_get(in->spool, &position, &r)) {
+		if (r.kind == RECORD_NOTICE_LOST)
+			continue;
+		struct recall_entry *e = recall_add(&in->recall, r.key);
+		e->position = position;
+		e->until_done = true;
+	}
 }

@@ -11,10 +11,12 @@
  *	   +------ new, no room --------> NO_ROOM, nothing changed
  *
  * An alert stays known until a request that holds it got its 200: after that
- * the same alert is a new notification. Its name is a keyed hash of receiver,
- * groupKey, labels, fingerprint, status, startsAt and, if resolved, endsAt;
- * externalURL is no part of it, since it differs between two Alertmanagers. An
- * alert that no sink takes is counted and safe at once.
+ * the same alert is a new notification, unless --dedup is given: then an alert
+ * of the same labels, status and startsAt counts as known for that time. Its
+ *name is a keyed hash of receiver, groupKey, labels, fingerprint, status,
+ *startsAt and, if resolved, endsAt; externalURL is no part of it, since it
+ *differs between two Alertmanagers. An alert that no sink takes is counted and
+ *safe at once.
  */
 #ifndef INTAKE_H
 #define INTAKE_H
@@ -31,16 +33,25 @@ struct intake {
 	struct counters *counters;
 	struct hash_key hash_key;
 	struct recall recall;
+	struct recall dedup; /* another key: see intake.c */
 };
 
-/* Up to where each sink must come before a request's alerts are safe. */
+/* Up to where each sink must come before a request's alerts are safe, or the
+ * file if there is one. */
 struct intake_wait {
 	uint64_t position[LIMIT_SINKS];
+};
+
+/* When something happens, on both clocks. */
+struct moment {
+	int64_t ms; /* monotonic */
+	int64_t s;  /* since 1970 */
 };
 
 /* An alert, or a notice, on its way in. */
 struct offer {
 	struct record record;
+	uint64_t dedup_key;
 	uint8_t sinks; /* bit i: sink i takes it */
 	bool resolved;
 };
@@ -54,11 +65,11 @@ enum intake_result {
 /* Fills an offer for an alert taken apart. */
 void intake_name_alert(const struct intake *in, struct offer *o,
 		       const struct envelope *e, const struct alert *a,
-		       int64_t now_s);
+		       struct moment now);
 /* Fills an offer for a notice of `count` alerts. */
 void intake_name_notice(const struct intake *in, struct offer *o,
 			enum record_kind kind, const struct envelope *e,
-			uint64_t count, int64_t now_s);
+			uint64_t count, struct moment now);
 
 /* Attaches the request to an alert that is known and not yet claimed by it;
  * false if there is none. */
@@ -76,5 +87,9 @@ enum intake_result intake_offer(struct intake *in, const struct offer *o,
 bool intake_is_safe(const struct intake *in, const struct intake_wait *wait);
 /* The request has ended; `settled` if its sender will not send it again. */
 void intake_release(struct intake *in, unsigned slot, bool settled);
+
+/* Knows the alerts again that an earlier process has left in the spool: it may
+ * not have answered their requests. They are known until they are done. */
+void intake_recover(struct intake *in);
 
 #endif

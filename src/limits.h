@@ -35,8 +35,13 @@
 	  "bytes of an emitted line", "cut with a mark, counted") \
 	X(SPOOL_MEMORY, 262144, "bytes of alerts kept without --spool", \
 	  "503, Alertmanager keeps them") \
+	X(SPOOL_FILE, 1048576, "bytes of alerts kept in a --spool file " \
+	  "without size=", "503, Alertmanager keeps them") \
+	X(SPOOL_FILE_MAX, 1073741824, "bytes", "error at start") \
 	X(UNACKED, 8192, "alerts remembered that were queued or written " \
 	  "without a 200", "the oldest is forgotten and may come twice") \
+	X(DEDUP, LIMIT_UNACKED, "alerts remembered for --dedup", \
+	  "the oldest is forgotten and may come twice") \
 	X(EQUAL_ALERTS, 16, "equal alerts in one request that are told apart", \
 	  "may come twice when sent again") \
 	X(ANSWER, 16384, "bytes of an answer", "cannot be reached") \

@@ -23,6 +23,7 @@ static struct {
 	struct intake intake;
 	struct receive_memory memory;
 	struct deliver deliver;
+	struct persist persist;
 	struct log log;
 	struct server server;
 	char file[LIMIT_CONFIG_FILE];
@@ -81,10 +82,9 @@ static int configure(int argc, const char *const *argv)
 	return EXIT_FINE;
 }
 
-/* Joins the parts; the sinks come with deliver_open(). */
+/* Joins the parts; the sinks come with open_sinks(). */
 static void assemble(void)
 {
-	spool_init(&the.spool, the.ring, sizeof the.ring, the.config.sinks);
 	the.log.level = the.config.log_level;
 	the.intake.spool = &the.spool;
 	the.intake.config = &the.config;
@@ -93,6 +93,7 @@ static void assemble(void)
 	the.server.config = &the.config;
 	the.server.log = &the.log;
 	the.server.deliver = &the.deliver;
+	the.server.persist = &the.persist;
 	the.server.counters = &the.counters;
 	the.server.service = (struct service){
 	    .config = &the.config,
@@ -105,9 +106,19 @@ static void assemble(void)
 static bool open_sinks(void)
 {
 	const char *no_color = getenv("NO_COLOR");
+	struct moment now = {os_monotonic_ms(), os_unix_s()};
 	return deliver_open(&the.deliver, &the.config, &the.spool,
 			    &the.counters, &the.log,
-			    no_color == NULL || *no_color == '\0');
+			    no_color == NULL || *no_color == '\0', now);
+}
+
+static bool open_spool(void)
+{
+	if (the.config.spool.p)
+		return persist_open(&the.persist, &the.config, &the.spool,
+				    &the.intake, &the.log);
+	spool_init(&the.spool, the.ring, sizeof the.ring, the.config.sinks);
+	return true;
 }
 
 static int serve(int argc, const char *const *argv)
@@ -117,7 +128,7 @@ static int serve(int argc, const char *const *argv)
 		return code;
 	assemble();
 	os_catch_signals();
-	if (!open_sinks() || !server_open(&the.server))
+	if (!open_spool() || !open_sinks() || !server_open(&the.server))
 		return EXIT_FAILED;
 	server_run(&the.server);
 	return EXIT_FINE;
@@ -138,16 +149,17 @@ static bool render_lines(struct conn *c)
 {
 	struct service *s = &the.server.service;
 	for (;;) {
-		deliver_pump(&the.deliver, 0);
+		deliver_pump(&the.deliver, s->now);
 		s->progress = the.deliver.progress;
 		conn_step(c, s);
-		int fd = deliver_wants_poll(&the.deliver, 0);
+		short events;
+		int fd = deliver_wants_poll(&the.deliver, 0, &events);
 		if (the.deliver.sink[0].state == DELIVERY_DOWN)
 			return false;
 		if (fd >= 0) {
-			struct pollfd p = {.fd = fd, .events = POLLOUT};
+			struct pollfd p = {.fd = fd, .events = events};
 			os_poll(&p, 1, -1);
-			deliver_writable(&the.deliver, 0);
+			deliver_ready(&the.deliver, 0, p.revents, s->now);
 		} else if (spool_used(&the.spool) == 0) {
 			return true;
 		}
@@ -181,7 +193,7 @@ static int render_payload(void)
 	long n;
 	the.config.path = SPAN("/webhook");
 	the.config.max_body = INT64_MAX;
-	the.server.service.now_s = os_unix_s();
+	the.server.service.now.s = os_unix_s();
 	conn_open(c, 0, 0);
 	render_put(c, (struct span){head, sizeof head - 1});
 	while (c->state == CONN_BODY &&
@@ -231,7 +243,7 @@ static int render(int argc, const char *const *argv)
 	if (code != EXIT_FINE)
 		return code;
 	assemble();
-	return open_sinks() ? render_payload() : EXIT_FAILED;
+	return open_spool() && open_sinks() ? render_payload() : EXIT_FAILED;
 }
 
 /* http://HOST:PORT/PATH or unix:PATH; what to ask for goes to *path. */

@@ -170,6 +170,9 @@ void metrics_put(struct buf *out, const struct counters *c,
 	single(out, "bellwire_duplicates_total", "counter",
 	       "Alerts that were recognised and not emitted again.",
 	       c->duplicates);
+	single(out, "bellwire_skipped_total", "counter",
+	       "Lines left out, since their alert was older than --max-age.",
+	       c->skipped);
 	single(out, "bellwire_last_notification_timestamp_seconds", "gauge",
 	       "When the last notification was accepted.",
 	       (uint64_t)c->last_notification_s);

@@ -105,8 +105,9 @@ static bool read_match(struct span v, struct match *m, bool may_negate)
 	return label.n != 0;
 }
 
-static const char *set_sink_key(struct format *f, struct span key,
-				struct span v)
+/* Keys that every sink has. NULL: fine; "": not one of them. */
+static const char *set_format_key(struct format *f, struct span key,
+				  struct span v)
 {
 	uint64_t width;
 	bool yes = span_eq(v, SPAN("yes"));
@@ -137,10 +138,121 @@ static const char *set_sink_key(struct format *f, struct span key,
 		if (!read_match(v, &f->bell, false))
 			return "bell=LABEL=VALUE";
 	} else {
-		return "one of the keys format match resolved ascii width eol "
-		       "bell";
+		return "";
 	}
 	return NULL;
+}
+
+static bool read_mode(struct span v, uint32_t *mode)
+{
+	*mode = 0;
+	for (size_t i = 0; i < v.n; i++) {
+		if (v.p[i] < '0' || v.p[i] > '7')
+			return false;
+		*mode = *mode << 3 | (uint32_t)(v.p[i] - '0');
+	}
+	return v.n >= 3 && v.n <= 4 && *mode <= 0777;
+}
+
+/* The rates that termios names; sink.c knows their codes. */
+static bool read_baud(struct span v, uint32_t *baud)
+{
+	static const uint32_t rates[] = {
+	    300,   600,   1200,   2400,   4800,   9600,   19200,
+	    38400, 57600, 115200, 230400, 460800, 921600,
+	};
+	uint64_t n;
+	if (!span_u64(v, &n))
+		return false;
+	for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
+		if (rates[i] == n) {
+			*baud = rates[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+/* 8n1: data bits, parity, stop bits. */
+static bool read_frame(struct span v, struct place *p)
+{
+	if (v.n != 3 || v.p[0] < '5' || v.p[0] > '8' ||
+	    (v.p[1] != 'n' && v.p[1] != 'e' && v.p[1] != 'o') ||
+	    (v.p[2] != '1' && v.p[2] != '2'))
+		return false;
+	p->data_bits = (uint8_t)(v.p[0] - '0');
+	p->parity = v.p[1];
+	p->stop_bits = (uint8_t)(v.p[2] - '0');
+	return true;
+}
+
+static bool read_flow(struct span v, enum place_flow *flow)
+{
+	static const struct span names[] = {SPAN("none"), SPAN("rtscts"),
+					    SPAN("xonxoff")};
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		if (span_eq(v, names[i])) {
+			*flow = (enum place_flow)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Keys that depend on the kind of place. */
+static const char *set_place_key(struct place *p, struct span key,
+				 struct span v)
+{
+	if (p->kind == PLACE_FIFO && span_eq(key, SPAN("mode")))
+		return read_mode(v, &p->mode) ? NULL
+					      : "mode=0640, three octal digits";
+	if (p->kind == PLACE_SERIAL && span_eq(key, SPAN("baud")))
+		return read_baud(v, &p->baud)
+			   ? NULL
+			   : "baud=115200 or another usual rate";
+	if (p->kind == PLACE_SERIAL && span_eq(key, SPAN("frame")))
+		return read_frame(v, p) ? NULL : "frame=8n1 and its like";
+	if (p->kind == PLACE_SERIAL && span_eq(key, SPAN("flow")))
+		return read_flow(v, &p->flow) ? NULL
+					      : "flow=none, rtscts or xonxoff";
+	return "one of the keys format match resolved ascii width eol bell, "
+	       "mode for a fifo, baud frame flow for a serial line";
+}
+
+/* KIND[:PLACE] */
+static bool read_place(struct span v, struct place *p)
+{
+	struct span kind;
+	*p = (struct place){.mode = 0640,
+			    .baud = 115200,
+			    .data_bits = 8,
+			    .parity = 'n',
+			    .stop_bits = 1};
+	span_split(&v, ':', &kind);
+	if (span_eq(kind, SPAN("stdout")))
+		return v.p == NULL;
+	if (span_eq(kind, SPAN("fifo")))
+		p->kind = PLACE_FIFO;
+	else if (span_eq(kind, SPAN("serial")))
+		p->kind = PLACE_SERIAL;
+	else
+		return false;
+	if (v.n == 0)
+		return false;
+	memcpy(p->path, v.p, v.n);
+	return true;
+}
+
+static const char *set_sink_key(struct sink_config *s, struct span part)
+{
+	struct span key;
+	span_split(&part, '=', &key);
+	if (part.p == NULL)
+		return "key=value behind each comma";
+	const char *wrong = set_format_key(&s->format, key, part);
+	if (wrong && *wrong == '\0')
+		wrong = set_place_key(&s->place, key, part);
+	return wrong;
 }
 
 static const char *set_emit(struct config *c, struct span v)
@@ -151,23 +263,56 @@ static const char *set_emit(struct config *c, struct span v)
 		return "at most 8 sinks";
 	*s = (struct sink_config){0};
 	span_split(&v, ',', &part);
-	if (!span_eq(part, SPAN("stdout")))
-		return "stdout[,key=value...]";
+	if (part.n >= sizeof s->name)
+		return "a place of at most 96 bytes";
+	if (!read_place(part, &s->place))
+		return "stdout, fifo:PATH or serial:DEV, and [,key=value...]";
 	memcpy(s->name, part.p, part.n);
+	s->format.crlf = s->place.kind == PLACE_SERIAL;
 	while (span_split(&v, ',', &part)) {
-		struct span key;
-		span_split(&part, '=', &key);
-		if (part.p == NULL)
-			return "key=value behind each comma";
-		const char *wrong = set_sink_key(&s->format, key, part);
+		const char *wrong = set_sink_key(s, part);
 		if (wrong)
 			return wrong;
 	}
 	if (s->format.kind == FORMAT_JSON &&
 	    (s->format.width || s->format.bell.label.p))
 		return "no width and no bell with format=json";
+	for (unsigned i = 0; i < c->sinks; i++)
+		if (span_eq(span_of(c->sink[i].name), span_of(s->name)))
+			return "each place once";
 	c->sinks++;
 	return NULL;
+}
+
+/* FILE[,size=N] */
+static const char *set_spool(struct config *c, struct span v)
+{
+	struct span part, key;
+	span_split(&v, ',', &c->spool);
+	c->spool_size = LIMIT_SPOOL_FILE;
+	while (span_split(&v, ',', &part)) {
+		span_split(&part, '=', &key);
+		if (!span_eq(key, SPAN("size")) ||
+		    !config_read_size(part, &c->spool_size) ||
+		    c->spool_size < LIMIT_SPOOL_MEMORY ||
+		    c->spool_size > LIMIT_SPOOL_FILE_MAX)
+			return "FILE[,size=N] with N from 256K to 1G";
+	}
+	if (c->spool.n == 0 || c->spool.n > 200)
+		return "FILE[,size=N] with a name of at most 200 bytes";
+	return NULL;
+}
+
+static const char *set_dedup(struct config *c, struct span v)
+{
+	return config_read_time_ms(v, &c->dedup_ms) ? NULL
+						    : "a time such as 5m";
+}
+
+static const char *set_max_age(struct config *c, struct span v)
+{
+	return config_read_time_ms(v, &c->max_age_ms) ? NULL
+						      : "a time such as 1h";
 }
 
 static const char *set_ack_timeout(struct config *c, struct span v)
@@ -207,12 +352,20 @@ const struct option *config_options(void)
 	    {SPAN("path"), "PATH", "/webhook",
 	     "where notifications are posted", false, set_path},
 	    {SPAN("emit"), "SINK", "stdout",
-	     "stdout[,key=value...]; up to 8", true, set_emit},
+	     "stdout, fifo:PATH or serial:DEV, [,key=value...]; up to 8", true,
+	     set_emit},
+	    {SPAN("spool"), "FILE[,size=N]", NULL,
+	     "keep accepted alerts in FILE until they are emitted", false,
+	     set_spool},
 	    {SPAN("ack-timeout"), "T", "8s",
 	     "how long a request may wait for its alerts to be safe", false,
 	     set_ack_timeout},
 	    {SPAN("max-body"), "N", "64M", "larger requests get 413", false,
 	     set_max_body},
+	    {SPAN("dedup"), "T", "0",
+	     "an identical alert within T is emitted once", false, set_dedup},
+	    {SPAN("max-age"), "T", "0",
+	     "skip alerts that have waited longer than T", false, set_max_age},
 	    {SPAN("log-level"), "L", "info",
 	     "error, warn, info or debug; on stderr", false, set_log_level},
 	    {{NULL, 0}, NULL, NULL, NULL, false, NULL},

@@ -17,6 +17,8 @@ struct recall_entry {
 	uint64_t key;
 	uint64_t position; /* where the alert's record ends in the spool */
 	uint64_t claims;   /* bit i: connection i waits for it */
+	int64_t since_ms;  /* when it was added; of --dedup */
+	bool until_done;   /* forget it once its record is done */
 	uint16_t next;     /* in the bucket, or the free list */
 	uint16_t previous; /* in the bucket */
 	uint16_t older, newer;

@@ -14,7 +14,7 @@ void receive_start(struct receive *r, unsigned slot, bool whole)
 static enum status read_alert(struct receive *r, const struct intake *in,
 			      struct receive_memory *m,
 			      const struct envelope *e, struct span json,
-			      struct offer *o, int64_t now_s)
+			      struct offer *o, struct moment now)
 {
 	struct payload *p = &r->payload;
 	payload_begin_place(p);
@@ -28,7 +28,7 @@ static enum status read_alert(struct receive *r, const struct intake *in,
 	if (status != STATUS_OK)
 		return status;
 	p->why.n = 0;
-	intake_name_alert(in, o, e, &m->alert, now_s);
+	intake_name_alert(in, o, e, &m->alert, now);
 	return STATUS_OK;
 }
 
@@ -66,15 +66,14 @@ static void add_need(struct need *need, uint64_t n)
 /* Reads all alerts and attaches to those that are known. */
 static enum status read_alerts(struct receive *r, struct intake *in,
 			       struct receive_memory *m, struct span body,
-			       size_t n, struct need *need, int64_t now_s)
+			       size_t n, struct need *need, struct moment now)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct receive_note *note = &m->note[i];
 		struct offer o;
 		r->payload.count = i + 1; /* for the place in `why` */
-		enum status status =
-		    read_alert(r, in, m, &r->payload.envelope,
-			       note_json(note, body), &o, now_s);
+		enum status status = read_alert(r, in, m, &r->payload.envelope,
+						note_json(note, body), &o, now);
 		if (status != STATUS_OK)
 			return status;
 		note->key = o.record.key;
@@ -89,14 +88,15 @@ static enum status read_alerts(struct receive *r, struct intake *in,
 
 static void queue_alerts(struct receive *r, struct intake *in,
 			 const struct receive_memory *m, struct span body,
-			 size_t n, int64_t now_s)
+			 size_t n, struct moment now)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct receive_note *note = &m->note[i];
 		struct offer o = {
 		    .record = {.kind = RECORD_ALERT,
 			       .key = note->key,
-			       .received_s = now_s,
+			       .received_s = now.s,
+			       .received_ms = now.ms,
 			       .envelope = r->payload.envelope,
 			       .json = note_json(note, body)},
 		    .sinks = note->sinks,
@@ -111,7 +111,7 @@ static void queue_alerts(struct receive *r, struct intake *in,
 
 enum status receive_whole(struct receive *r, struct intake *in,
 			  struct receive_memory *m, struct span body,
-			  int64_t now_s)
+			  struct moment now)
 {
 	struct payload *p = &r->payload;
 	struct need need = {0, 0};
@@ -119,11 +119,11 @@ enum status receive_whole(struct receive *r, struct intake *in,
 	size_t n;
 	enum status status = find_alerts(r, m, body, &n);
 	if (status == STATUS_OK)
-		status = read_alerts(r, in, m, body, n, &need, now_s);
+		status = read_alerts(r, in, m, body, n, &need, now);
 	bool truncated = status == STATUS_OK && p->truncated;
 	if (truncated) {
 		intake_name_notice(in, &notice, RECORD_NOTICE_TRUNCATED,
-				   &p->envelope, p->truncated, now_s);
+				   &p->envelope, p->truncated, now);
 		truncated = !intake_attach(in, &notice, r->slot, &r->wait);
 		if (truncated)
 			add_need(&need, intake_need(&notice));
@@ -136,13 +136,13 @@ enum status receive_whole(struct receive *r, struct intake *in,
 		r->stepwise = true;
 		r->envelope = p->envelope;
 		payload_start(p, true);
-		return receive_more(r, in, m, body.p, 0, body.n, now_s);
+		return receive_more(r, in, m, body.p, 0, body.n, now);
 	}
 	if (status != STATUS_OK) {
 		intake_release(in, r->slot, false);
 		return status;
 	}
-	queue_alerts(r, in, m, body, n, now_s);
+	queue_alerts(r, in, m, body, n, now);
 	if (truncated)
 		intake_queue(in, &notice, r->slot, &r->wait);
 	return STATUS_OK;
@@ -150,17 +150,18 @@ enum status receive_whole(struct receive *r, struct intake *in,
 
 /* An alert too large to be taken is told of in a line of its own, whatever
  * becomes of the rest; without room for that, the log has it. */
-static void tell_too_large(struct receive *r, struct intake *in, int64_t now_s)
+static void tell_too_large(struct receive *r, struct intake *in,
+			   struct moment now)
 {
 	struct offer o;
 	intake_name_notice(in, &o, RECORD_NOTICE_TOO_LARGE,
-			   &r->payload.envelope, 1, now_s);
+			   &r->payload.envelope, 1, now);
 	intake_offer(in, &o, r->slot, &r->wait);
 }
 
 enum status receive_more(struct receive *r, struct intake *in,
 			 struct receive_memory *m, const char *bytes,
-			 uint64_t at, size_t n, int64_t now_s)
+			 uint64_t at, size_t n, struct moment now)
 {
 	struct payload *p = &r->payload;
 	const struct envelope *e = r->stepwise ? &r->envelope : &p->envelope;
@@ -175,12 +176,12 @@ enum status receive_more(struct receive *r, struct intake *in,
 			return STATUS_OK;
 		if (event == PAYLOAD_REFUSED) {
 			if (p->status == STATUS_ALERT_SIZE)
-				tell_too_large(r, in, now_s);
+				tell_too_large(r, in, now);
 			return p->status;
 		}
 		struct span json = {bytes + (size_t)(p->start - at),
 				    (size_t)(p->end - p->start)};
-		enum status status = read_alert(r, in, m, e, json, &o, now_s);
+		enum status status = read_alert(r, in, m, e, json, &o, now);
 		if (status != STATUS_OK)
 			return status;
 		if (intake_offer(in, &o, r->slot, &r->wait) == INTAKE_NO_ROOM) {
@@ -195,7 +196,7 @@ uint64_t receive_hold(const struct receive *r)
 	return r->alert_at_hand ? r->payload.start : payload_hold(&r->payload);
 }
 
-enum status receive_end(struct receive *r, struct intake *in, int64_t now_s)
+enum status receive_end(struct receive *r, struct intake *in, struct moment now)
 {
 	struct payload *p = &r->payload;
 	struct offer o;
@@ -205,7 +206,7 @@ enum status receive_end(struct receive *r, struct intake *in, int64_t now_s)
 		return status;
 	intake_name_notice(in, &o, RECORD_NOTICE_TRUNCATED,
 			   r->stepwise ? &r->envelope : &p->envelope,
-			   p->truncated, now_s);
+			   p->truncated, now);
 	r->blocked = intake_offer(in, &o, r->slot, &r->wait) == INTAKE_NO_ROOM;
 	return STATUS_OK;
 }

@@ -47,20 +47,21 @@ void receive_start(struct receive *r, unsigned slot, bool whole);
  * r->payload.why tells more. */
 enum status receive_whole(struct receive *r, struct intake *in,
 			  struct receive_memory *m, struct span body,
-			  int64_t now_s);
+			  struct moment now);
 
 /* Goes on with bytes[0..n), the body's from offset `at` on; see payload_next.
  * Returns OK when all was taken or r->blocked, else a cause; alerts before it
  * stay queued. */
 enum status receive_more(struct receive *r, struct intake *in,
 			 struct receive_memory *m, const char *bytes,
-			 uint64_t at, size_t n, int64_t now_s);
+			 uint64_t at, size_t n, struct moment now);
 
 /* The first offset that a later call needs to see again. */
 uint64_t receive_hold(const struct receive *r);
 
 /* After the last byte of such a body: OK, also if blocked (call again), or a
  * cause. */
-enum status receive_end(struct receive *r, struct intake *in, int64_t now_s);
+enum status receive_end(struct receive *r, struct intake *in,
+			struct moment now);
 
 #endif

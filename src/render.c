@@ -317,18 +317,36 @@ static void put_json(struct buf *out, const struct format *f, bool resolved,
 	buf_char(out, '}');
 }
 
-static const char *notice_word(enum record_kind kind)
+struct notice {
+	const char *word, *text;
+};
+
+static struct notice notice_of(enum record_kind kind)
 {
-	return kind == RECORD_NOTICE_TRUNCATED ? "truncated" : "too_large";
+	switch (kind) {
+	case RECORD_NOTICE_TRUNCATED:
+		return (struct notice){"truncated", "left out by the sender"};
+	case RECORD_NOTICE_TOO_LARGE:
+		return (struct notice){"too_large", "too large to be taken"};
+	case RECORD_NOTICE_SKIPPED:
+		return (struct notice){"skipped", "skipped, having waited "
+						  "too long"};
+	case RECORD_NOTICE_LOST:
+	case RECORD_PAD:
+	case RECORD_ALERT:
+		break;
+	}
+	return (struct notice){"lost", "lost to damage of the spool"};
 }
 
 static void put_notice_text(struct buf *out, const struct record *r)
 {
+	/* how many alerts a damaged place held cannot be known */
+	if (r->kind == RECORD_NOTICE_LOST)
+		buf_str(out, "at least ");
 	buf_u64(out, r->count);
 	buf_str(out, r->count == 1 ? " alert was " : " alerts were ");
-	buf_str(out, r->kind == RECORD_NOTICE_TRUNCATED
-			 ? "left out by the sender"
-			 : "too large to be taken");
+	buf_str(out, notice_of(r->kind).text);
 }
 
 static void put_notice(struct buf *out, const struct format *f,
@@ -338,7 +356,7 @@ static void put_notice(struct buf *out, const struct format *f,
 	switch (f->kind) {
 	case FORMAT_JSON:
 		buf_str(out, "{\"notice\":\"");
-		buf_str(out, notice_word(r->kind));
+		buf_str(out, notice_of(r->kind).word);
 		buf_str(out, "\",\"count\":");
 		buf_u64(out, r->count);
 		put_member(out, f, "receiver", r->envelope.receiver);
@@ -348,7 +366,7 @@ static void put_notice(struct buf *out, const struct format *f,
 		buf_str(out, "ts=");
 		text_time(out, r->received_s);
 		buf_str(out, " status=notice notice=");
-		buf_str(out, notice_word(r->kind));
+		buf_str(out, notice_of(r->kind).word);
 		buf_str(out, " count=");
 		buf_u64(out, r->count);
 		if (receiver.p) {

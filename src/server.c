@@ -160,17 +160,17 @@ static void log_other_version(struct server *s, const struct slot *k)
 	s->version_told = true;
 }
 
-static void fill_gauges(const struct server *s, struct gauges *g)
+static void fill_gauges(struct server *s, struct gauges *g)
 {
 	struct os_process p;
 	const struct spool *spool = s->service.intake->spool;
 	*g = (struct gauges){.sinks = s->config->sinks};
 	for (unsigned i = 0; i < g->sinks; i++)
-		g->sink[i] =
-		    (struct sink_counters){.name = s->config->sink[i].name,
-					   .lines = s->deliver->sink[i].lines,
-					   .errors = s->deliver->sink[i].errors,
-					   .up = deliver_is_up(s->deliver, i)};
+		g->sink[i] = (struct sink_counters){
+		    .name = s->config->sink[i].name,
+		    .lines = s->deliver->sink[i].lines,
+		    .errors = s->deliver->sink[i].errors,
+		    .up = deliver_is_up(s->deliver, i, s->service.now)};
 	os_process_read(s->statm, s->descriptors, &p);
 	g->spool_bytes = spool_used(spool);
 	g->spool_size = spool->size;
@@ -184,15 +184,19 @@ static void fill_gauges(const struct server *s, struct gauges *g)
 }
 
 /* Ready: every sink takes lines and the spool has room for any alert. */
-static enum status is_ready(const struct server *s, struct buf *page)
+static enum status is_ready(struct server *s, struct buf *page)
 {
 	const struct spool *spool = s->service.intake->spool;
 	for (unsigned i = 0; i < s->config->sinks; i++) {
-		if (deliver_is_up(s->deliver, i))
+		if (deliver_is_up(s->deliver, i, s->service.now))
 			continue;
 		buf_str(page, "not ready: sink ");
 		buf_str(page, s->config->sink[i].name);
 		buf_str(page, " is down\n");
+		return STATUS_NOT_READY;
+	}
+	if (s->persist->failed) {
+		buf_str(page, "not ready: the spool cannot be written\n");
 		return STATUS_NOT_READY;
 	}
 	if (!spool_fits(spool, SPOOL_RECORD_MAX, SPOOL_RECORD_MAX)) {
@@ -292,7 +296,7 @@ static void accept_from(struct server *s, int listener)
 		if (fd < 0) {
 			/* out of something: make room, and do not spin */
 			evict(s);
-			s->accept_at_ms = s->service.now_ms + ACCEPT_PAUSE_MS;
+			s->accept_at_ms = s->service.now.ms + ACCEPT_PAUSE_MS;
 			return;
 		}
 		struct slot *k = free_slot(s);
@@ -300,7 +304,7 @@ static void accept_from(struct server *s, int listener)
 		k->ended = false;
 		k->peer = peer;
 		transport_open(&k->transport, fd);
-		conn_open(&k->conn, (unsigned)(k - s->slot), s->service.now_ms);
+		conn_open(&k->conn, (unsigned)(k - s->slot), s->service.now.ms);
 		read_slot(s, k);
 	}
 }
@@ -308,11 +312,16 @@ static void accept_from(struct server *s, int listener)
 /* The next moment at which something is to be done without being asked. */
 static int64_t next_deadline(const struct server *s)
 {
+	int64_t now_ms = s->service.now.ms;
 	int64_t least = deliver_deadline(s->deliver);
-	if (s->accept_at_ms > s->service.now_ms && s->accept_at_ms < least)
+	int64_t spool = persist_deadline(s->persist);
+	if (spool < least)
+		least = spool;
+	if (s->accept_at_ms > s->service.now.ms && s->accept_at_ms < least)
 		least = s->accept_at_ms;
-	if (s->service.stopping && s->stop_at_ms < least)
-		least = s->stop_at_ms;
+	/* stopping: nobody says when the last byte has left a pipe */
+	if (s->service.stopping && now_ms + DELIVER_LOOK_MS < least)
+		least = now_ms + DELIVER_LOOK_MS;
 	for (unsigned i = 0; i < s->slots; i++)
 		if (s->slot[i].used && s->slot[i].conn.deadline_ms < least)
 			least = s->slot[i].conn.deadline_ms;
@@ -335,7 +344,7 @@ static void add_poll(struct poll_set *set, int fd, int events, unsigned owner)
 static void fill_poll_set(struct server *s, struct poll_set *set)
 {
 	set->n = 0;
-	if (s->accept_at_ms <= s->service.now_ms)
+	if (s->accept_at_ms <= s->service.now.ms)
 		for (unsigned i = 0; i < s->listeners; i++)
 			add_poll(set, s->listener[i], POLLIN, i);
 	set->listeners_end = set->n;
@@ -352,9 +361,10 @@ static void fill_poll_set(struct server *s, struct poll_set *set)
 	}
 	set->slots_end = set->n;
 	for (unsigned i = 0; i < s->config->sinks; i++) {
-		int fd = deliver_wants_poll(s->deliver, i);
+		short events;
+		int fd = deliver_wants_poll(s->deliver, i, &events);
 		if (fd >= 0)
-			add_poll(set, fd, POLLOUT, i);
+			add_poll(set, fd, events, i);
 	}
 }
 
@@ -374,7 +384,8 @@ static void handle_poll_set(struct server *s, const struct poll_set *set)
 			handle_slot(s, &s->slot[set->owner[i]], &set->fd[i]);
 	for (unsigned i = set->slots_end; i < set->n; i++)
 		if (set->fd[i].revents)
-			deliver_writable(s->deliver, set->owner[i]);
+			deliver_ready(s->deliver, set->owner[i],
+				      set->fd[i].revents, s->service.now);
 	/* last, so that a flood of new ones evicts no one that was heard */
 	for (unsigned i = 0; i < set->listeners_end; i++)
 		if (set->fd[i].revents)
@@ -395,11 +406,11 @@ static void log_event(struct server *s, const char *message)
 static void begin_stop(struct server *s)
 {
 	if (s->service.stopping) {
-		s->stop_at_ms = s->service.now_ms;
+		s->stop_at_ms = s->service.now.ms;
 		return;
 	}
 	s->service.stopping = true;
-	s->stop_at_ms = s->service.now_ms + (int64_t)s->config->ack_timeout_ms;
+	s->stop_at_ms = s->service.now.ms + (int64_t)s->config->ack_timeout_ms;
 	log_event(s, "stopping");
 	for (unsigned i = 0; i < s->listeners; i++)
 		os_close(s->listener[i]);
@@ -421,7 +432,7 @@ static bool has_stopped(const struct server *s)
 {
 	if (!s->service.stopping)
 		return false;
-	if (s->service.now_ms >= s->stop_at_ms)
+	if (s->service.now.ms >= s->stop_at_ms)
 		return true;
 	for (unsigned i = 0; i < s->slots; i++)
 		if (s->slot[i].used && s->slot[i].conn.state != CONN_LINGER)
@@ -431,8 +442,8 @@ static bool has_stopped(const struct server *s)
 
 static void tell_time(struct server *s)
 {
-	s->service.now_ms = os_monotonic_ms();
-	s->service.now_s = os_unix_s();
+	s->service.now.ms = os_monotonic_ms();
+	s->service.now.s = os_unix_s();
 }
 
 /* In ms, or -1 for as long as it takes; not at all if sinks have taken more
@@ -444,7 +455,7 @@ static int64_t time_to_wait(const struct server *s)
 		return 0;
 	if (deadline == INT64_MAX)
 		return -1;
-	return deadline > s->service.now_ms ? deadline - s->service.now_ms : 0;
+	return deadline > s->service.now.ms ? deadline - s->service.now.ms : 0;
 }
 
 static void turn(struct server *s)
@@ -454,24 +465,29 @@ static void turn(struct server *s)
 	int ready = os_poll(set.fd, set.n, time_to_wait(s));
 	tell_time(s);
 	unsigned signals = os_take_signals();
-	if (signals & OS_SIGNAL_RELOAD)
+	if (signals & OS_SIGNAL_RELOAD) {
+		deliver_reopen(s->deliver, s->service.now);
 		log_event(s, "reloaded");
+	}
 	if (signals & OS_SIGNAL_STOP)
 		begin_stop(s);
 	else if (ready > 0)
 		handle_poll_set(s, &set);
-	deliver_pump(s->deliver, s->service.now_ms);
+	/* one sync for all that came in this turn, before anyone hears of it */
+	persist_sync(s->persist, s->service.now.ms);
+	deliver_pump(s->deliver, s->service.now);
 	s->service.progress = s->deliver->progress;
 	for (unsigned i = 0; i < s->slots; i++) {
 		struct slot *k = &s->slot[i];
 		if (!k->used)
 			continue;
-		if (s->service.now_ms >= k->conn.deadline_ms)
+		if (s->service.now.ms >= k->conn.deadline_ms)
 			conn_expire(&k->conn, &s->service);
 		go_on(s, k);
 	}
 	/* requests that waited for room may have found it */
-	deliver_pump(s->deliver, s->service.now_ms);
+	persist_sync(s->persist, s->service.now.ms);
+	deliver_pump(s->deliver, s->service.now);
 }
 
 void server_run(struct server *s)
@@ -482,5 +498,7 @@ void server_run(struct server *s)
 	for (unsigned i = 0; i < s->slots; i++)
 		if (s->slot[i].used)
 			close_slot(s, &s->slot[i]);
+	persist_sync(s->persist, INT64_MAX);
+	deliver_close(s->deliver);
 	log_event(s, "stopped");
 }

@@ -6,6 +6,7 @@
 
 #include "conn.h"
 #include "deliver.h"
+#include "persist.h"
 #include "transport.h"
 
 struct slot {
@@ -20,6 +21,7 @@ struct server {
 	const struct config *config;
 	struct log *log;
 	struct deliver *deliver;
+	struct persist *persist;
 	struct counters *counters;
 	struct service service;
 	int listener[LIMIT_LISTENERS];

@@ -4,49 +4,46 @@
  * A record, little-endian on every machine:
  *
  *	 0 u32 length, all of it, a multiple of 8
- *	 4 u32 kind
+ *	 4 u32 kind; a PAD has no more than these two
  *	 8 u64 key
  *	16 u64 count
  *	24 i64 received_s
  *	32 u32 length of receiver, ~0 if absent; then groupKey, externalURL
  *	44 u32 status of the envelope
  *	48 u32 length of the alert's JSON
- *	52 zero to 64
- *	64 receiver, groupKey, externalURL, JSON; zero to the length
+ *	52 u32 CRC-32C of all of it, with zero here
+ *	56 u64 position
+ *	64 u64 synced: all before it was in the file when this was sealed
+ *	72 i64 received_ms
+ *	80 u32 1 if it is the last of those sealed together; u32 zero
+ *	88 receiver, groupKey, externalURL, JSON; zero to the length
  *
- * Invariants: tail <= head <= tail + size; records stand back to back from the
+ * Invariants: tail <= head <= freed + size; records stand back to back from the
  * tail to the head; a record never crosses the range's end.
  */
 #include "spool.h"
 
+#include "bytes.h"
+#include "json.h"
+
 #include <string.h>
 
-enum { ABSENT = -1 };
-
-static void put_u32(char *p, uint32_t v)
-{
-	for (int i = 0; i < 4; i++)
-		p[i] = (char)(v >> 8 * i & 0xff);
-}
-
-static void put_u64(char *p, uint64_t v)
-{
-	put_u32(p, (uint32_t)(v & 0xffffffff));
-	put_u32(p + 4, (uint32_t)(v >> 32));
-}
-
-static uint32_t get_u32(const char *p)
-{
-	uint32_t v = 0;
-	for (int i = 4; i-- > 0;)
-		v = v << 8 | (unsigned char)p[i];
-	return v;
-}
-
-static uint64_t get_u64(const char *p)
-{
-	return (uint64_t)get_u32(p + 4) << 32 | get_u32(p);
-}
+enum {
+	ABSENT = -1,
+	AT_KIND = 4,
+	AT_KEY = 8,
+	AT_COUNT = 16,
+	AT_RECEIVED_S = 24,
+	AT_TEXTS = 32,
+	AT_STATUS = 44,
+	AT_JSON = 48,
+	AT_CRC = 52,
+	AT_POSITION = 56,
+	AT_SYNCED = 64,
+	AT_RECEIVED_MS = 72,
+	AT_LAST = 80,
+	PAD_BYTES = 8,
+};
 
 void spool_init(struct spool *s, char *ring, uint64_t size, unsigned cursors)
 {
@@ -66,8 +63,8 @@ uint64_t spool_tail(const struct spool *s)
 {
 	uint64_t tail = s->head;
 	for (unsigned i = 0; i < s->cursors; i++)
-		if (s->cursor[i] < tail)
-			tail = s->cursor[i];
+		if (s->keep[i] < tail)
+			tail = s->keep[i];
 	return tail;
 }
 
@@ -83,12 +80,24 @@ bool spool_could_fit(const struct spool *s, uint64_t total, uint64_t largest)
 
 bool spool_fits(const struct spool *s, uint64_t total, uint64_t largest)
 {
-	return total + largest <= s->size - spool_used(s);
+	uint64_t kept = s->durable ? s->head - s->freed : spool_used(s);
+	return total + largest <= s->size - kept;
 }
 
 static char *place(const struct spool *s, uint64_t position)
 {
 	return s->ring + position % s->size;
+}
+
+static uint64_t until_end(const struct spool *s, uint64_t position)
+{
+	return s->size - position % s->size;
+}
+
+static void put_pad(const struct spool *s, uint64_t position, uint64_t n)
+{
+	put_u32(place(s, position), (uint32_t)n);
+	put_u32(place(s, position) + AT_KIND, RECORD_PAD);
 }
 
 static char *put_text(char *p, char *length, struct span s)
@@ -99,35 +108,29 @@ static char *put_text(char *p, char *length, struct span s)
 	return p + s.n;
 }
 
-static uint64_t until_end(const struct spool *s, uint64_t position)
-{
-	return s->size - position % s->size;
-}
-
 uint64_t spool_put(struct spool *s, const struct record *r)
 {
 	uint64_t need = spool_need(r), rest = until_end(s, s->head);
 	ASSERT(spool_fits(s, need, need));
 	if (need > rest) {
-		/* the end is a multiple of 8 away, so 8 bytes are there */
-		char *pad = place(s, s->head);
-		put_u32(pad, (uint32_t)rest);
-		put_u32(pad + 4, RECORD_PAD);
+		/* the end is a multiple of 8 away, so a PAD has room */
+		put_pad(s, s->head, rest);
 		s->head += rest;
 	}
 	char *h = place(s, s->head);
 	memset(h, 0, SPOOL_HEADER);
 	put_u32(h, (uint32_t)need);
-	put_u32(h + 4, (uint32_t)r->kind);
-	put_u64(h + 8, r->key);
-	put_u64(h + 16, r->count);
-	put_u64(h + 24, (uint64_t)r->received_s);
+	put_u32(h + AT_KIND, (uint32_t)r->kind);
+	put_u64(h + AT_KEY, r->key);
+	put_u64(h + AT_COUNT, r->count);
+	put_u64(h + AT_RECEIVED_S, (uint64_t)r->received_s);
+	put_u64(h + AT_RECEIVED_MS, (uint64_t)r->received_ms);
 	char *p = h + SPOOL_HEADER;
-	p = put_text(p, h + 32, r->envelope.receiver);
-	p = put_text(p, h + 36, r->envelope.group_key);
-	p = put_text(p, h + 40, r->envelope.external_url);
-	put_u32(h + 44, (uint32_t)r->envelope.status);
-	p = put_text(p, h + 48, r->json);
+	p = put_text(p, h + AT_TEXTS, r->envelope.receiver);
+	p = put_text(p, h + AT_TEXTS + 4, r->envelope.group_key);
+	p = put_text(p, h + AT_TEXTS + 8, r->envelope.external_url);
+	put_u32(h + AT_STATUS, (uint32_t)r->envelope.status);
+	p = put_text(p, h + AT_JSON, r->json);
 	memset(p, 0, (size_t)(h + need - p));
 	s->head += need;
 	return s->head;
@@ -143,28 +146,204 @@ static struct span get_text(const char **p, const char *length)
 	return s;
 }
 
+static bool is_pad(const char *h)
+{
+	return get_u32(h + AT_KIND) == RECORD_PAD;
+}
+
+static void read_record(const char *h, struct record *r)
+{
+	const char *p = h + SPOOL_HEADER;
+	*r = (struct record){
+	    .kind = (enum record_kind)get_u32(h + AT_KIND),
+	    .key = get_u64(h + AT_KEY),
+	    .count = get_u64(h + AT_COUNT),
+	    .received_s = (int64_t)get_u64(h + AT_RECEIVED_S),
+	    .received_ms = (int64_t)get_u64(h + AT_RECEIVED_MS),
+	};
+	r->envelope.receiver = get_text(&p, h + AT_TEXTS);
+	r->envelope.group_key = get_text(&p, h + AT_TEXTS + 4);
+	r->envelope.external_url = get_text(&p, h + AT_TEXTS + 8);
+	r->envelope.status = (enum alert_status)get_u32(h + AT_STATUS);
+	r->json = get_text(&p, h + AT_JSON);
+}
+
 bool spool_get(const struct spool *s, uint64_t *position, struct record *r)
 {
 	const char *h;
-	for (;;) {
+	do {
 		if (*position == s->head)
 			return false;
 		h = place(s, *position);
 		*position += get_u32(h);
-		if (get_u32(h + 4) != RECORD_PAD)
-			break;
-	}
-	const char *p = h + SPOOL_HEADER;
-	*r = (struct record){
-	    .kind = (enum record_kind)get_u32(h + 4),
-	    .key = get_u64(h + 8),
-	    .count = get_u64(h + 16),
-	    .received_s = (int64_t)get_u64(h + 24),
-	};
-	r->envelope.receiver = get_text(&p, h + 32);
-	r->envelope.group_key = get_text(&p, h + 36);
-	r->envelope.external_url = get_text(&p, h + 40);
-	r->envelope.status = (enum alert_status)get_u32(h + 44);
-	r->json = get_text(&p, h + 48);
+	} while (is_pad(h));
+	read_record(h, r);
 	return true;
+}
+
+/* CRC-32C of a record, with zero in the place of its checksum. */
+static uint32_t checksum(const char *h, uint32_t length)
+{
+	static const char zero[4] = {0};
+	uint32_t crc = crc32c(0, h, AT_CRC);
+	crc = crc32c(crc, zero, sizeof zero);
+	return crc32c(crc, h + AT_CRC + 4, length - AT_CRC - 4);
+}
+
+void spool_seal(struct spool *s)
+{
+	while (s->sealed < s->head) {
+		char *h = place(s, s->sealed);
+		uint32_t length = get_u32(h);
+		if (!is_pad(h)) {
+			put_u64(h + AT_POSITION, s->sealed);
+			put_u64(h + AT_SYNCED, s->synced);
+			put_u32(h + AT_LAST, s->sealed + length == s->head);
+			put_u32(h + AT_CRC, checksum(h, length));
+		}
+		s->sealed += length;
+	}
+}
+
+/* Absent, or valid JSON that begins with one of `first`. */
+static bool is_json(struct span s, const char *first)
+{
+	struct json j = {.report_depth = 0};
+	enum json_event e;
+	if (s.p == NULL)
+		return true;
+	if (s.n == 0 || strchr(first, s.p[0]) == NULL)
+		return false;
+	do
+		e = json_next(&j, s.p + j.offset, s.n - (size_t)j.offset);
+	while (e != JSON_MORE && e != JSON_BAD && e != JSON_TOO_DEEP);
+	return e == JSON_MORE && json_end(&j);
+}
+
+/* The parts of a record fill it and hold what may be rendered. A checksum says
+ * that a record was not damaged, not that it was bellwire who wrote it. */
+static bool is_sane(const struct spool *s, uint64_t position)
+{
+	const char *h = place(s, position);
+	uint32_t length = get_u32(h), kind = get_u32(h + AT_KIND);
+	uint64_t parts = SPOOL_HEADER;
+	struct record r;
+	for (int at = AT_TEXTS; at <= AT_JSON; at += 4) {
+		uint32_t n = get_u32(h + at);
+		if (at != AT_STATUS && n != (uint32_t)ABSENT)
+			parts += n;
+	}
+	if (parts > length || length - parts >= 8 || kind < RECORD_ALERT ||
+	    kind > RECORD_NOTICE_LOST ||
+	    get_u32(h + AT_STATUS) > ALERT_RESOLVED)
+		return false;
+	read_record(h, &r);
+	return is_json(r.envelope.receiver, "\"n") &&
+	       is_json(r.envelope.group_key, "\"n") &&
+	       is_json(r.envelope.external_url, "\"n") &&
+	       is_json(r.json, "{") &&
+	       (r.json.p != NULL) == (kind == RECORD_ALERT);
+}
+
+/* The length of a good record at that position, or 0. */
+static uint32_t good_record(const struct spool *s, uint64_t position)
+{
+	const char *h = place(s, position);
+	uint64_t rest = until_end(s, position);
+	if (rest < SPOOL_HEADER)
+		return 0;
+	uint32_t length = get_u32(h);
+	if (length < SPOOL_HEADER || length % 8 || length > rest ||
+	    length > SPOOL_RECORD_MAX || get_u64(h + AT_POSITION) != position)
+		return 0;
+	if (get_u32(h + AT_CRC) != checksum(h, length) || !is_sane(s, position))
+		return 0;
+	return length;
+}
+
+/* A PAD reaches to the range's end exactly. */
+static bool good_pad(const struct spool *s, uint64_t position)
+{
+	const char *h = place(s, position);
+	return is_pad(h) && get_u32(h) == until_end(s, position);
+}
+
+/* Lets readers pass over [from, to), which holds nothing of use. */
+static void pad_over(struct spool *s, uint64_t from, uint64_t to)
+{
+	while (from < to) {
+		uint64_t n = until_end(s, from);
+		if (n > to - from)
+			n = to - from;
+		put_pad(s, from, n);
+		from += n;
+	}
+}
+
+/* How far the file is known to have been safe: what the youngest good record
+ * says. Records that were on their way when the power went prove nothing. */
+static uint64_t highest_synced(const struct spool *s, uint64_t from,
+			       uint64_t end)
+{
+	uint64_t highest = 0;
+	for (uint64_t p = from; p < end;) {
+		uint32_t length = good_record(s, p);
+		uint64_t synced = length ? get_u64(place(s, p) + AT_SYNCED) : 0;
+		if (synced > highest)
+			highest = synced;
+		p += length ? length : 8;
+	}
+	return highest;
+}
+
+static uint64_t next_good(const struct spool *s, uint64_t p, uint64_t end)
+{
+	while (p < end && !good_record(s, p))
+		p += 8;
+	return p;
+}
+
+/* What a record that was cut by a crash says of its own length. */
+static uint64_t torn_bytes(const struct spool *s, uint64_t p, uint64_t end)
+{
+	if (p >= end || until_end(s, p) < SPOOL_HEADER ||
+	    get_u64(place(s, p) + AT_POSITION) != p)
+		return 0;
+	return get_u32(place(s, p));
+}
+
+void spool_recover(struct spool *s, uint64_t from, struct spool_report *report)
+{
+	uint64_t p = from, end = from + s->size, records = 0;
+	uint64_t safe = highest_synced(s, from, end);
+	*report = (struct spool_report){0, 0, 0};
+	s->head = from;
+	while (p < end) {
+		uint32_t length = good_record(s, p);
+		if (length) {
+			bool last = get_u32(place(s, p) + AT_LAST);
+			p += length;
+			records++;
+			if (last || p <= safe) {
+				s->head = p;
+				report->records = records;
+			}
+		} else if (good_pad(s, p) &&
+			   next_good(s, p, end) == p + until_end(s, p)) {
+			p += until_end(s, p);
+		} else {
+			uint64_t next = next_good(s, p, end);
+			if (p >= safe || next == end)
+				break;
+			pad_over(s, p, next);
+			report->gaps++;
+			p = next;
+		}
+	}
+	report->torn = p - s->head + torn_bytes(s, p, end);
+	/* nothing old may look like a good record behind the new head */
+	for (uint64_t q = s->head; q < end; q += 8)
+		memset(place(s, q), 0, 8);
+	s->sealed = s->synced = s->started = s->head;
+	s->freed = from;
 }

@@ -8,10 +8,13 @@
  * not fit before the range's end starts again at its beginning, behind a
  * PAD record.
  *
- *	put --> [ queued ] -- every cursor has passed it --> [ gone ]
+ *	put --> [ queued ] --sync--> [ on disk ] --every `keep` has passed it-->
+ *	[ done ] --sync--> [ gone: its bytes may be used again ]
  *
- * A cursor names the first record that its sink has not finished. The ring's
- * tail is the least advanced cursor.
+ * Without a file there is no sync, and both of its steps are skipped. For each
+ * sink, `cursor` names the first record that it has not been given whole, and
+ * `keep` the first one that it may have to be given again: a line may be in a
+ * pipe or in a driver and still be lost on the way. keep <= cursor <= head.
  */
 #ifndef SPOOL_H
 #define SPOOL_H
@@ -23,13 +26,16 @@ enum record_kind {
 	RECORD_ALERT,
 	RECORD_NOTICE_TRUNCATED, /* `count` alerts were left out by the sender*/
 	RECORD_NOTICE_TOO_LARGE, /* an alert was larger than LIMIT_ALERT */
+	RECORD_NOTICE_LOST,      /* places in the spool that were damaged */
+	RECORD_NOTICE_SKIPPED,   /* alerts older than --max-age; not stored */
 };
 
 struct record {
 	enum record_kind kind;
-	uint64_t key;       /* the alert's name, see intake.h */
-	uint64_t count;     /* of a notice */
-	int64_t received_s; /* when it was accepted, seconds since 1970 */
+	uint64_t key;        /* the alert's name, see intake.h */
+	uint64_t count;      /* of a notice */
+	int64_t received_s;  /* when it was accepted, seconds since 1970 */
+	int64_t received_ms; /* the same on this process's monotonic clock */
 	struct envelope envelope;
 	struct span json; /* the alert, raw */
 };
@@ -39,13 +45,18 @@ struct spool {
 	uint64_t size;
 	uint64_t head; /* where the next record goes */
 	unsigned cursors;
-	uint64_t cursor[LIMIT_SINKS];
+	uint64_t cursor[LIMIT_SINKS], keep[LIMIT_SINKS];
+	bool durable;     /* there is a file, see image.h */
+	uint64_t sealed;  /* records before it are fit for the file */
+	uint64_t synced;  /* records before it are in the file */
+	uint64_t freed;   /* the file says that those before it are done */
+	uint64_t started; /* head when this process began */
 };
 
 /* The largest record: header, envelope and alert in whole-body mode share
  * LIMIT_WHOLE_BODY; otherwise each has its own limit. Rounded up to 8. */
 enum {
-	SPOOL_HEADER = 64,
+	SPOOL_HEADER = 88,
 	SPOOL_RECORD_MAX = SPOOL_HEADER + LIMIT_ALERT + LIMIT_ENVELOPE,
 };
 
@@ -69,8 +80,26 @@ uint64_t spool_put(struct spool *s, const struct record *r);
  * *r points into the ring until the tail passes it. False at the head. */
 bool spool_get(const struct spool *s, uint64_t *position, struct record *r);
 
+/* The least advanced `keep`: what is before it is done. */
 uint64_t spool_tail(const struct spool *s);
 /* Bytes in use. */
 uint64_t spool_used(const struct spool *s);
+
+/* Makes the records since the last call fit for a file: each gets its position,
+ * how far the file was safe before it, and a checksum; the last one also the
+ * mark that all of them are there. */
+void spool_seal(struct spool *s);
+
+/* What spool_recover() found. */
+struct spool_report {
+	uint64_t records; /* taken over */
+	uint64_t torn;    /* bytes dropped at the end: never acknowledged */
+	uint64_t gaps;    /* damaged places between good records */
+};
+
+/* Takes over a ring that another process has left, as it was read from a file.
+ * `from` is the least position that may be needed. Never fails: what is not a
+ * good record is not taken over. Sets head and fills *report. */
+void spool_recover(struct spool *s, uint64_t from, struct spool_report *report);
 
 #endif

@@ -1,0 +1,197 @@
+/*
+ * image.c - see image.h. All numbers are little-endian.
+ *
+ * Header: 8 bytes magic, u32 version, u32 zero, u64 size of the ring, u64 u64
+ * key, zero, and at 60 the CRC-32C of the 60 bytes before.
+ * Cursors: u32 magic, u32 count, u64 sequence, u64 zero, then for each sink its
+ * name and its position, u64 each; in the last 4 bytes the CRC-32C of the rest.
+ */
+#include "image.h"
+
+#include "bytes.h"
+
+#include <string.h>
+
+static const char magic[8] = {'b', 'e', 'l', 'l', 'w', 'i', 'r', 'e'};
+
+enum {
+	VERSION = 1,
+	AT_VERSION = 8,
+	AT_SIZE = 16,
+	AT_KEY = 24,
+	HEADER_CRC = IMAGE_HEADER_BYTES - 4,
+	CURSOR_MAGIC = 0x73727563,
+	AT_COUNT = 4,
+	AT_SEQUENCE = 8,
+	AT_CURSOR = 24,
+	CURSOR_CRC = IMAGE_CURSOR_BYTES - 4,
+};
+
+void image_put_header(char *p, uint64_t size, const struct hash_key *key)
+{
+	memset(p, 0, IMAGE_HEADER_BYTES);
+	memcpy(p, magic, sizeof magic);
+	put_u32(p + AT_VERSION, VERSION);
+	put_u64(p + AT_SIZE, size);
+	put_u64(p + AT_KEY, key->k0);
+	put_u64(p + AT_KEY + 8, key->k1);
+	put_u32(p + HEADER_CRC, crc32c(0, p, HEADER_CRC));
+}
+
+enum image_verdict image_read_header(const char *p, uint64_t size,
+				     struct hash_key *key)
+{
+	static const char zero[IMAGE_HEADER_BYTES];
+	if (memcmp(p, zero, sizeof zero) == 0)
+		return IMAGE_BLANK;
+	if (memcmp(p, magic, sizeof magic) != 0)
+		return IMAGE_FOREIGN;
+	if (get_u32(p + AT_VERSION) != VERSION)
+		return IMAGE_VERSION;
+	if (get_u32(p + HEADER_CRC) != crc32c(0, p, HEADER_CRC))
+		return IMAGE_FOREIGN;
+	if (get_u64(p + AT_SIZE) != size)
+		return IMAGE_SIZE;
+	key->k0 = get_u64(p + AT_KEY);
+	key->k1 = get_u64(p + AT_KEY + 8);
+	return IMAGE_GOOD;
+}
+
+uint64_t image_sink(const struct hash_key *key, struct span name)
+{
+	struct hash h;
+	hash_start(&h, key);
+	hash_span(&h, name);
+	return hash_end(&h);
+}
+
+static bool good_cursors(const char *p)
+{
+	return get_u32(p) == CURSOR_MAGIC &&
+	       get_u32(p + AT_COUNT) <= LIMIT_SINKS &&
+	       get_u32(p + CURSOR_CRC) == crc32c(0, p, CURSOR_CRC);
+}
+
+static uint64_t cursor_name(const char *p, unsigned i)
+{
+	return get_u64(p + AT_CURSOR + 16 * i);
+}
+
+static uint64_t cursor_position(const char *p, unsigned i)
+{
+	return get_u64(p + AT_CURSOR + 16 * i + 8);
+}
+
+/* The first record that a sink must be given: the saved one, or the next one
+ * behind it if that one was lost to damage. */
+static uint64_t align(const struct spool *s, uint64_t from, uint64_t wanted)
+{
+	struct record r;
+	uint64_t p = from, before;
+	do
+		before = p;
+	while (before < wanted && spool_get(s, &p, &r));
+	return before < wanted ? s->head : before;
+}
+
+enum image_verdict image_recover(struct image *i, struct spool *s,
+				 const char *blocks,
+				 struct spool_report *report)
+{
+	const char *best = NULL;
+	for (unsigned k = 0; k < 2; k++) {
+		const char *p = blocks + (size_t)k * IMAGE_BLOCK;
+		if (good_cursors(p) &&
+		    (best == NULL ||
+		     get_u64(p + AT_SEQUENCE) > get_u64(best + AT_SEQUENCE)))
+			best = p;
+	}
+	if (best == NULL)
+		return IMAGE_FOREIGN;
+	unsigned saved = get_u32(best + AT_COUNT);
+	uint64_t from = saved ? UINT64_MAX : 0;
+	for (unsigned k = 0; k < saved; k++)
+		if (cursor_position(best, k) < from)
+			from = cursor_position(best, k);
+	if (from % 8 || from > UINT64_MAX / 2)
+		return IMAGE_FOREIGN;
+	spool_recover(s, from, report);
+	for (unsigned c = 0; c < s->cursors; c++) {
+		uint64_t position = from;
+		for (unsigned k = 0; k < saved; k++)
+			if (cursor_name(best, k) == i->sink[c])
+				position = cursor_position(best, k);
+		s->cursor[c] = s->keep[c] = align(s, from, position);
+	}
+	i->sequence = i->safe = get_u64(best + AT_SEQUENCE);
+	return IMAGE_GOOD;
+}
+
+/* The ring from one position to another, in one piece or two. */
+static size_t plan_ring(const struct spool *s, uint64_t from, uint64_t to,
+			struct image_write *out)
+{
+	size_t n = 0;
+	while (from < to) {
+		uint64_t at = from % s->size, piece = s->size - at;
+		if (piece > to - from)
+			piece = to - from;
+		out[n++] = (struct image_write){IMAGE_RING + at, s->ring + at,
+						(size_t)piece};
+		from += piece;
+	}
+	return n;
+}
+
+static void plan_cursors(struct image *i, const struct spool *s)
+{
+	char *p = i->cursors;
+	bool at_safe = i->sequence % 2 == i->safe % 2;
+	i->sequence += at_safe ? 1 : 2;
+	memset(p, 0, sizeof i->cursors);
+	put_u32(p, CURSOR_MAGIC);
+	put_u32(p + AT_COUNT, s->cursors);
+	put_u64(p + AT_SEQUENCE, i->sequence);
+	for (unsigned c = 0; c < s->cursors; c++) {
+		i->keep[c] = s->keep[c];
+		put_u64(p + AT_CURSOR + 16 * c, i->sink[c]);
+		put_u64(p + AT_CURSOR + 16 * c + 8, s->keep[c]);
+	}
+	put_u32(p + CURSOR_CRC, crc32c(0, p, CURSOR_CRC));
+}
+
+size_t image_plan(struct image *i, struct spool *s, struct image_write *out)
+{
+	bool moved = i->sequence == 0 || i->failed;
+	i->failed = false;
+	for (unsigned c = 0; c < s->cursors; c++)
+		moved = moved || i->keep[c] != s->keep[c];
+	if (s->synced == s->head && !moved)
+		return 0;
+	spool_seal(s);
+	plan_cursors(i, s);
+	i->head = s->head;
+	i->tail = spool_tail(s);
+	size_t n = plan_ring(s, s->synced, s->head, out);
+	out[n++] = (struct image_write){IMAGE_BLOCK * (1 + i->sequence % 2),
+					i->cursors, sizeof i->cursors};
+	return n;
+}
+
+bool image_wants_sync(const struct image *i, const struct spool *s)
+{
+	return i->safe == 0 || i->head != s->synced ||
+	       (i->tail != s->freed && s->head - s->freed > s->size / 2);
+}
+
+void image_failed(struct image *i)
+{
+	i->failed = true;
+}
+
+void image_synced(struct image *i, struct spool *s)
+{
+	i->safe = i->sequence;
+	s->synced = i->head;
+	s->freed = i->tail;
+}

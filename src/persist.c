@@ -1,0 +1,219 @@
+/* persist.c - see persist.h. */
+#include "persist.h"
+
+#include "store.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void log_spool(struct persist *p, enum log_level level,
+		      const char *message, const char *path, int error)
+{
+	struct log_line l;
+	if (!log_begin(p->log, &l, level, message))
+		return;
+	if (path)
+		log_text(&l, "file", span_of(path));
+	if (error)
+		log_error(&l, error);
+	log_end(p->log, &l);
+}
+
+static bool failed_at_start(struct persist *p, const char *path, int error)
+{
+	log_spool(p, LOG_ERROR,
+		  error == -EBUSY    ? "another process has the spool"
+		  : error == -EINVAL ? "the spool is no regular file"
+		  : error == -ENOSPC ? "no room on the disk for the spool"
+				     : "cannot open the spool",
+		  path, error);
+	return false;
+}
+
+/* A new file: everything there and safe before anything is accepted. */
+static int make_file(struct persist *p, const char *path,
+		     const struct hash_key *key)
+{
+	char header[IMAGE_HEADER_BYTES];
+	struct image_write write[IMAGE_WRITES];
+	int64_t size = (int64_t)(IMAGE_RING + p->spool->size);
+	int error = store_allocate(p->fd, size);
+	size_t n = image_plan(&p->image, p->spool, write);
+	for (size_t i = 0; i < n && !error; i++)
+		error =
+		    store_write(p->fd, write[i].p, write[i].n, write[i].offset);
+	image_put_header(header, p->spool->size, key);
+	if (!error)
+		error = store_write(p->fd, header, sizeof header, 0);
+	if (!error)
+		error = store_sync(p->fd);
+	if (!error)
+		error = store_sync_folder(path);
+	image_synced(&p->image, p->spool);
+	return error;
+}
+
+/* Renames a file that is not ours, and opens a new one under its name. */
+static int set_aside(struct persist *p, const char *path, const char *why)
+{
+	char name[256];
+	struct buf b = buf_of(name, sizeof name - 1);
+	struct log_line l;
+	buf_str(&b, path);
+	buf_str(&b, ".kept-");
+	buf_i64(&b, os_unix_s());
+	name[b.n] = '\0';
+	int error = store_rename(path, name);
+	if (error)
+		return error;
+	if (log_begin(p->log, &l, LOG_WARN, why)) {
+		log_text(&l, "file", span_of(path));
+		log_text(&l, "kept_as", buf_span(&b));
+		log_end(p->log, &l);
+	}
+	store_close(p->fd);
+	p->fd = store_open(path);
+	return p->fd < 0 ? p->fd : 0;
+}
+
+static void log_recovered(struct persist *p, const struct spool_report *r)
+{
+	struct log_line l;
+	bool bad = r->torn || r->gaps;
+	if (!log_begin(p->log, &l, bad ? LOG_WARN : LOG_INFO,
+		       "spool taken over"))
+		return;
+	log_number(&l, "records", (int64_t)r->records);
+	log_number(&l, "torn_bytes_dropped", (int64_t)r->torn);
+	log_number(&l, "damaged_places", (int64_t)r->gaps);
+	log_end(p->log, &l);
+}
+
+/* What was damaged is told in a line of its own. */
+static void tell_lost(struct persist *p, uint64_t gaps)
+{
+	struct record r = {.kind = RECORD_NOTICE_LOST,
+			   .count = gaps,
+			   .received_s = os_unix_s(),
+			   .received_ms = os_monotonic_ms()};
+	uint64_t need = spool_need(&r);
+	if (gaps && spool_fits(p->spool, need, need))
+		spool_put(p->spool, &r);
+}
+
+/* Takes over an existing file. 0, -errno, or a verdict above 0. */
+static int take_over(struct persist *p, struct hash_key *key)
+{
+	static char blocks[2 * IMAGE_BLOCK];
+	char header[IMAGE_HEADER_BYTES];
+	struct spool *s = p->spool;
+	struct spool_report report;
+	int error = store_read(p->fd, header, sizeof header, 0);
+	if (error)
+		return error == -EIO ? (int)IMAGE_FOREIGN : error;
+	enum image_verdict verdict = image_read_header(header, s->size, key);
+	if (verdict != IMAGE_GOOD)
+		return (int)verdict;
+	if (store_size(p->fd) != (int64_t)(IMAGE_RING + s->size))
+		return IMAGE_SIZE;
+	error = store_read(p->fd, blocks, sizeof blocks, IMAGE_BLOCK);
+	if (!error)
+		error = store_read(p->fd, s->ring, s->size, IMAGE_RING);
+	if (error)
+		return error;
+	for (unsigned i = 0; i < s->cursors; i++)
+		p->image.sink[i] = image_sink(key, span_of(p->name[i]));
+	verdict = image_recover(&p->image, s, blocks, &report);
+	if (verdict != IMAGE_GOOD)
+		return (int)verdict;
+	log_recovered(p, &report);
+	/* what was dropped may not come back: see spool_recover() */
+	if (report.torn)
+		error = store_write(p->fd, s->ring, s->size, IMAGE_RING);
+	tell_lost(p, report.gaps);
+	return error;
+}
+
+bool persist_open(struct persist *p, const struct config *config,
+		  struct spool *spool, struct intake *in, struct log *log)
+{
+	static const char *const why[] = {
+	    [IMAGE_FOREIGN] = "this is no spool, or too damaged to be one",
+	    [IMAGE_VERSION] = "a spool of another version",
+	    [IMAGE_SIZE] = "a spool of another size",
+	};
+	char path[256] = "";
+	uint64_t size = config->spool_size / 8 * 8;
+	p->spool = spool;
+	p->log = log;
+	memcpy(path, config->spool.p, config->spool.n);
+	char *ring = store_memory(size);
+	if (ring == NULL)
+		return failed_at_start(p, path, -ENOMEM);
+	spool_init(spool, ring, size, config->sinks);
+	spool->durable = true;
+	p->fd = store_open(path);
+	if (p->fd < 0)
+		return failed_at_start(p, path, p->fd);
+	for (unsigned i = 0; i < config->sinks; i++)
+		p->name[i] = config->sink[i].name;
+	if (store_size(p->fd) > 0) {
+		int verdict = take_over(p, &in->hash_key);
+		if (verdict < 0)
+			return failed_at_start(p, path, verdict);
+		if (verdict == 0) {
+			intake_recover(in);
+			return true;
+		}
+		int error = verdict == IMAGE_BLANK
+				? 0
+				: set_aside(p, path, why[verdict]);
+		if (error)
+			return failed_at_start(p, path, error);
+		memset(ring, 0, size);
+	}
+	for (unsigned i = 0; i < config->sinks; i++)
+		p->image.sink[i] =
+		    image_sink(&in->hash_key, span_of(p->name[i]));
+	int error = make_file(p, path, &in->hash_key);
+	return error ? failed_at_start(p, path, error) : true;
+}
+
+static int write_all(struct persist *p)
+{
+	struct image_write write[IMAGE_WRITES];
+	size_t n = image_plan(&p->image, p->spool, write);
+	int error = 0;
+	for (size_t i = 0; i < n && !error; i++)
+		error =
+		    store_write(p->fd, write[i].p, write[i].n, write[i].offset);
+	if (error || n == 0 || !image_wants_sync(&p->image, p->spool))
+		return error;
+	error = store_sync(p->fd);
+	if (!error)
+		image_synced(&p->image, p->spool);
+	return error;
+}
+
+void persist_sync(struct persist *p, int64_t now_ms)
+{
+	if (p->fd == 0 || (p->failed && now_ms < p->retry_ms))
+		return;
+	int error = write_all(p);
+	if (error) {
+		image_failed(&p->image);
+		p->errors++;
+		p->retry_ms = now_ms + PERSIST_RETRY_MS;
+	}
+	if (error && !p->failed)
+		log_spool(p, LOG_ERROR, "cannot write the spool", NULL, error);
+	else if (!error && p->failed)
+		log_spool(p, LOG_INFO, "the spool can be written again", NULL,
+			  0);
+	p->failed = error != 0;
+}
+
+int64_t persist_deadline(const struct persist *p)
+{
+	return p->failed ? p->retry_ms : INT64_MAX;
+}

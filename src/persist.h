@@ -1,0 +1,37 @@
+/*
+ * persist.h - the spool and its file. Roof: joins image.h and store.h.
+ */
+#ifndef PERSIST_H
+#define PERSIST_H
+
+#include "image.h"
+#include "intake.h"
+#include "log.h"
+
+struct persist {
+	int fd; /* 0: no file */
+	bool failed;
+	int64_t retry_ms; /* after a failure, not before */
+	uint64_t errors;
+	const char *name[LIMIT_SINKS];
+	struct image image;
+	struct spool *spool;
+	struct log *log;
+};
+
+enum { PERSIST_RETRY_MS = 1000 };
+
+/*
+ * Opens --spool: makes the file, or takes over what an earlier process left, or
+ * sets aside what is not this spool. Initialises *spool with the file's ring
+ * and *in with its keys and its queued alerts. False: that was logged.
+ */
+bool persist_open(struct persist *p, const struct config *config,
+		  struct spool *spool, struct intake *in, struct log *log);
+
+/* Writes what the file does not have, and makes it safe if anyone waits. */
+void persist_sync(struct persist *p, int64_t now_ms);
+/* When to try again after a failure; INT64_MAX: no need. */
+int64_t persist_deadline(const struct persist *p);
+
+#endif

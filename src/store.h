@@ -1,0 +1,32 @@
+/*
+ * store.h - the file behind the spool: opening, locking and writing it. Knows
+ * offsets and bytes, not what they mean.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Opens or makes (mode 0600) a regular file and locks it for this process.
+ * Returns a descriptor or -errno: -EBUSY if another process has it, -EINVAL if
+ * it is no regular file. */
+int store_open(const char *path);
+int64_t store_size(int fd);
+/* Gives the file its size, with all blocks there, so that a full disk is found
+ * now. 0 or -errno. */
+int store_allocate(int fd, int64_t size);
+/* All n bytes or -errno (-EIO at the end of the file). */
+int store_read(int fd, void *p, size_t n, uint64_t offset);
+int store_write(int fd, const void *p, size_t n, uint64_t offset);
+/* fdatasync(2). */
+int store_sync(int fd);
+/* Makes the file's name safe: syncs its folder. */
+int store_sync_folder(const char *path);
+int store_rename(const char *from, const char *to);
+void store_close(int fd);
+
+/* Zeroed memory for a ring; NULL if there is none. Never given back. */
+char *store_memory(size_t n);
+
+#endif
