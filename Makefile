@@ -51,10 +51,11 @@ LINK_END = $(MUSL_LIB)/libc.a $(shell $(CC) -print-libgcc-file-name) \
 LINK_FLAGS := -nostdlib -static-pie -Wl,--gc-sections -Wl,-z,relro \
 	-Wl,-z,now -Wl,-z,noexecstack -Wl,-z,text -Wl,--build-id=none
 
-PURE := text status address bytes hash json http body alert payload recall spool \
-	image render options config metrics intake receive conn
+PURE := text status address bytes hash json jsontext http body alert payload recall spool \
+	image render options config metrics intake receive request \
+	window conn
 WORLD := os log transport sink fifo serial store
-ROOF := persist deliver server main
+ROOF := persist deliver pages server main
 OBJECTS := $(patsubst %,$(O)/%.o,$(PURE) $(WORLD) $(ROOF)) $(O)/jsmn.o
 
 all: $(O)/bellwire $(O)/bellwire.debug

@@ -1,9 +1,8 @@
 /*
  * conn.c - see conn.h.
  *
- * Invariants: begin <= body_end <= raw <= filled <= CONN_BUFFER. The body in
- * [begin, body_end) starts at offset body_at of the whole body. A claim on an
- * alert in the intake exists from BODY to the end of ANSWER only.
+ * Invariants: the body in the window starts at offset body_at of the whole one.
+ * A claim on an alert in the intake exists from BODY to the end of ANSWER only.
  */
 #include "conn.h"
 
@@ -20,44 +19,26 @@ void conn_open(struct conn *c, unsigned slot, int64_t now_ms)
 	c->out_sent = 0;
 	c->settled = c->told = c->other_version = false;
 	c->why_n = 0;
+	window_clear(&c->window);
 	receive_start(&c->receive, slot, true);
-}
-
-static void move_down(struct conn *c)
-{
-	size_t body = c->body_end - c->begin, rest = c->filled - c->raw;
-	if (body && c->begin)
-		memmove(c->in, c->in + c->begin, body);
-	if (rest && c->raw != body)
-		memmove(c->in + body, c->in + c->raw, rest);
-	c->begin = 0;
-	c->body_end = c->raw = body;
-	c->filled = body + rest;
 }
 
 char *conn_room(struct conn *c, size_t *n)
 {
-	*n = 0;
-	if (c->state == CONN_LINGER) {
-		*n = sizeof c->in; /* thrown away as it comes */
-		return c->in;
-	}
 	bool reads = c->state == CONN_HEAD || c->state == CONN_DISCARD ||
 		     (c->state == CONN_BODY && !c->receive.blocked);
-	if (!reads || c->eof)
-		return c->in;
-	if (c->raw == c->filled && c->body_end == c->begin)
-		c->begin = c->body_end = c->raw = c->filled = 0;
-	if (c->filled == sizeof c->in)
-		move_down(c);
-	*n = sizeof c->in - c->filled;
-	return c->in + c->filled;
+	*n = 0;
+	if (c->state == CONN_LINGER) {
+		*n = sizeof c->window.bytes; /* thrown away as it comes */
+		return c->window.bytes;
+	}
+	return reads && !c->eof ? window_room(&c->window, n) : c->window.bytes;
 }
 
 void conn_received(struct conn *c, size_t n)
 {
 	if (c->state != CONN_LINGER)
-		c->filled += n;
+		window_received(&c->window, n);
 }
 
 void conn_ended(struct conn *c)
@@ -77,11 +58,6 @@ void conn_sent(struct conn *c, size_t n)
 	c->out_sent += n;
 	if (c->out_sent == c->out.n)
 		c->out.n = c->out_sent = 0;
-}
-
-static struct span raw_bytes(const struct conn *c)
-{
-	return (struct span){c->in + c->raw, c->filled - c->raw};
 }
 
 static void put_page(struct conn *c, struct service *s, enum status status,
@@ -183,58 +159,6 @@ static void decide(struct conn *c, struct service *s, enum status status)
 	}
 }
 
-/* What is asked for, and whether it can be had that way. */
-static enum status route(struct conn *c, const struct service *s,
-			 const struct http_request *r, bool *notification)
-{
-	bool get = r->method == HTTP_GET || r->method == HTTP_HEAD;
-	bool known = true;
-	*notification = false;
-	if (span_eq(r->path, s->config->path)) {
-		*notification = true;
-		c->allow = "POST, PUT";
-		return r->method == HTTP_POST || r->method == HTTP_PUT
-			   ? STATUS_OK
-			   : STATUS_METHOD;
-	}
-	c->allow = "GET, HEAD";
-	if (span_eq(r->path, SPAN("/metrics")))
-		c->question = CONN_ASK_METRICS;
-	else if (span_eq(r->path, SPAN("/-/healthy")))
-		c->question = CONN_ASK_HEALTHY;
-	else if (span_eq(r->path, SPAN("/-/ready")))
-		c->question = CONN_ASK_READY;
-	else
-		known = false;
-	if (!known)
-		return STATUS_NOT_FOUND;
-	return get ? STATUS_OK : STATUS_METHOD;
-}
-
-/* The order decides which of several causes the client hears. */
-static enum status judge(struct conn *c, const struct service *s,
-			 const struct http_request *r, bool *notification)
-{
-	if (r->unknown_method)
-		return STATUS_UNKNOWN_METHOD;
-	enum status status = route(c, s, r, notification);
-	if (status != STATUS_OK)
-		return status;
-	if (r->expect_other)
-		return STATUS_EXPECTATION;
-	if (!*notification)
-		return STATUS_OK;
-	if (!r->has_length && !r->chunked)
-		return STATUS_NO_LENGTH;
-	if (!r->is_json)
-		return STATUS_MEDIA_TYPE;
-	if (r->is_encoded)
-		return STATUS_ENCODING;
-	if (r->length > s->config->max_body)
-		return STATUS_BODY_SIZE;
-	return STATUS_OK;
-}
-
 static void begin_body(struct conn *c, struct service *s,
 		       const struct http_request *r)
 {
@@ -243,7 +167,7 @@ static void begin_body(struct conn *c, struct service *s,
 	c->deadline_ms = s->now.ms + LIMIT_BODY_MS;
 	c->whole = r->chunked || r->length <= LIMIT_WHOLE_BODY;
 	receive_start(&c->receive, c->slot, c->whole);
-	if (c->expecting && c->raw == c->filled)
+	if (c->expecting && window_raw(&c->window).n == 0)
 		buf_str(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
 	c->expecting = false;
 }
@@ -251,7 +175,6 @@ static void begin_body(struct conn *c, struct service *s,
 static void begin_request(struct conn *c, struct service *s,
 			  const struct http_request *r)
 {
-	bool notification;
 	http_body_start(&c->body, r);
 	c->had_head = true;
 	c->since_ms = s->now.ms;
@@ -259,19 +182,17 @@ static void begin_request(struct conn *c, struct service *s,
 	c->head_only = r->method == HTTP_HEAD;
 	c->close = !r->keep_alive;
 	c->expecting = r->expect_continue && c->body.state != HTTP_BODY_DONE &&
-		       c->raw == c->filled;
+		       window_raw(&c->window).n == 0;
 	c->body_bytes = c->body_at = 0;
 	if (r->unknown_coding) {
 		refuse_and_close(c, s, STATUS_CODING);
 		return;
 	}
-	enum status status = judge(c, s, r, &notification);
-	if (status != STATUS_OK)
-		decide(c, s, status);
-	else if (notification)
+	enum status status = request_judge(r, s->config, &c->target, &c->allow);
+	if (status == STATUS_OK && c->target == REQUEST_NOTIFICATION)
 		begin_body(c, s, r);
 	else
-		decide(c, s, STATUS_OK);
+		decide(c, s, status);
 }
 
 /* True if the state changed. */
@@ -279,7 +200,7 @@ static bool step_head(struct conn *c, struct service *s)
 {
 	struct http_request r;
 	size_t length;
-	struct span in = raw_bytes(c);
+	struct span in = window_raw(&c->window);
 	if (in.n == 0 && c->eof) {
 		c->state = CONN_CLOSED;
 		return true;
@@ -299,8 +220,8 @@ static bool step_head(struct conn *c, struct service *s)
 		refuse_and_close(c, s, status);
 		return true;
 	}
-	c->raw += length;
-	c->begin = c->body_end = c->raw;
+	window_take(&c->window, span_skip(in, length));
+	window_drop_body(&c->window);
 	begin_request(c, s, &r);
 	return true;
 }
@@ -309,7 +230,7 @@ static bool step_head(struct conn *c, struct service *s)
 static void end_body(struct conn *c, struct service *s)
 {
 	struct receive *r = &c->receive;
-	struct span body = {c->in + c->begin, c->body_end - c->begin};
+	struct span body = window_body(&c->window);
 	c->state = CONN_COMMIT;
 	if (!c->whole)
 		return;
@@ -325,27 +246,18 @@ static void end_body(struct conn *c, struct service *s)
 static bool feed(struct conn *c, struct service *s)
 {
 	struct receive *r = &c->receive;
-	size_t n = c->body_end - c->begin;
-	enum status status = receive_more(
-	    r, s->intake, s->memory, c->in + c->begin, c->body_at, n, s->now);
+	struct span body = window_body(&c->window);
+	enum status status = receive_more(r, s->intake, s->memory, body.p,
+					  c->body_at, body.n, s->now);
 	if (status != STATUS_OK) {
 		note_why(c);
 		decide(c, s, status);
 		return false;
 	}
 	size_t used = (size_t)(receive_hold(r) - c->body_at);
-	c->begin += used;
+	window_drop(&c->window, used);
 	c->body_at += used;
 	return !r->blocked;
-}
-
-/* One piece of body, moved to the end of what there is of it. */
-static void append(struct conn *c, struct span data)
-{
-	if (data.n && c->in + c->body_end != data.p)
-		memmove(c->in + c->body_end, data.p, data.n);
-	c->body_end += data.n;
-	c->body_bytes += data.n;
 }
 
 static bool step_body(struct conn *c, struct service *s)
@@ -353,11 +265,12 @@ static bool step_body(struct conn *c, struct service *s)
 	struct span in, data;
 	if (c->receive.blocked && !feed(c, s))
 		return c->state != CONN_BODY;
-	in = raw_bytes(c);
+	in = window_raw(&c->window);
 	while (c->body.state != HTTP_BODY_DONE && in.n) {
 		enum status status = http_body_next(&c->body, &in, &data);
-		c->raw = c->filled - in.n;
-		append(c, data);
+		window_take(&c->window, in);
+		window_append(&c->window, data);
+		c->body_bytes += data.n;
 		if (c->body_bytes > s->config->max_body)
 			status = STATUS_BODY_SIZE;
 		if (status == STATUS_BODY_SIZE) {
@@ -401,7 +314,7 @@ static bool step_commit(struct conn *c, struct service *s)
 	}
 	if (r->blocked)
 		return false;
-	c->begin = c->body_end = c->raw;
+	window_drop_body(&c->window);
 	c->state = CONN_WAIT;
 	c->deadline_ms = s->now.ms + (int64_t)s->config->ack_timeout_ms;
 	c->other_version = r->payload.other_version;
@@ -418,11 +331,11 @@ static bool step_wait(struct conn *c, struct service *s)
 
 static bool step_discard(struct conn *c, struct service *s)
 {
-	struct span in = raw_bytes(c), data;
+	struct span in = window_raw(&c->window), data;
 	while (c->body.state != HTTP_BODY_DONE && in.n && !c->close) {
 		enum status status = http_body_next(&c->body, &in, &data);
-		c->raw = c->filled - in.n;
-		c->begin = c->body_end = c->raw;
+		window_take(&c->window, in);
+		window_drop_body(&c->window);
 		if (status != STATUS_OK || data.n > c->discard_left)
 			c->close = true;
 		else
@@ -450,7 +363,7 @@ static bool step_answer(struct conn *c, struct service *s)
 		return false;
 	release(c, s, c->settled);
 	c->since_ms = s->now.ms;
-	c->begin = c->body_end = c->raw;
+	window_drop_body(&c->window);
 	c->why_n = 0;
 	c->scan = (struct http_scan){0};
 	if (c->close) {
@@ -519,7 +432,7 @@ void conn_expire(struct conn *c, struct service *s)
 	switch (c->state) {
 	case CONN_HEAD:
 		/* an idle connection is closed without a word */
-		if (c->filled != c->raw)
+		if (window_raw(&c->window).n)
 			refuse_and_close(c, s, STATUS_SLOW_HEAD);
 		else
 			conn_close(c, s);

@@ -9,8 +9,9 @@
 #ifndef CONN_H
 #define CONN_H
 
-#include "http.h"
 #include "receive.h"
+#include "request.h"
+#include "window.h"
 
 /*
  *	HEAD ---> BODY ---> COMMIT ---> WAIT ---> ANSWER ---> HEAD (keep-alive)
@@ -33,15 +34,6 @@ enum conn_state {
 	CONN_CLOSED,
 };
 
-enum conn_question {
-	CONN_ASK_METRICS,
-	CONN_ASK_HEALTHY,
-	CONN_ASK_READY,
-};
-
-/* Room for the largest alert and for a piece of what comes behind it. */
-enum { CONN_BUFFER = LIMIT_ALERT + 4096 };
-
 /* What all connections share. */
 struct service {
 	const struct config *config;
@@ -55,17 +47,14 @@ struct service {
 
 struct conn {
 	enum conn_state state;
-	enum conn_question question;
+	enum request_target target; /* of a QUESTION */
 	unsigned slot;
 	int64_t deadline_ms;
 	int64_t since_ms; /* of the last progress that counts for eviction */
 	bool had_head;    /* has sent a whole head once */
 	bool eof;         /* the peer sends no more */
 
-	/* in[begin..body_end) is the body so far, decoded, from body_at on;
-	 * in[raw..filled) is what came behind it, as it came. */
-	size_t begin, body_end, raw, filled;
-	uint64_t body_at;
+	uint64_t body_at;    /* offset of the window's body in the whole one */
 	uint64_t body_bytes; /* decoded so far */
 	struct http_scan scan;
 	struct http_body body;
@@ -93,7 +82,7 @@ struct conn {
 	char why[LIMIT_PLACE];
 	size_t why_n;
 
-	char in[CONN_BUFFER];
+	struct window window;
 	char out_bytes[LIMIT_ANSWER];
 };
 

@@ -7,8 +7,6 @@
  */
 #include "server.h"
 
-#include "version.h"
-
 #include <errno.h>
 #include <poll.h>
 
@@ -62,14 +60,6 @@ bool server_open(struct server *s)
 	}
 	s->start_s = os_unix_s();
 	return true;
-}
-
-static unsigned used_slots(const struct server *s)
-{
-	unsigned n = 0;
-	for (unsigned i = 0; i < s->slots; i++)
-		n += s->slot[i].used;
-	return n;
 }
 
 static void close_slot(struct server *s, struct slot *k)
@@ -160,79 +150,6 @@ static void log_other_version(struct server *s, const struct slot *k)
 	s->version_told = true;
 }
 
-static void fill_gauges(struct server *s, struct gauges *g)
-{
-	struct os_process p;
-	const struct spool *spool = s->service.intake->spool;
-	*g = (struct gauges){.sinks = s->config->sinks};
-	for (unsigned i = 0; i < g->sinks; i++)
-		g->sink[i] = (struct sink_counters){
-		    .name = s->config->sink[i].name,
-		    .lines = s->deliver->sink[i].lines,
-		    .errors = s->deliver->sink[i].errors,
-		    .up = deliver_is_up(s->deliver, i, s->service.now)};
-	os_process_read(s->statm, s->descriptors, &p);
-	g->spool_bytes = spool_used(spool);
-	g->spool_size = spool->size;
-	g->connections = used_slots(s);
-	g->cpu_us = p.cpu_us;
-	g->start_s = s->start_s;
-	g->resident_bytes = p.resident_bytes;
-	g->virtual_bytes = p.virtual_bytes;
-	g->open_fds = p.open_fds;
-	g->max_fds = s->descriptors;
-}
-
-/* Ready: every sink takes lines and the spool has room for any alert. */
-static enum status is_ready(struct server *s, struct buf *page)
-{
-	const struct spool *spool = s->service.intake->spool;
-	for (unsigned i = 0; i < s->config->sinks; i++) {
-		if (deliver_is_up(s->deliver, i, s->service.now))
-			continue;
-		buf_str(page, "not ready: sink ");
-		buf_str(page, s->config->sink[i].name);
-		buf_str(page, " is down\n");
-		return STATUS_NOT_READY;
-	}
-	if (s->persist->failed) {
-		buf_str(page, "not ready: the spool cannot be written\n");
-		return STATUS_NOT_READY;
-	}
-	if (!spool_fits(spool, SPOOL_RECORD_MAX, SPOOL_RECORD_MAX)) {
-		buf_str(page, "not ready: the spool is full\n");
-		return STATUS_NOT_READY;
-	}
-	buf_str(page, "bellwire is ready\n");
-	return STATUS_OK;
-}
-
-static void answer_question(struct server *s, struct conn *c)
-{
-	static const char text[] = "text/plain; charset=utf-8";
-	struct buf page = buf_of(s->page, sizeof s->page);
-	struct gauges g;
-	switch (c->question) {
-	case CONN_ASK_METRICS:
-		fill_gauges(s, &g);
-		metrics_put(&page, s->counters, &g, SPAN(BELLWIRE_VERSION));
-		ASSERT(!page.cut);
-		conn_answer_page(c, &s->service, STATUS_OK, buf_span(&page),
-				 "text/plain; version=0.0.4; charset=utf-8");
-		break;
-	case CONN_ASK_HEALTHY:
-		buf_str(&page, "bellwire is healthy\n");
-		conn_answer_page(c, &s->service, STATUS_OK, buf_span(&page),
-				 text);
-		break;
-	case CONN_ASK_READY: {
-		enum status status = is_ready(s, &page);
-		conn_answer_page(c, &s->service, status, buf_span(&page), text);
-		break;
-	}
-	}
-}
-
 /* Lets a connection go on until it needs bytes, room or time. */
 static void go_on(struct server *s, struct slot *k)
 {
@@ -243,7 +160,7 @@ static void go_on(struct server *s, struct slot *k)
 			log_other_version(s, k);
 		c->other_version = false;
 		if (c->state == CONN_QUESTION)
-			answer_question(s, c);
+			server_answer(s, c);
 		if (c->told)
 			log_answer(s, k);
 		c->told = false;

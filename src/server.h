@@ -42,4 +42,7 @@ bool server_open(struct server *s);
 /* Serves until told to stop. */
 void server_run(struct server *s);
 
+/* Answers a connection's QUESTION; in pages.c. */
+void server_answer(struct server *s, struct conn *c);
+
 #endif

@@ -1,0 +1,167 @@
+/* jsontext.c - the readers of json.h for strings and values that are valid. */
+#include "json.h"
+
+#include <string.h>
+
+/* Eight bytes at a time: a byte's top bit ends up set in one of the terms when
+ * it is above 0x7f, below 0x20, or equal to one of the three (the subtraction
+ * borrows out of zero). A set bit may be a false alarm, by a borrow of a byte
+ * further down, never a miss; so a hit only ends the fast part. */
+size_t json_plain(struct span s)
+{
+	const uint64_t ones = 0x0101010101010101U, top = ones << 7;
+	size_t i = 0;
+	for (; s.n - i >= 8; i += 8) {
+		uint64_t w;
+		memcpy(&w, s.p + i, 8);
+		uint64_t quote = w ^ ones * '"', slash = w ^ ones * '\\',
+			 del = w ^ ones * 0x7f;
+		if ((w | (w - ones * 0x20) | (quote - ones) | (slash - ones) |
+		     (del - ones)) &
+		    top)
+			break;
+	}
+	while (i < s.n && s.p[i] >= 0x20 && s.p[i] != '"' && s.p[i] != '\\' &&
+	       s.p[i] < 0x7f)
+		i++;
+	return i;
+}
+
+static const char short_escapes[] = "b\bf\fn\nr\rt\t";
+
+/* The four digits behind \u, which must be there. */
+static uint32_t take_hex4(struct span *s)
+{
+	uint32_t v = 0;
+	for (int i = 0; i < 4; i++) {
+		v = v << 4 | (uint32_t)hex_digit(s->p[0]);
+		*s = span_skip(*s, 1);
+	}
+	return v;
+}
+
+uint32_t json_take_char(struct span *s)
+{
+	uint32_t c;
+	char first = s->p[0];
+	if (first > 0 && first != '\\') {
+		s->p++;
+		s->n--;
+		return (unsigned char)first;
+	}
+	if (first != '\\') {
+		utf8_take(s, &c);
+		return c;
+	}
+	char kind = s->p[1];
+	*s = span_skip(*s, 2);
+	if (kind != 'u') {
+		for (size_t i = 0; i + 1 < sizeof short_escapes; i += 2)
+			if (short_escapes[i] == kind)
+				return (unsigned char)short_escapes[i + 1];
+		return (unsigned char)kind;
+	}
+	c = take_hex4(s);
+	if (c >= 0xd800 && c <= 0xdbff && s->n >= 6 && s->p[0] == '\\' &&
+	    s->p[1] == 'u') {
+		struct span rest = span_skip(*s, 2);
+		uint32_t low = take_hex4(&rest);
+		if (low >= 0xdc00 && low <= 0xdfff) {
+			*s = rest;
+			return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+		}
+	}
+	return c >= 0xd800 && c <= 0xdfff ? 0xfffd : c;
+}
+
+/* Without a backslash, the inside of a string is its own UTF-8 form. */
+static bool has_escape(struct span s)
+{
+	return s.n && memchr(s.p, '\\', s.n) != NULL;
+}
+
+bool json_equal(struct span a, struct span b)
+{
+	if (!has_escape(a) && !has_escape(b))
+		return span_eq(a, b);
+	while (a.n && b.n)
+		if (json_take_char(&a) != json_take_char(&b))
+			return false;
+	return a.n == b.n;
+}
+
+bool json_is(struct span s, struct span text)
+{
+	uint32_t c;
+	if (s.n && text.n && s.p[0] != text.p[0] && s.p[0] != '\\')
+		return false;
+	if (!has_escape(s))
+		return span_eq(s, text);
+	while (s.n && text.n)
+		if (!utf8_take(&text, &c) || json_take_char(&s) != c)
+			return false;
+	return s.n == text.n;
+}
+
+void json_put_text(struct buf *b, struct span s)
+{
+	while (s.n)
+		buf_utf8(b, json_take_char(&s));
+}
+
+static void put_u_escape(struct buf *b, uint32_t c)
+{
+	buf_str(b, "\\u");
+	buf_padded(b, c, 16, 4);
+}
+
+/* A character of a string's inside, as it stands there. */
+static void put_string_char(struct buf *b, struct span *s, bool ascii)
+{
+	struct span before = *s;
+	uint32_t c;
+	utf8_take(s, &c);
+	if (!text_is_unsafe(c) && (c < 0x7f || !ascii)) {
+		buf_put(b, (struct span){before.p, before.n - s->n});
+	} else if (c >= 0x10000) {
+		put_u_escape(b, 0xd800 + ((c - 0x10000) >> 10));
+		put_u_escape(b, 0xdc00 + (c & 0x3ff));
+	} else {
+		put_u_escape(b, c);
+	}
+}
+
+static bool is_json_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+void json_put_compact(struct buf *b, struct span text, bool ascii)
+{
+	bool in_string = false;
+	while (text.n) {
+		if (!in_string) {
+			char c = text.p[0];
+			if (!is_json_blank(c))
+				buf_char(b, c);
+			in_string = c == '"';
+			text = span_skip(text, 1);
+			continue;
+		}
+		size_t plain = json_plain(text);
+		buf_put(b, (struct span){text.p, plain});
+		text = span_skip(text, plain);
+		if (text.n == 0)
+			break;
+		if (text.p[0] == '\\') {
+			buf_put(b, (struct span){text.p, 2});
+			text = span_skip(text, 2);
+		} else if (text.p[0] == '"') {
+			buf_char(b, '"');
+			text = span_skip(text, 1);
+			in_string = false;
+		} else {
+			put_string_char(b, &text, ascii);
+		}
+	}
+}

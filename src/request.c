@@ -1,0 +1,55 @@
+/* request.c - see request.h. */
+#include "request.h"
+
+static bool find_target(struct span path, const struct config *c,
+			enum request_target *target)
+{
+	static const struct {
+		struct span path;
+		enum request_target target;
+	} table[] = {
+	    {SPAN("/metrics"), REQUEST_METRICS},
+	    {SPAN("/-/healthy"), REQUEST_HEALTHY},
+	    {SPAN("/-/ready"), REQUEST_READY},
+	};
+	*target = REQUEST_NOTIFICATION;
+	if (span_eq(path, c->path))
+		return true;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		if (span_eq(path, table[i].path)) {
+			*target = table[i].target;
+			return true;
+		}
+	}
+	return false;
+}
+
+static enum status judge_body(const struct http_request *r,
+			      const struct config *c)
+{
+	if (!r->has_length && !r->chunked)
+		return STATUS_NO_LENGTH;
+	if (!r->is_json)
+		return STATUS_MEDIA_TYPE;
+	if (r->is_encoded)
+		return STATUS_ENCODING;
+	return r->length > c->max_body ? STATUS_BODY_SIZE : STATUS_OK;
+}
+
+enum status request_judge(const struct http_request *r, const struct config *c,
+			  enum request_target *target, const char **allow)
+{
+	if (r->unknown_method)
+		return STATUS_UNKNOWN_METHOD;
+	if (!find_target(r->path, c, target))
+		return STATUS_NOT_FOUND;
+	bool post = r->method == HTTP_POST || r->method == HTTP_PUT;
+	bool get = r->method == HTTP_GET || r->method == HTTP_HEAD;
+	bool wants_post = *target == REQUEST_NOTIFICATION;
+	*allow = wants_post ? "POST, PUT" : "GET, HEAD";
+	if (wants_post ? !post : !get)
+		return STATUS_METHOD;
+	if (r->expect_other)
+		return STATUS_EXPECTATION;
+	return wants_post ? judge_body(r, c) : STATUS_OK;
+}

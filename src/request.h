@@ -1,0 +1,24 @@
+/*
+ * request.h - what a request asks for, and whether it can be had that way.
+ *
+ * Pure. The order of the checks decides which of several causes the client
+ * hears first.
+ */
+#ifndef REQUEST_H
+#define REQUEST_H
+
+#include "config.h"
+#include "http.h"
+
+enum request_target {
+	REQUEST_NOTIFICATION, /* POST or PUT to --path */
+	REQUEST_METRICS,
+	REQUEST_HEALTHY,
+	REQUEST_READY,
+};
+
+/* OK and *target, or a cause and, for METHOD, *allow as the value of Allow. */
+enum status request_judge(const struct http_request *r, const struct config *c,
+			  enum request_target *target, const char **allow);
+
+#endif
