@@ -240,6 +240,17 @@ static void failed(struct deliver *d, unsigned sink, int error, int64_t now_ms)
 	go_down(d, sink, error, now_ms);
 }
 
+/* It has taken lines, or there are none and it could be opened. */
+static void works(struct deliver *d, unsigned sink)
+{
+	struct delivery *s = &d->sink[sink];
+	s->backoff_ms = 0;
+	s->failures = 0;
+	if (s->told)
+		log_sink(d, sink, LOG_INFO, "sink is up", 0);
+	s->told = false;
+}
+
 /* Opens it, or finds out that the other end is there again. */
 static void try_up(struct deliver *d, unsigned sink, int64_t now_ms)
 {
@@ -255,11 +266,9 @@ static void try_up(struct deliver *d, unsigned sink, int64_t now_ms)
 		return;
 	}
 	s->state = DELIVERY_UP;
-	s->backoff_ms = 0;
-	s->failures = 0;
-	if (s->told)
-		log_sink(d, sink, LOG_INFO, "sink is up", 0);
-	s->told = false;
+	/* with lines waiting, only a write shows that it works */
+	if (d->spool->cursor[sink] == d->spool->head)
+		works(d, sink);
 }
 
 /* Finds the run of alerts at the cursor that have waited too long. */
@@ -322,10 +331,12 @@ static void pump_sink(struct deliver *d, unsigned sink, struct moment now)
 		s->written += (uint64_t)put;
 		s->look_after_ms = DELIVER_LOOK_MS;
 		s->look_ms = now.ms + DELIVER_LOOK_MS;
-		if (put == OS_AGAIN)
+		if (put == OS_AGAIN) {
 			s->state = DELIVERY_FULL;
-		else
-			advance(d, sink, n, s->offset + (uint64_t)put);
+			break;
+		}
+		works(d, sink);
+		advance(d, sink, n, s->offset + (uint64_t)put);
 	}
 	if (s->state != DELIVERY_DOWN)
 		settle(d, sink, now.ms);
@@ -406,7 +417,9 @@ void deliver_ready(struct deliver *d, unsigned sink, short events,
 bool deliver_is_up(struct deliver *d, unsigned sink, struct moment now)
 {
 	struct delivery *s = &d->sink[sink];
-	if (s->state == DELIVERY_DOWN)
+	bool queued = d->spool->cursor[sink] != d->spool->head;
+	if (s->state == DELIVERY_DOWN &&
+	    (!queued || kind_of(d, sink) == PLACE_FIFO))
 		try_up(d, sink, now.ms);
 	return s->state != DELIVERY_DOWN && sink_is_alive(&s->sink);
 }

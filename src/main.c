@@ -390,5 +390,6 @@ int main(int argc, char **argv)
 {
 	if (argc < 1)
 		return EXIT_USAGE;
+	os_hold_streams();
 	return run(argc - 1, (const char *const *)argv + 1);
 }

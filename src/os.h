@@ -39,6 +39,10 @@ const char *os_error(int error);
 /* Writes all of it, waiting as long as it takes; 0 or -errno. */
 int os_write_all(int fd, struct span s);
 
+/* Standard streams that are closed get a descriptor that takes nothing, so that
+ * no file or socket of ours is ever written to as if it were one of them. */
+void os_hold_streams(void);
+
 /* Reads a file into p[0..cap); its length, -EFBIG if it does not fit. */
 long os_read_file(const char *path, char *p, size_t cap);
 

@@ -151,7 +151,7 @@ bool persist_open(struct persist *p, const struct config *config,
 	if (ring == NULL)
 		return failed_at_start(p, path, -ENOMEM);
 	spool_init(spool, ring, size, config->sinks);
-	spool->durable = true;
+	spool->durable = p->on = true;
 	p->fd = store_open(path);
 	if (p->fd < 0)
 		return failed_at_start(p, path, p->fd);
@@ -197,7 +197,7 @@ static int write_all(struct persist *p)
 
 void persist_sync(struct persist *p, int64_t now_ms)
 {
-	if (p->fd == 0 || (p->failed && now_ms < p->retry_ms))
+	if (!p->on || (p->failed && now_ms < p->retry_ms))
 		return;
 	int error = write_all(p);
 	if (error) {

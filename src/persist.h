@@ -9,7 +9,8 @@
 #include "log.h"
 
 struct persist {
-	int fd; /* 0: no file */
+	bool on; /* there is a file */
+	int fd;
 	bool failed;
 	int64_t retry_ms; /* after a failure, not before */
 	uint64_t errors;
