@@ -39,7 +39,7 @@ int64_t store_size(int fd)
 
 int store_allocate(int fd, int64_t size)
 {
-	static const char zero[4096];
+	static const char zero[512];
 	int error = posix_fallocate(fd, 0, size);
 	if (error != EOPNOTSUPP && error != ENOSYS)
 		return -error;
