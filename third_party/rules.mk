@@ -7,7 +7,8 @@ BEARSSL_DIR := $(UNPACKED)/bearssl
 
 $(JSMN_H): third_party/manifest third_party/fetch
 	$(Q)third_party/fetch jsmn && touch $@
-$(BEARSSL_DIR)/inc/bearssl.h: third_party/manifest third_party/fetch
+$(BEARSSL_DIR)/inc/bearssl.h: third_party/manifest third_party/fetch \
+		$(wildcard third_party/patches/bearssl-*.patch)
 	$(Q)third_party/fetch bearssl && touch $@
 
 # jsmn is one header; this object is its code. Strict, since the rest is not
