@@ -52,10 +52,10 @@ LINK_FLAGS := -nostdlib -static-pie -Wl,--gc-sections -Wl,-z,relro \
 	-Wl,-z,now -Wl,-z,noexecstack -Wl,-z,text -Wl,--build-id=none
 
 PURE := text status address bytes hash json jsontext http body alert payload recall spool \
-	image render options config metrics intake receive request \
+	image render options config auth metrics intake receive request \
 	window conn
-WORLD := os log transport sink fifo serial store
-ROOF := persist deliver pages server main
+WORLD := os log privilege transport sink fifo serial store
+ROOF := persist secrets deliver pages server main
 OBJECTS := $(patsubst %,$(O)/%.o,$(PURE) $(WORLD) $(ROOF)) $(O)/jsmn.o
 
 all: $(O)/bellwire $(O)/bellwire.debug
@@ -71,10 +71,11 @@ $(O)/version.h: Makefile third_party/manifest
 		"$$(sed -n 's/^jsmn  *\([^ ]*\) .*/jsmn \1/p' third_party/manifest)"; \
 	} >$@
 
-$(O)/%.o: src/%.c $(JSMN_H) | $(O)/version.h
+$(O)/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h
 	$(SAY) CC $@
 	$(Q)$(CC) $(TARGET_FLAGS) $(WARNINGS) $(CFLAGS) $(JSMN_FLAGS) \
-		-isystem $(UNPACKED) -I$(O) -Isrc -MMD -MP -c $< -o $@
+		-isystem $(UNPACKED) \
+		-isystem $(BEARSSL_DIR)/inc -I$(O) -Isrc -MMD -MP -c $< -o $@
 
 # The same flags as last time? Else everything is built again.
 FLAGS_NOW := $(CC) $(CFLAGS) $(TLS) $(MUSL_LIB) $(VERSION)
@@ -86,10 +87,10 @@ $(O)/flags:
 	@echo '$(FLAGS_NOW)' >$@
 $(OBJECTS): $(O)/flags
 
-$(O)/bellwire.debug: $(OBJECTS) tests/check-elf
+$(O)/bellwire.debug: $(OBJECTS) $(O)/libbearssl.a tests/check-elf
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LINK_FLAGS) $(LDFLAGS) $(LINK_START) $(OBJECTS) \
-		$(LINK_END) -o $@.new
+		$(O)/libbearssl.a $(LINK_END) -o $@.new
 	$(Q)READELF=$(READELF) tests/check-elf $@.new
 	$(Q)mv $@.new $@
 

@@ -157,3 +157,37 @@ void address_put(struct buf *b, const struct address *a)
 	buf_char(b, ':');
 	buf_u64(b, a->port);
 }
+
+bool address_read_range(struct span s, struct range *r)
+{
+	struct span ip;
+	uint64_t bits;
+	*r = (struct range){.family = ADDRESS_INET};
+	span_split(&s, '/', &ip);
+	if (!read_ipv4(ip, r->ip)) {
+		r->family = ADDRESS_INET6;
+		if (!read_ipv6(ip, r->ip))
+			return false;
+	}
+	unsigned most = r->family == ADDRESS_INET ? 32 : 128;
+	r->bits = most;
+	if (s.p == NULL)
+		return true;
+	if (!span_u64(s, &bits) || bits > most)
+		return false;
+	r->bits = (unsigned)bits;
+	return true;
+}
+
+bool address_in_range(const struct address *a, const struct range *r)
+{
+	if (a->family != r->family)
+		return false;
+	for (unsigned i = 0; i < r->bits; i += 8) {
+		unsigned rest = r->bits - i < 8 ? r->bits - i : 8;
+		unsigned mask = 0xff00U >> rest & 0xff;
+		if ((unsigned)(a->ip[i / 8] ^ r->ip[i / 8]) & mask)
+			return false;
+	}
+	return true;
+}

@@ -22,6 +22,17 @@ struct address {
 	char path[108]; /* of UNIX, zero-terminated; as long as sun_path */
 };
 
+/* A range of addresses: those whose first `bits` bits are these. */
+struct range {
+	enum address_family family; /* INET or INET6 */
+	unsigned char ip[16];
+	unsigned bits;
+};
+
+/* ADDRESS/BITS, or one ADDRESS (RFC 4632). */
+bool address_read_range(struct span s, struct range *out);
+bool address_in_range(const struct address *a, const struct range *r);
+
 /* HOST:PORT with an IPv4 address or localhost, [v6]:PORT, :PORT, unix:PATH. */
 bool address_read(struct span s, struct address *out);
 /* The same form; IPv6 as RFC 5952 has it. */

@@ -21,6 +21,10 @@ struct config {
 	struct address listen[LIMIT_LISTENERS];
 	unsigned listens;
 	struct span path;
+	struct range allow[LIMIT_ALLOWS];
+	unsigned allows;
+	struct span token_file, basic_file; /* absent: off */
+	struct span user, root;             /* --user and --chroot, or absent */
 	struct sink_config sink[LIMIT_SINKS];
 	unsigned sinks;
 	struct span spool; /* a file's path, or absent for memory */

@@ -71,6 +71,8 @@ static void put_page(struct conn *c, struct service *s, enum status status,
 	    .close = c->close || s->stopping,
 	    .say_keep_alive = c->http10,
 	    .allow = status == STATUS_METHOD ? c->allow : NULL,
+	    .challenge =
+		status == STATUS_UNAUTHORIZED ? auth_challenge(s->auth) : NULL,
 	    .retry_after_s = code == 503 ? 1 : 0,
 	    .date = s->now.s,
 	};
@@ -188,7 +190,9 @@ static void begin_request(struct conn *c, struct service *s,
 		refuse_and_close(c, s, STATUS_CODING);
 		return;
 	}
-	enum status status = request_judge(r, s->config, &c->target, &c->allow);
+	enum status status =
+	    request_judge(r, s->config, s->auth, &c->target, &c->allow);
+	window_wipe(&c->window, r->credential);
 	if (status == STATUS_OK && c->target == REQUEST_NOTIFICATION)
 		begin_body(c, s, r);
 	else

@@ -37,6 +37,7 @@ enum conn_state {
 /* What all connections share. */
 struct service {
 	const struct config *config;
+	const struct auth *auth;
 	struct intake *intake;
 	struct counters *counters;
 	struct receive_memory *memory;

@@ -352,6 +352,8 @@ void http_put_answer(struct buf *out, const struct http_answer *a)
 	buf_str(out, "\r\n");
 	if (a->allow)
 		put_field(out, "Allow", a->allow);
+	if (a->challenge)
+		put_field(out, "WWW-Authenticate", a->challenge);
 	if (a->retry_after_s) {
 		buf_str(out, "Retry-After: ");
 		buf_u64(out, a->retry_after_s);

@@ -113,11 +113,11 @@ enum status http_body_next(struct http_body *b, struct span *in,
 struct http_answer {
 	unsigned code;
 	const char *content_type;
-	size_t length;       /* of the body */
-	bool close;          /* say Connection: close */
-	bool say_keep_alive; /* to a client of HTTP/1.0 */
-	const char *allow;   /* value of Allow, or NULL */
-	bool challenge;      /* WWW-Authenticate */
+	size_t length;         /* of the body */
+	bool close;            /* say Connection: close */
+	bool say_keep_alive;   /* to a client of HTTP/1.0 */
+	const char *allow;     /* value of Allow, or NULL */
+	const char *challenge; /* value of WWW-Authenticate, or NULL */
 	unsigned retry_after_s;
 	int64_t date; /* seconds since 1970 */
 };

@@ -46,6 +46,10 @@
 	  "may come twice when sent again") \
 	X(ANSWER, 16384, "bytes of an answer", "cannot be reached") \
 	X(PLACE, 160, "bytes of the reason in an answer", "cut with a mark") \
+	X(SECRETS, 64, "lines of a file of tokens or passwords", \
+	  "error at start") \
+	X(SECRET_FILE, 16384, "bytes", "error at start") \
+	X(ALLOWS, 32, "address ranges", "error at start") \
 	X(CONFIG_FILE, 16384, "bytes", "error at start") \
 	X(CONFIG_ENTRIES, 128, "options in all", "error at start") \
 	X(SINK_PLACE, 104, "bytes of a sink's name", "error at start") \

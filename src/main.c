@@ -1,11 +1,13 @@
 /*
  * main.c - start-up order, subcommands, exit codes; owns all state.
  */
+#include "privilege.h"
 #include "server.h"
 #include "version.h"
 
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -25,6 +27,7 @@ static struct {
 	struct deliver deliver;
 	struct persist persist;
 	struct log log;
+	struct secrets secrets[2];
 	struct server server;
 	char file[LIMIT_CONFIG_FILE];
 	char text[LIMIT_CONFIG_FILE * 2];
@@ -94,9 +97,12 @@ static void assemble(void)
 	the.server.log = &the.log;
 	the.server.deliver = &the.deliver;
 	the.server.persist = &the.persist;
+	the.server.secrets = &the.secrets[0];
+	the.server.spare = &the.secrets[1];
 	the.server.counters = &the.counters;
 	the.server.service = (struct service){
 	    .config = &the.config,
+	    .auth = &the.secrets[0].auth,
 	    .intake = &the.intake,
 	    .counters = &the.counters,
 	    .memory = &the.memory,
@@ -121,6 +127,39 @@ static bool open_spool(void)
 	return true;
 }
 
+/* Reads the files with secrets; EXIT_FINE or a code, told. */
+static int load_secrets(void)
+{
+	char bytes[LIMIT_PLACE * 2];
+	struct buf error = buf_of(bytes, sizeof bytes);
+	if (secrets_load(&the.secrets[0], &the.config, &the.log, &error))
+		return EXIT_FINE;
+	return fail(EXIT_USAGE, buf_span(&error));
+}
+
+/* Gives up rights, once everything is open. */
+static int drop(void)
+{
+	char root[256] = "";
+	struct privilege_ids ids;
+	const struct config *c = &the.config;
+	if (c->user.p && !privilege_find(c->user, &ids))
+		return fail(EXIT_USAGE, SPAN("--user: no such user; expected "
+					     "NAME, UID or UID:GID"));
+	if (c->root.n)
+		memcpy(root, c->root.p, c->root.n);
+	int error =
+	    privilege_drop(c->root.p ? root : NULL, c->user.p ? &ids : NULL);
+	privilege_hide();
+	if (error == 0)
+		return EXIT_FINE;
+	char bytes[LIMIT_PLACE];
+	struct buf why = buf_of(bytes, sizeof bytes);
+	buf_str(&why, "--user, --chroot: ");
+	buf_str(&why, os_error(error));
+	return fail(EXIT_FAILED, buf_span(&why));
+}
+
 static int serve(int argc, const char *const *argv)
 {
 	int code = configure(argc, argv);
@@ -128,16 +167,24 @@ static int serve(int argc, const char *const *argv)
 		return code;
 	assemble();
 	os_catch_signals();
+	code = load_secrets();
+	if (code != EXIT_FINE)
+		return code;
 	if (!open_spool() || !open_sinks() || !server_open(&the.server))
 		return EXIT_FAILED;
-	server_run(&the.server);
-	return EXIT_FINE;
+	code = drop();
+	if (code == EXIT_FINE)
+		server_run(&the.server);
+	return code;
 }
 
 static int check(int argc, const char *const *argv)
 {
 	struct buf out = buf_of(the.text, sizeof the.text);
 	int code = configure(argc, argv);
+	if (code != EXIT_FINE)
+		return code;
+	code = load_secrets();
 	if (code != EXIT_FINE)
 		return code;
 	config_put_check(&the.input, &out);

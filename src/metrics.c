@@ -68,7 +68,7 @@ static void put_requests(struct buf *out, const struct counters *c)
 			first = first && t >= s;
 			sum += c->requests[t];
 		}
-		if (!first)
+		if (!first || code == 0)
 			continue;
 		char digits[4];
 		struct buf b = buf_of(digits, sizeof digits);

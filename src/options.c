@@ -329,6 +329,44 @@ static const char *set_max_body(struct config *c, struct span v)
 	return NULL;
 }
 
+static const char *set_allow(struct config *c, struct span v)
+{
+	struct span part;
+	while (span_split(&v, ',', &part)) {
+		if (c->allows == LIMIT_ALLOWS)
+			return "at most 32 address ranges";
+		if (!address_read_range(part, &c->allow[c->allows++]))
+			return "CIDR[,CIDR], such as 10.0.0.0/8,::1";
+	}
+	return NULL;
+}
+
+static const char *set_name(struct span v, struct span *out)
+{
+	*out = v;
+	return v.n && v.n <= 200 ? NULL : "a name of 1 to 200 bytes";
+}
+
+static const char *set_token_file(struct config *c, struct span v)
+{
+	return set_name(v, &c->token_file);
+}
+
+static const char *set_basic_file(struct config *c, struct span v)
+{
+	return set_name(v, &c->basic_file);
+}
+
+static const char *set_user(struct config *c, struct span v)
+{
+	return set_name(v, &c->user);
+}
+
+static const char *set_chroot(struct config *c, struct span v)
+{
+	return set_name(v, &c->root);
+}
+
 static const char *set_log_level(struct config *c, struct span v)
 {
 	static const struct span names[] = {SPAN("error"), SPAN("warn"),
@@ -362,6 +400,18 @@ const struct option *config_options(void)
 	     set_ack_timeout},
 	    {SPAN("max-body"), "N", "64M", "larger requests get 413", false,
 	     set_max_body},
+	    {SPAN("auth-token-file"), "FILE", NULL,
+	     "bearer tokens, one a line, plain or sha256:HEX", false,
+	     set_token_file},
+	    {SPAN("auth-basic-file"), "FILE", NULL,
+	     "user:password or user:sha256:HEX, one a line", false,
+	     set_basic_file},
+	    {SPAN("allow"), "CIDR[,CIDR]", NULL,
+	     "source addresses that may connect", true, set_allow},
+	    {SPAN("user"), "NAME|UID[:GID]", NULL,
+	     "drop to it once everything is open", false, set_user},
+	    {SPAN("chroot"), "DIR", NULL,
+	     "make DIR the root once everything is open", false, set_chroot},
 	    {SPAN("dedup"), "T", "0",
 	     "an identical alert within T is emitted once", false, set_dedup},
 	    {SPAN("max-age"), "T", "0",

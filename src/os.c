@@ -264,6 +264,12 @@ void os_hold_streams(void)
 			open("/", O_RDONLY | O_DIRECTORY);
 }
 
+bool os_others_can_read(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && st.st_mode & S_IROTH;
+}
+
 long os_read_file(const char *path, char *p, size_t cap)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);

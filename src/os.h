@@ -43,6 +43,9 @@ int os_write_all(int fd, struct span s);
  * no file or socket of ours is ever written to as if it were one of them. */
 void os_hold_streams(void);
 
+/* Has everyone the right to read that file? */
+bool os_others_can_read(const char *path);
+
 /* Reads a file into p[0..cap); its length, -EFBIG if it does not fit. */
 long os_read_file(const char *path, char *p, size_t cap);
 

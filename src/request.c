@@ -37,12 +37,16 @@ static enum status judge_body(const struct http_request *r,
 }
 
 enum status request_judge(const struct http_request *r, const struct config *c,
-			  enum request_target *target, const char **allow)
+			  const struct auth *a, enum request_target *target,
+			  const char **allow)
 {
 	if (r->unknown_method)
 		return STATUS_UNKNOWN_METHOD;
 	if (!find_target(r->path, c, target))
 		return STATUS_NOT_FOUND;
+	bool open = *target == REQUEST_HEALTHY || *target == REQUEST_READY;
+	if (!open && !auth_allows(a, r->credential))
+		return STATUS_UNAUTHORIZED;
 	bool post = r->method == HTTP_POST || r->method == HTTP_PUT;
 	bool get = r->method == HTTP_GET || r->method == HTTP_HEAD;
 	bool wants_post = *target == REQUEST_NOTIFICATION;

@@ -7,6 +7,7 @@
 #ifndef REQUEST_H
 #define REQUEST_H
 
+#include "auth.h"
 #include "config.h"
 #include "http.h"
 
@@ -19,6 +20,7 @@ enum request_target {
 
 /* OK and *target, or a cause and, for METHOD, *allow as the value of Allow. */
 enum status request_judge(const struct http_request *r, const struct config *c,
-			  enum request_target *target, const char **allow);
+			  const struct auth *a, enum request_target *target,
+			  const char **allow);
 
 #endif

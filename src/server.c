@@ -12,7 +12,8 @@
 
 enum {
 	ACCEPT_PAUSE_MS = 100, /* after EMFILE and its like */
-	RESERVED_FDS = 8,      /* standard streams, statm, sinks, spares */
+	REFUSED_PAUSE_MS = 1000,
+	RESERVED_FDS = 8, /* standard streams, statm, sinks, spares */
 	POLL_SET = LIMIT_LISTENERS + LIMIT_CONNECTIONS + LIMIT_SINKS,
 };
 
@@ -118,12 +119,35 @@ static struct slot *free_slot(struct server *s)
 	return NULL;
 }
 
+/* Who guesses passwords can do that a thousand times a second; the log hears of
+ * one, and then of how many there were. */
+static bool may_tell(struct server *s)
+{
+	int64_t since = s->service.now.ms - s->refused_told_ms;
+	if (s->refused_told_ms && since < REFUSED_PAUSE_MS) {
+		s->refused_untold++;
+		return false;
+	}
+	s->refused_told_ms = s->service.now.ms;
+	return true;
+}
+
+static void put_untold(struct server *s, struct log_line *l)
+{
+	if (s->refused_untold)
+		log_number(l, "and_before", (int64_t)s->refused_untold);
+	s->refused_untold = 0;
+}
+
 static void log_answer(struct server *s, const struct slot *k)
 {
 	const struct conn *c = &k->conn;
 	const struct status_info *info = status_info(c->status);
 	bool refused = c->status != STATUS_OK && c->status != STATUS_NOT_READY;
 	struct log_line l;
+	bool login = c->status == STATUS_UNAUTHORIZED;
+	if (login && !may_tell(s))
+		return;
 	if (!log_begin(s->log, &l, refused ? LOG_WARN : LOG_DEBUG,
 		       refused ? "request refused" : "request answered"))
 		return;
@@ -133,6 +157,8 @@ static void log_answer(struct server *s, const struct slot *k)
 		log_text(&l, "reason", span_of(info->label));
 		log_text(&l, "why", span_of(info->text));
 	}
+	if (login)
+		put_untold(s, &l);
 	if (c->why_n)
 		log_text(&l, "at", (struct span){c->why, c->why_n});
 	log_end(s->log, &l);
@@ -203,6 +229,25 @@ static void read_slot(struct server *s, struct slot *k)
 	go_on(s, k);
 }
 
+/* --allow; who comes by a unix socket has its file's permissions. */
+static bool is_allowed(struct server *s, const struct address *peer)
+{
+	const struct config *c = s->config;
+	struct log_line l;
+	if (c->allows == 0 || peer->family == ADDRESS_UNIX)
+		return true;
+	for (unsigned i = 0; i < c->allows; i++)
+		if (address_in_range(peer, &c->allow[i]))
+			return true;
+	s->counters->requests[STATUS_ADDRESS]++;
+	if (may_tell(s) && log_begin(s->log, &l, LOG_WARN, "address refused")) {
+		log_address(&l, "peer", peer);
+		put_untold(s, &l);
+		log_end(s->log, &l);
+	}
+	return false;
+}
+
 static void accept_from(struct server *s, int listener)
 {
 	for (int i = 0; i < LIMIT_ACCEPTS; i++) {
@@ -215,6 +260,10 @@ static void accept_from(struct server *s, int listener)
 			evict(s);
 			s->accept_at_ms = s->service.now.ms + ACCEPT_PAUSE_MS;
 			return;
+		}
+		if (!is_allowed(s, &peer)) {
+			os_close(fd);
+			continue;
 		}
 		struct slot *k = free_slot(s);
 		k->used = true;
@@ -345,6 +394,25 @@ static void begin_stop(struct server *s)
 	}
 }
 
+/* New secrets if all of them are good, else the old ones stay. */
+static void reload(struct server *s)
+{
+	char bytes[LIMIT_PLACE * 2];
+	struct buf error = buf_of(bytes, sizeof bytes);
+	struct log_line l;
+	if (secrets_load(s->spare, s->config, s->log, &error)) {
+		struct secrets *old = s->secrets;
+		s->secrets = s->spare;
+		s->spare = old;
+		s->service.auth = &s->secrets->auth;
+		log_event(s, "reloaded");
+	} else if (log_begin(s->log, &l, LOG_ERROR,
+			     "reload failed, the old files stay in force")) {
+		log_text(&l, "why", buf_span(&error));
+		log_end(s->log, &l);
+	}
+}
+
 static bool has_stopped(const struct server *s)
 {
 	if (!s->service.stopping)
@@ -383,8 +451,8 @@ static void turn(struct server *s)
 	tell_time(s);
 	unsigned signals = os_take_signals();
 	if (signals & OS_SIGNAL_RELOAD) {
+		reload(s);
 		deliver_reopen(s->deliver, s->service.now);
-		log_event(s, "reloaded");
 	}
 	if (signals & OS_SIGNAL_STOP)
 		begin_stop(s);

@@ -7,6 +7,7 @@
 #include "conn.h"
 #include "deliver.h"
 #include "persist.h"
+#include "secrets.h"
 #include "transport.h"
 
 struct slot {
@@ -24,6 +25,10 @@ struct server {
 	struct persist *persist;
 	struct counters *counters;
 	struct service service;
+	/* those in force, and room for the next ones */
+	struct secrets *secrets, *spare;
+	int64_t refused_told_ms;
+	uint64_t refused_untold; /* log of failed logins */
 	int listener[LIMIT_LISTENERS];
 	unsigned listeners;
 	unsigned slots;       /* in use at most: descriptors may be few */

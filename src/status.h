@@ -23,6 +23,7 @@
 	X(BAD_CHUNK, 400, "malformed_chunk", "malformed chunked body") \
 	X(CUT_BODY, 400, "cut_body", "the connection ended within the body") \
 	X(NOT_JSON, 400, "not_json", "not JSON") \
+	X(UNAUTHORIZED, 401, "unauthorized", "no or wrong credentials") \
 	X(NOT_FOUND, 404, "not_found", "no such path") \
 	X(METHOD, 405, "method", "method not allowed here") \
 	X(SLOW_HEAD, 408, "slow_head", "the request's head took too long") \
@@ -51,6 +52,7 @@
 	  "again") \
 	X(NO_ROOM, 503, "spool_full", "no room in the spool, send them again " \
 	  "later") \
+	X(ADDRESS, 0, "address", "address not in --allow, closed at once") \
 	X(NOT_READY, 503, "not_ready", "not ready") \
 	X(HTTP_VERSION, 505, "http_version", "only HTTP/1.1 and HTTP/1.0 are " \
 	  "supported")

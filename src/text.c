@@ -260,6 +260,13 @@ void text_quote(struct buf *b, struct span s, size_t max)
 	buf_char(b, '"');
 }
 
+void text_wipe(char *p, size_t n)
+{
+	volatile char *v = p;
+	while (n--)
+		*v++ = 0;
+}
+
 struct date {
 	int64_t year;
 	unsigned month, day, hour, minute, second, weekday; /* Sunday is 0 */

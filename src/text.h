@@ -73,6 +73,9 @@ void text_show(struct buf *b, struct span s, size_t max);
 /* The same in quotes, with quotes and backslashes in there escaped. */
 void text_quote(struct buf *b, struct span s, size_t max);
 
+/* Overwrites a secret; the compiler may not leave that out. */
+void text_wipe(char *p, size_t n);
+
 /* Seconds since 1970 as 2026-11-24T01:55:52Z (RFC 3339). */
 void text_time(struct buf *b, int64_t unix_s);
 /* The same as an HTTP date, RFC 9110 5.6.7: Tue, 24 Nov 2026 01:55:52 GMT. */

@@ -55,6 +55,12 @@ void window_append(struct window *w, struct span piece)
 	w->body_end += piece.n;
 }
 
+void window_wipe(struct window *w, struct span part)
+{
+	if (part.n)
+		text_wipe(w->bytes + (part.p - w->bytes), part.n);
+}
+
 struct span window_body(const struct window *w)
 {
 	return (struct span){w->bytes + w->begin, w->body_end - w->begin};

@@ -34,6 +34,9 @@ void window_take(struct window *w, struct span rest);
 /* A piece of window_raw() that was taken is body: moves it there. */
 void window_append(struct window *w, struct span piece);
 
+/* Overwrites a part of what came: a secret that was looked at. */
+void window_wipe(struct window *w, struct span part);
+
 struct span window_body(const struct window *w);
 /* Lets go of the body's first n bytes, or of all of it. */
 void window_drop(struct window *w, size_t n);

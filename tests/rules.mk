@@ -10,6 +10,7 @@
 HOSTCC ?= gcc
 CLANG ?= clang
 HOST_FLAGS := $(WARNINGS) $(JSMN_FLAGS) -D_GNU_SOURCE -isystem $(UNPACKED) \
+	-isystem $(BEARSSL_DIR)/inc \
 	-I$(O) -Isrc -Itests/unit -MMD -MP
 SAN_FLAGS := -g -O1 -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all
@@ -17,15 +18,15 @@ SAN_FLAGS := -g -O1 -fno-omit-frame-pointer \
 UNIT := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst fuzz/fuzz_%.c,%,$(wildcard fuzz/fuzz_*.c))
 
-HOST_OBJECTS := $(patsubst %,$(O)/host/%.o,$(PURE) jsmn)
-SAN_OBJECTS := $(patsubst %,$(O)/san/%.o,$(PURE) jsmn)
-FUZZ_OBJECTS := $(patsubst %,$(O)/fuzz/%.o,$(PURE) jsmn)
+HOST_OBJECTS := $(patsubst %,$(O)/host/%.o,$(PURE) jsmn sha256)
+SAN_OBJECTS := $(patsubst %,$(O)/san/%.o,$(PURE) jsmn sha256)
+FUZZ_OBJECTS := $(patsubst %,$(O)/fuzz/%.o,$(PURE) jsmn sha256)
 UNIT_PROGRAMS := $(patsubst %,$(O)/host/test_%,$(UNIT)) \
 	$(patsubst %,$(O)/san/test_%,$(UNIT))
 REPLAY_PROGRAMS := $(patsubst %,$(O)/host/replay_%,$(FUZZ)) \
 	$(patsubst %,$(O)/san/replay_%,$(FUZZ))
 
-$(O)/host/%.o: src/%.c $(JSMN_H) | $(O)/version.h
+$(O)/host/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h
 	@mkdir -p $(@D)
 	$(SAY) HOST $@
 	$(Q)$(HOSTCC) $(HOST_FLAGS) -g -O1 -c $< -o $@
@@ -37,7 +38,7 @@ $(O)/host/%.o: fuzz/%.c $(JSMN_H)
 	@mkdir -p $(@D)
 	$(SAY) HOST $@
 	$(Q)$(HOSTCC) $(HOST_FLAGS) -g -O1 -c $< -o $@
-$(O)/san/%.o: src/%.c $(JSMN_H) | $(O)/version.h
+$(O)/san/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h
 	@mkdir -p $(@D)
 	$(SAY) SAN $@
 	$(Q)$(CLANG) $(HOST_FLAGS) $(SAN_FLAGS) -c $< -o $@
@@ -49,7 +50,7 @@ $(O)/san/%.o: fuzz/%.c $(JSMN_H)
 	@mkdir -p $(@D)
 	$(SAY) SAN $@
 	$(Q)$(CLANG) $(HOST_FLAGS) $(SAN_FLAGS) -c $< -o $@
-$(O)/fuzz/%.o: src/%.c $(JSMN_H) | $(O)/version.h
+$(O)/fuzz/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h
 	@mkdir -p $(@D)
 	$(SAY) FUZZ $@
 	$(Q)$(CLANG) $(HOST_FLAGS) $(SAN_FLAGS) -fsanitize=fuzzer-no-link \
@@ -70,6 +71,17 @@ $(O)/fuzz/jsmn.o: $(JSMN_H)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) -w $(SAN_FLAGS) -fsanitize=fuzzer-no-link $(JSMN_FLAGS) \
 		-x c -c $< -o $@
+
+# Of BearSSL the pure tower uses SHA-256 alone.
+SHA256 := $(addprefix $(BEARSSL_DIR)/src/,hash/sha2small.c codec/dec32be.c \
+	codec/enc32be.c)
+SHA256_FLAGS := -w -g -O1 -I$(BEARSSL_DIR)/inc -I$(BEARSSL_DIR)/src -r -nostdlib
+$(O)/host/sha256.o: $(BEARSSL_DIR)/inc/bearssl.h
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) $(SHA256_FLAGS) $(SHA256) -o $@
+$(O)/san/sha256.o $(O)/fuzz/sha256.o: $(BEARSSL_DIR)/inc/bearssl.h
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(SHA256_FLAGS) $(SHA256) -o $@
 
 # Archives, so that a test is linked only with what it uses.
 $(O)/host/pure.a: $(HOST_OBJECTS)

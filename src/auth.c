@@ -1,0 +1,209 @@
+/* auth.c - see auth.h. */
+#include "auth.h"
+
+#include <bearssl_hash.h>
+#include <string.h>
+
+static void digest(struct span s, unsigned char *out)
+{
+	br_sha256_context c;
+	br_sha256_init(&c);
+	br_sha256_update(&c, s.p, s.n);
+	br_sha256_out(&c, out);
+}
+
+/* Sixty-four hexadecimal digits. */
+static bool read_hex(struct span s, unsigned char *out)
+{
+	if (s.n != 2 * AUTH_DIGEST)
+		return false;
+	for (size_t i = 0; i < AUTH_DIGEST; i++) {
+		int high = hex_digit(s.p[2 * i]);
+		int low = hex_digit(s.p[2 * i + 1]);
+		if (high < 0 || low < 0)
+			return false;
+		out[i] = (unsigned char)(high << 4 | low);
+	}
+	return true;
+}
+
+/* A secret as it stands in a file: plain, or sha256:HEX. */
+static bool read_secret(struct span s, unsigned char *out)
+{
+	static const struct span mark = SPAN("sha256:");
+	if (span_starts(s, mark))
+		return read_hex(span_skip(s, mark.n), out);
+	digest(s, out);
+	return s.n != 0;
+}
+
+static bool read_token(struct span line, struct auth_entry *e)
+{
+	for (size_t i = 0; i < line.n; i++)
+		if (line.p[i] <= 0x20 || line.p[i] == 0x7f)
+			return false; /* could not be sent */
+	return read_secret(line, e->secret);
+}
+
+static bool read_basic(struct span line, struct auth_entry *e)
+{
+	struct span user;
+	span_split(&line, ':', &user);
+	if (user.n == 0 || line.p == NULL)
+		return false;
+	digest(user, e->user);
+	return read_secret(line, e->secret);
+}
+
+static bool add(struct auth_entry *entries, unsigned *count, struct span text,
+		bool (*read)(struct span, struct auth_entry *),
+		const char *expected, struct buf *error)
+{
+	struct span line;
+	unsigned number = 0;
+	while (span_split(&text, '\n', &line)) {
+		number++;
+		if (line.n && line.p[line.n - 1] == '\r')
+			line.n--;
+		line = span_trim(line);
+		if (line.n == 0 || line.p[0] == '#')
+			continue;
+		if (*count == LIMIT_SECRETS)
+			expected = "at most 64 lines";
+		else if (read(line, &entries[*count])) {
+			++*count;
+			continue;
+		}
+		buf_u64(error, number);
+		buf_str(error, ": expected ");
+		buf_str(error, expected);
+		return false;
+	}
+	if (*count == 0) {
+		buf_u64(error, number);
+		buf_str(error, ": the end of the file, expected ");
+		buf_str(error, expected);
+	}
+	return *count != 0;
+}
+
+bool auth_add_tokens(struct auth *a, struct span text, struct buf *error)
+{
+	return add(a->token, &a->tokens, text, read_token,
+		   "a token without blanks, or sha256: and 64 hex digits",
+		   error);
+}
+
+bool auth_add_basic(struct auth *a, struct span text, struct buf *error)
+{
+	return add(a->basic, &a->basics, text, read_basic,
+		   "user:password, or user:sha256: and 64 hex digits", error);
+}
+
+bool auth_is_on(const struct auth *a)
+{
+	return a->tokens || a->basics;
+}
+
+/* Not zero if they differ; looks at all of both. */
+static unsigned differ(const unsigned char *a, const unsigned char *b)
+{
+	unsigned d = 0;
+	for (size_t i = 0; i < AUTH_DIGEST; i++)
+		d |= (unsigned)a[i] ^ b[i];
+	return d;
+}
+
+/* 1 for zero, 0 for 1 to 255, without a branch. */
+static unsigned is_zero(unsigned d)
+{
+	return (d - 1) >> 31;
+}
+
+static bool token_allowed(const struct auth *a, struct span token)
+{
+	unsigned char secret[AUTH_DIGEST];
+	unsigned found = 0;
+	digest(token, secret);
+	for (unsigned i = 0; i < a->tokens; i++)
+		found |= is_zero(differ(secret, a->token[i].secret));
+	return found;
+}
+
+static int base64_digit(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* RFC 4648 4, padded; nothing but whole groups. */
+static bool read_base64(struct span s, struct buf *out)
+{
+	if (s.n % 4)
+		return false;
+	for (size_t i = 0; i < s.n; i += 4) {
+		uint32_t group = 0;
+		size_t pad = 0;
+		for (size_t k = 0; k < 4; k++) {
+			char c = s.p[i + k];
+			int digit = base64_digit(c);
+			if (c == '=' && i + 4 == s.n && k >= 2)
+				pad++;
+			else if (digit < 0 || pad)
+				return false;
+			group = group << 6 | (digit < 0 ? 0 : (uint32_t)digit);
+		}
+		for (size_t k = 0; k < 3 - pad; k++)
+			buf_char(out, (char)(group >> (16 - 8 * k) & 0xff));
+	}
+	return !out->cut;
+}
+
+static bool basic_allowed(const struct auth *a, struct span encoded)
+{
+	char bytes[512];
+	unsigned char user[AUTH_DIGEST], secret[AUTH_DIGEST];
+	struct buf plain = buf_of(bytes, sizeof bytes);
+	unsigned found = 0;
+	struct span name;
+	bool good = read_base64(encoded, &plain);
+	struct span rest = buf_span(&plain);
+	span_split(&rest, ':', &name);
+	digest(name, user);
+	digest(rest, secret);
+	text_wipe(bytes, sizeof bytes);
+	for (unsigned i = 0; i < a->basics; i++)
+		found |= is_zero(differ(user, a->basic[i].user) |
+				 differ(secret, a->basic[i].secret));
+	return good && rest.p && found;
+}
+
+bool auth_allows(const struct auth *a, struct span credential)
+{
+	struct span scheme;
+	if (!auth_is_on(a))
+		return true;
+	if (credential.p == NULL)
+		return false;
+	span_split(&credential, ' ', &scheme);
+	credential = span_trim(credential);
+	if (span_ieq(scheme, SPAN("bearer")))
+		return token_allowed(a, credential);
+	if (span_ieq(scheme, SPAN("basic")))
+		return basic_allowed(a, credential);
+	return false;
+}
+
+const char *auth_challenge(const struct auth *a)
+{
+	if (a->tokens && a->basics)
+		return "Bearer realm=\"bellwire\", Basic realm=\"bellwire\", "
+		       "charset=\"UTF-8\"";
+	return a->tokens ? "Bearer realm=\"bellwire\""
+			 : "Basic realm=\"bellwire\", charset=\"UTF-8\"";
+}

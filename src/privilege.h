@@ -1,0 +1,22 @@
+/*
+ * privilege.h - giving up rights: chroot(2), ids, core dumps.
+ */
+#ifndef PRIVILEGE_H
+#define PRIVILEGE_H
+
+#include "text.h"
+
+struct privilege_ids {
+	uint32_t uid, gid;
+};
+
+/* NAME, UID or UID:GID. A name is looked up in /etc/passwd; numbers need no
+ * such file, and without a GID the group has the user's number. */
+bool privilege_find(struct span user, struct privilege_ids *out);
+/* Changes the root to `root` (NULL: stays) and the ids, groups included (NULL:
+ * stay). 0 or -errno; then some of it may have happened: end the process. */
+int privilege_drop(const char *root, const struct privilege_ids *ids);
+/* No core dump, no ptrace by others of this user: keys are in memory. */
+void privilege_hide(void);
+
+#endif

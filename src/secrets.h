@@ -1,0 +1,21 @@
+/*
+ * secrets.h - the files that say who may ask: tokens and passwords. Read at
+ * start and again at SIGHUP: all good, or the old ones stay. Roof.
+ */
+#ifndef SECRETS_H
+#define SECRETS_H
+
+#include "auth.h"
+#include "config.h"
+#include "log.h"
+
+struct secrets {
+	struct auth auth;
+};
+
+/* Reads all that *config names into *s. False: *error has the sentence, with
+ * option and file. Files that others can read are logged. */
+bool secrets_load(struct secrets *s, const struct config *config,
+		  struct log *log, struct buf *error);
+
+#endif
