@@ -8,6 +8,10 @@
 # Settings: V=1 TLS=0 CC= CFLAGS= CROSS_COMPILE= PREFIX= DESTDIR=
 
 VERSION := 0.1.0
+# The build's own date: when its sources were last changed, if git knows.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || \
+	stat -c %Y CHANGELOG.md)
+TLS ?= 1
 PREFIX ?= /usr/local
 O ?= build
 
@@ -51,10 +55,11 @@ LINK_END = $(MUSL_LIB)/libc.a $(shell $(CC) -print-libgcc-file-name) \
 LINK_FLAGS := -nostdlib -static-pie -Wl,--gc-sections -Wl,-z,relro \
 	-Wl,-z,now -Wl,-z,noexecstack -Wl,-z,text -Wl,--build-id=none
 
-PURE := text status address bytes hash json jsontext http body alert payload recall spool \
+PURE := text status address cert bytes hash json jsontext http body alert payload recall spool \
 	image render options config auth metrics intake receive request \
 	window conn
-WORLD := os log privilege transport sink fifo serial store
+WORLD := os log privilege $(if $(filter 0,$(TLS)),notls,tls tlswords identity) \
+	transport sink fifo serial store
 ROOF := persist secrets deliver pages server main
 OBJECTS := $(patsubst %,$(O)/%.o,$(PURE) $(WORLD) $(ROOF)) $(O)/jsmn.o
 
@@ -66,7 +71,7 @@ include tests/rules.mk
 $(O)/version.h: Makefile third_party/manifest
 	@mkdir -p $(@D)
 	$(Q){ printf '#define BELLWIRE_VERSION "%s"\n' '$(VERSION)'; \
-	printf '#define BELLWIRE_TLS "no"\n'; \
+	printf '#define BELLWIRE_BUILD_S %s\n' '$(SOURCE_DATE_EPOCH)'; \
 	printf '#define BELLWIRE_PARTS "musl, %s"\n' \
 		"$$(sed -n 's/^jsmn  *\([^ ]*\) .*/jsmn \1/p' third_party/manifest)"; \
 	} >$@

@@ -205,6 +205,21 @@ static bool set(const struct config_input *in, const struct config_entry *e,
 	return false;
 }
 
+/* Options that make sense only together. */
+static bool fits_together(const struct config *c, struct buf *error)
+{
+	if ((c->tls_cert.p == NULL) != (c->tls_key.p == NULL))
+		buf_str(error, c->tls_cert.p
+				   ? "--tls-cert: expected --tls-key too"
+				   : "--tls-key: expected --tls-cert too");
+	else if (c->tls_client_ca.p && c->tls_cert.p == NULL)
+		buf_str(error, "--tls-client-ca: expected --tls-cert too");
+	else if (c->tls_names && c->tls_client_ca.p == NULL)
+		buf_str(error, "--tls-client-name: expected --tls-client-ca "
+			       "too");
+	return error->n == 0;
+}
+
 bool config_apply(struct config_input *in, struct config *c, struct buf *error)
 {
 	struct config_input out = {.file_name = in->file_name};
@@ -225,7 +240,7 @@ bool config_apply(struct config_input *in, struct config *c, struct buf *error)
 				return false;
 	}
 	*in = out;
-	return true;
+	return fits_together(c, error);
 }
 
 void config_put_check(const struct config_input *in, struct buf *out)

@@ -23,6 +23,9 @@ struct config {
 	struct span path;
 	struct range allow[LIMIT_ALLOWS];
 	unsigned allows;
+	struct span tls_cert, tls_key, tls_client_ca; /* absent: off */
+	struct span tls_name[LIMIT_TLS_NAMES];
+	unsigned tls_names;
 	struct span token_file, basic_file; /* absent: off */
 	struct span user, root;             /* --user and --chroot, or absent */
 	struct sink_config sink[LIMIT_SINKS];

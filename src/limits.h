@@ -46,6 +46,13 @@
 	  "may come twice when sent again") \
 	X(ANSWER, 16384, "bytes of an answer", "cannot be reached") \
 	X(PLACE, 160, "bytes of the reason in an answer", "cut with a mark") \
+	X(TLS_SESSION, 29696, "bytes of a TLS connection", "cannot be reached") \
+	X(TLS_IDENTITY, 40960, "bytes of certificates and keys, at most 8 " \
+	  "certificates and 16 client CAs", "error at start") \
+	X(TLS_NAMES, 16, "client names", "error at start") \
+	X(TLS_GREETINGS, 2, "handshakes that go on in a turn of the loop", \
+	  "the next turn") \
+	X(TLS_GREETING_MS, 10000, "ms for a TLS handshake", "closed") \
 	X(SECRETS, 64, "lines of a file of tokens or passwords", \
 	  "error at start") \
 	X(SECRET_FILE, 16384, "bytes", "error at start") \

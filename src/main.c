@@ -28,6 +28,7 @@ static struct {
 	struct persist persist;
 	struct log log;
 	struct secrets secrets[2];
+	struct privilege_ids ids;
 	struct server server;
 	char file[LIMIT_CONFIG_FILE];
 	char text[LIMIT_CONFIG_FILE * 2];
@@ -141,15 +142,11 @@ static int load_secrets(void)
 static int drop(void)
 {
 	char root[256] = "";
-	struct privilege_ids ids;
 	const struct config *c = &the.config;
-	if (c->user.p && !privilege_find(c->user, &ids))
-		return fail(EXIT_USAGE, SPAN("--user: no such user; expected "
-					     "NAME, UID or UID:GID"));
 	if (c->root.n)
 		memcpy(root, c->root.p, c->root.n);
-	int error =
-	    privilege_drop(c->root.p ? root : NULL, c->user.p ? &ids : NULL);
+	int error = privilege_drop(c->root.p ? root : NULL,
+				   c->user.p ? &the.ids : NULL);
 	privilege_hide();
 	if (error == 0)
 		return EXIT_FINE;
@@ -170,6 +167,9 @@ static int serve(int argc, const char *const *argv)
 	code = load_secrets();
 	if (code != EXIT_FINE)
 		return code;
+	if (the.config.user.p && !privilege_find(the.config.user, &the.ids))
+		return fail(EXIT_USAGE, SPAN("--user: no such user; expected "
+					     "NAME, UID or UID:GID"));
 	if (!open_spool() || !open_sinks() || !server_open(&the.server))
 		return EXIT_FAILED;
 	code = drop();
@@ -372,8 +372,14 @@ static int version(void)
 {
 	struct buf out = buf_of(the.text, sizeof the.text);
 	buf_str(&out, "bellwire " BELLWIRE_VERSION "\n"
-		      "features: tls=" BELLWIRE_TLS "\n"
-		      "built with: " BELLWIRE_PARTS "\n\nlimits:\n");
+		      "features: tls=");
+	buf_str(&out, tls_version() ? "yes" : "no");
+	buf_str(&out, "\nbuilt with: " BELLWIRE_PARTS);
+	if (tls_version()) {
+		buf_str(&out, ", ");
+		buf_str(&out, tls_version());
+	}
+	buf_str(&out, "\n\nlimits:\n");
 #define LIMIT_ROW(name, value, unit, beyond)            \
 	buf_str(&out, "  " #name " ");                  \
 	buf_u64(&out, (uint64_t)LIMIT_##name);          \

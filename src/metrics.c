@@ -187,6 +187,8 @@ void metrics_put(struct buf *out, const struct counters *c,
 	       g->connections);
 	single(out, "bellwire_connections_evicted_total", "counter",
 	       "Connections closed to make room for others.", c->evicted);
+	single(out, "bellwire_tls_handshake_errors_total", "counter",
+	       "TLS handshakes that failed.", c->tls_errors);
 	single(out, "bellwire_log_lines_dropped_total", "counter",
 	       "Log lines that stderr did not take.", c->log_lines_dropped);
 	put_process(out, g);

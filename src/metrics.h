@@ -17,6 +17,7 @@ struct counters {
 	uint64_t alerts_firing, alerts_resolved;
 	uint64_t duplicates;
 	uint64_t skipped; /* by --max-age */
+	uint64_t tls_errors;
 	uint64_t evicted;
 	uint64_t lines_cut;
 	uint64_t log_lines_dropped;

@@ -347,6 +347,28 @@ static const char *set_name(struct span v, struct span *out)
 	return v.n && v.n <= 200 ? NULL : "a name of 1 to 200 bytes";
 }
 
+static const char *set_tls_cert(struct config *c, struct span v)
+{
+	return set_name(v, &c->tls_cert);
+}
+
+static const char *set_tls_key(struct config *c, struct span v)
+{
+	return set_name(v, &c->tls_key);
+}
+
+static const char *set_tls_client_ca(struct config *c, struct span v)
+{
+	return set_name(v, &c->tls_client_ca);
+}
+
+static const char *set_tls_client_name(struct config *c, struct span v)
+{
+	if (c->tls_names == LIMIT_TLS_NAMES)
+		return "at most 16 names";
+	return set_name(v, &c->tls_name[c->tls_names++]);
+}
+
 static const char *set_token_file(struct config *c, struct span v)
 {
 	return set_name(v, &c->token_file);
@@ -400,6 +422,17 @@ const struct option *config_options(void)
 	     set_ack_timeout},
 	    {SPAN("max-body"), "N", "64M", "larger requests get 413", false,
 	     set_max_body},
+	    {SPAN("tls-cert"), "FILE", NULL,
+	     "serve TLS 1.2 with this chain, PEM; RSA or EC", false,
+	     set_tls_cert},
+	    {SPAN("tls-key"), "FILE", NULL, "and this private key, PEM", false,
+	     set_tls_key},
+	    {SPAN("tls-client-ca"), "FILE", NULL,
+	     "require a client certificate issued by one of these", false,
+	     set_tls_client_ca},
+	    {SPAN("tls-client-name"), "NAME", NULL,
+	     "and with this CN or alternative name; repeatable", true,
+	     set_tls_client_name},
 	    {SPAN("auth-token-file"), "FILE", NULL,
 	     "bearer tokens, one a line, plain or sha256:HEX", false,
 	     set_token_file},

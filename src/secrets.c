@@ -3,16 +3,15 @@
 
 #include <string.h>
 
-/* Reads a file that *option names; text lies in memory, which the caller wipes.
- * False: told in *error. */
-static bool read_secret_file(const char *option, struct span name, char *memory,
-			     struct span *text, struct log *log,
-			     struct buf *error)
+/* Reads a file that *option names into memory. False: told in *error, which
+ * else has got the place for more to be said. */
+static bool read_public_file(const char *option, struct span name, char *memory,
+			     struct span *text, struct buf *error)
 {
 	char path[256] = "";
-	struct log_line l;
 	memcpy(path, name.p, name.n);
 	long n = os_read_file(path, memory, LIMIT_SECRET_FILE);
+	error->n = 0;
 	buf_str(error, option);
 	buf_str(error, ": ");
 	text_show(error, name, LIMIT_PLACE);
@@ -23,6 +22,19 @@ static bool read_secret_file(const char *option, struct span name, char *memory,
 		return false;
 	}
 	*text = (struct span){memory, (size_t)n};
+	return true;
+}
+
+/* The same for a file that others should not read; the caller wipes memory. */
+static bool read_secret_file(const char *option, struct span name, char *memory,
+			     struct span *text, struct log *log,
+			     struct buf *error)
+{
+	char path[256] = "";
+	struct log_line l;
+	if (!read_public_file(option, name, memory, text, error))
+		return false;
+	memcpy(path, name.p, name.n);
 	if (os_others_can_read(path) &&
 	    log_begin(log, &l, LOG_WARN, "others can read this secret")) {
 		log_text(&l, "file", name);
@@ -49,6 +61,38 @@ static bool load_list(struct secrets *s, const char *option, struct span name,
 	return good;
 }
 
+static bool load_tls(struct secrets *s, const struct config *c, struct log *log,
+		     struct buf *error)
+{
+	char cert[LIMIT_SECRET_FILE], key[LIMIT_SECRET_FILE];
+	char ca[LIMIT_SECRET_FILE], bytes[LIMIT_PLACE];
+	struct buf warning = buf_of(bytes, sizeof bytes);
+	struct log_line l;
+	struct tls_files files = {.names = c->tls_name,
+				  .name_count = c->tls_names};
+	size_t mark = error->n;
+	if (c->tls_cert.p == NULL)
+		return true;
+	bool good = read_public_file("--tls-cert", c->tls_cert, cert,
+				     &files.cert, error) &&
+		    read_secret_file("--tls-key", c->tls_key, key, &files.key,
+				     log, error) &&
+		    (c->tls_client_ca.p == NULL ||
+		     read_public_file("--tls-client-ca", c->tls_client_ca, ca,
+				      &files.ca, error));
+	if (good) {
+		error->n = mark;
+		good = tls_load(&s->tls, &files, os_unix_s(), error, &warning);
+	}
+	text_wipe(key, sizeof key);
+	if (warning.n && log_begin(log, &l, LOG_WARN, "TLS certificate")) {
+		log_text(&l, "why", buf_span(&warning));
+		log_text(&l, "file", c->tls_cert);
+		log_end(log, &l);
+	}
+	return good;
+}
+
 bool secrets_load(struct secrets *s, const struct config *config,
 		  struct log *log, struct buf *error)
 {
@@ -56,5 +100,6 @@ bool secrets_load(struct secrets *s, const struct config *config,
 	return load_list(s, "--auth-token-file", config->token_file,
 			 auth_add_tokens, log, error) &&
 	       load_list(s, "--auth-basic-file", config->basic_file,
-			 auth_add_basic, log, error);
+			 auth_add_basic, log, error) &&
+	       load_tls(s, config, log, error);
 }

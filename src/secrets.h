@@ -1,6 +1,7 @@
 /*
- * secrets.h - the files that say who may ask: tokens and passwords. Read at
- * start and again at SIGHUP: all good, or the old ones stay. Roof.
+ * secrets.h - the files that say who may ask and who we are: tokens, passwords,
+ * certificates and keys. Read at start and again at SIGHUP: all good, or the
+ * old ones stay. Roof.
  */
 #ifndef SECRETS_H
 #define SECRETS_H
@@ -8,9 +9,11 @@
 #include "auth.h"
 #include "config.h"
 #include "log.h"
+#include "tls.h"
 
 struct secrets {
 	struct auth auth;
+	struct tls_identity tls;
 };
 
 /* Reads all that *config names into *s. False: *error has the sentence, with

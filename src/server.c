@@ -210,7 +210,49 @@ static void go_on(struct server *s, struct slot *k)
 		close_slot(s, k);
 }
 
-/* Reads once: a peer that has more to say is heard again in the next turn. */
+static void log_greeting(struct server *s, const struct slot *k)
+{
+	struct span client = tls_client(&k->transport.tls);
+	struct log_line l;
+	if (!log_begin(s->log, &l, client.p ? LOG_INFO : LOG_DEBUG,
+		       "TLS handshake done"))
+		return;
+	log_address(&l, "peer", &k->peer);
+	if (client.p)
+		log_text(&l, "client", client);
+	log_end(s->log, &l);
+}
+
+/* error: of transport_error(), or 0 for one that took too long or was cut. */
+static void greeting_failed(struct server *s, const struct slot *k, int error,
+			    const char *why)
+{
+	struct log_line l;
+	s->counters->tls_errors++;
+	if (!may_tell(s) ||
+	    !log_begin(s->log, &l, LOG_WARN, "TLS handshake failed"))
+		return;
+	log_address(&l, "peer", &k->peer);
+	if (error)
+		log_number(&l, "number", error);
+	log_text(&l, "why", span_of(error ? tls_error_text(error) : why));
+	put_untold(s, &l);
+	log_end(s->log, &l);
+}
+
+/* A handshake went on, or did not. */
+static void greet(struct server *s, struct slot *k, long result)
+{
+	if (k->transport.greeted) {
+		k->greeting = false;
+		log_greeting(s, k);
+	} else if (result < 0) {
+		k->greeting = false;
+		greeting_failed(s, k, transport_error(&k->transport),
+				"the client closed the connection");
+	}
+}
+
 static void read_slot(struct server *s, struct slot *k)
 {
 	size_t room;
@@ -218,6 +260,8 @@ static void read_slot(struct server *s, struct slot *k)
 	if (room == 0)
 		return;
 	long n = transport_read(&k->transport, p, room);
+	if (k->greeting)
+		greet(s, k, n);
 	if (n == OS_AGAIN)
 		return;
 	if (n > 0)
@@ -269,7 +313,11 @@ static void accept_from(struct server *s, int listener)
 		k->used = true;
 		k->ended = false;
 		k->peer = peer;
-		transport_open(&k->transport, fd);
+		transport_open(&k->transport, fd,
+			       s->secrets->tls.on ? &s->secrets->tls : NULL,
+			       s->service.now.s);
+		k->greeting = s->secrets->tls.on;
+		k->greet_by_ms = s->service.now.ms + LIMIT_TLS_GREETING_MS;
 		conn_open(&k->conn, (unsigned)(k - s->slot), s->service.now.ms);
 		read_slot(s, k);
 	}
@@ -288,9 +336,13 @@ static int64_t next_deadline(const struct server *s)
 	/* stopping: nobody says when the last byte has left a pipe */
 	if (s->service.stopping && now_ms + DELIVER_LOOK_MS < least)
 		least = now_ms + DELIVER_LOOK_MS;
-	for (unsigned i = 0; i < s->slots; i++)
-		if (s->slot[i].used && s->slot[i].conn.deadline_ms < least)
-			least = s->slot[i].conn.deadline_ms;
+	for (unsigned i = 0; i < s->slots; i++) {
+		const struct slot *k = &s->slot[i];
+		if (k->used && k->conn.deadline_ms < least)
+			least = k->conn.deadline_ms;
+		if (k->used && k->greeting && k->greet_by_ms < least)
+			least = k->greet_by_ms;
+	}
 	return least;
 }
 
@@ -321,7 +373,7 @@ static void fill_poll_set(struct server *s, struct poll_set *set)
 			continue;
 		conn_room(&k->conn, &room);
 		int events = room ? POLLIN : 0;
-		if (conn_output(&k->conn).n)
+		if (conn_output(&k->conn).n || transport_is_full(&k->transport))
 			events |= POLLOUT;
 		add_poll(set, k->transport.fd, events, i);
 	}
@@ -337,7 +389,8 @@ static void fill_poll_set(struct server *s, struct poll_set *set)
 static void handle_slot(struct server *s, struct slot *k,
 			const struct pollfd *p)
 {
-	if (p->revents & POLLIN)
+	/* a handshake that could not send goes on by reading */
+	if (p->revents & POLLIN || (k->greeting && p->revents & POLLOUT))
 		read_slot(s, k);
 	else if (p->revents & (POLLERR | POLLHUP | POLLNVAL))
 		close_slot(s, k); /* gone both ways, nobody left to answer */
@@ -345,9 +398,19 @@ static void handle_slot(struct server *s, struct slot *k,
 
 static void handle_poll_set(struct server *s, const struct poll_set *set)
 {
-	for (unsigned i = set->listeners_end; i < set->slots_end; i++)
-		if (set->fd[i].revents)
-			handle_slot(s, &s->slot[set->owner[i]], &set->fd[i]);
+	/* handshakes cost far more than requests: only some of them in a turn,
+	 * the first ones in a different place each time */
+	unsigned n = set->slots_end - set->listeners_end, greeted = 0;
+	s->turns++;
+	for (unsigned k = 0; k < n; k++) {
+		unsigned i = set->listeners_end + (s->turns + k) % n;
+		struct slot *slot = &s->slot[set->owner[i]];
+		if (!set->fd[i].revents)
+			continue;
+		if (slot->greeting && greeted++ >= LIMIT_TLS_GREETINGS)
+			continue;
+		handle_slot(s, slot, &set->fd[i]);
+	}
 	for (unsigned i = set->slots_end; i < set->n; i++)
 		if (set->fd[i].revents)
 			deliver_ready(s->deliver, set->owner[i],
@@ -402,6 +465,10 @@ static void reload(struct server *s)
 	struct log_line l;
 	if (secrets_load(s->spare, s->config, s->log, &error)) {
 		struct secrets *old = s->secrets;
+		/* a handshake still needs the keys that it began with */
+		for (unsigned i = 0; i < s->slots; i++)
+			if (s->slot[i].used && s->slot[i].greeting)
+				close_slot(s, &s->slot[i]);
 		s->secrets = s->spare;
 		s->spare = old;
 		s->service.auth = &s->secrets->auth;
@@ -443,6 +510,13 @@ static int64_t time_to_wait(const struct server *s)
 	return deadline > s->service.now.ms ? deadline - s->service.now.ms : 0;
 }
 
+static bool can_read(struct slot *k)
+{
+	size_t room;
+	conn_room(&k->conn, &room);
+	return room != 0;
+}
+
 static void turn(struct server *s)
 {
 	struct poll_set set;
@@ -468,7 +542,15 @@ static void turn(struct server *s)
 			continue;
 		if (s->service.now.ms >= k->conn.deadline_ms)
 			conn_expire(&k->conn, &s->service);
+		if (k->greeting && s->service.now.ms >= k->greet_by_ms) {
+			greeting_failed(s, k, 0, "it took too long");
+			close_slot(s, k);
+			continue;
+		}
 		go_on(s, k);
+		while (k->used && transport_has_more(&k->transport) &&
+		       can_read(k))
+			read_slot(s, k);
 	}
 	/* requests that waited for room may have found it */
 	persist_sync(s->persist, s->service.now.ms);

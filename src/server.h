@@ -12,7 +12,9 @@
 
 struct slot {
 	bool used;
-	bool ended; /* has told the peer that nothing more comes */
+	bool greeting;       /* in a TLS handshake */
+	int64_t greet_by_ms; /* which must be over by then */
+	bool ended;          /* has told the peer that nothing more comes */
 	struct transport transport;
 	struct address peer;
 	struct conn conn;
@@ -35,6 +37,7 @@ struct server {
 	int64_t accept_at_ms; /* no descriptor was to be had: not before */
 	int64_t stop_at_ms;   /* stopping: exit by then */
 	int64_t start_s;
+	unsigned turns;      /* so far; begins anew when it is full */
 	int64_t descriptors; /* limit */
 	int statm;
 	bool version_told;

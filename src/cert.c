@@ -1,0 +1,160 @@
+/* cert.c - see cert.h. */
+#include "cert.h"
+
+enum {
+	TAG_OID = 0x06,
+	TAG_OCTETS = 0x04,
+	TAG_BOOLEAN = 0x01,
+	TAG_SEQUENCE = 0x30,
+	TAG_SET = 0x31,
+	TAG_VERSION = 0xa0,
+	TAG_EXTENSIONS = 0xa3,
+	TAG_EMAIL = 0x81,
+	TAG_DNS = 0x82,
+	TAG_URI = 0x86,
+};
+
+/* Takes one element off the front of *s: its tag and what is inside. Lengths
+ * of up to two bytes are enough for certificates that are accepted at all. */
+static bool take(struct span *s, unsigned *tag, struct span *inside)
+{
+	if (s->n < 2)
+		return false;
+	*tag = (unsigned char)s->p[0];
+	size_t length = (unsigned char)s->p[1], skip = 2;
+	if (length == 0x81 || length == 0x82) {
+		size_t more = length - 0x80;
+		if (s->n < 2 + more)
+			return false;
+		length = 0;
+		for (size_t i = 0; i < more; i++)
+			length = length << 8 | (unsigned char)s->p[2 + i];
+		skip = 2 + more;
+	} else if (length > 0x7f) {
+		return false;
+	}
+	if (s->n - skip < length)
+		return false;
+	*inside = (struct span){s->p + skip, length};
+	*s = span_skip(*s, skip + length);
+	return true;
+}
+
+static bool take_tag(struct span *s, unsigned wanted, struct span *inside)
+{
+	unsigned tag;
+	return take(s, &tag, inside) && tag == wanted;
+}
+
+/* Name ::= SEQUENCE OF SET OF SEQUENCE { type OID, value } */
+static bool read_subject(struct span name, struct cert *c)
+{
+	static const struct span common_name = SPAN("\x55\x04\x03");
+	struct span set, pair, oid, value;
+	unsigned tag;
+	while (name.n) {
+		if (!take_tag(&name, TAG_SET, &set))
+			return false;
+		while (set.n) {
+			if (!take_tag(&set, TAG_SEQUENCE, &pair) ||
+			    !take_tag(&pair, TAG_OID, &oid) ||
+			    !take(&pair, &tag, &value))
+				return false;
+			if (span_eq(oid, common_name))
+				c->common_name = value;
+		}
+	}
+	return true;
+}
+
+static bool read_usages(struct span value, struct cert *c)
+{
+	static const struct span any = SPAN("\x55\x1d\x25\x00");
+	static const struct span client =
+	    SPAN("\x2b\x06\x01\x05\x05\x07\x03\x02");
+	struct span list, oid;
+	if (!take_tag(&value, TAG_SEQUENCE, &list))
+		return false;
+	c->has_usages = true;
+	while (list.n) {
+		if (!take_tag(&list, TAG_OID, &oid))
+			return false;
+		if (span_eq(oid, client) || span_eq(oid, any))
+			c->for_clients = true;
+	}
+	return true;
+}
+
+/* Extension ::= SEQUENCE { id OID, critical BOOLEAN, value OCTET STRING } */
+static bool read_extension(struct span extension, struct cert *c)
+{
+	static const struct span usages = SPAN("\x55\x1d\x25");
+	static const struct span names = SPAN("\x55\x1d\x11");
+	struct span id, value;
+	unsigned tag;
+	if (!take_tag(&extension, TAG_OID, &id) ||
+	    !take(&extension, &tag, &value))
+		return false;
+	if (tag == TAG_BOOLEAN && !take(&extension, &tag, &value))
+		return false;
+	if (tag != TAG_OCTETS)
+		return false;
+	if (span_eq(id, usages))
+		return read_usages(value, c);
+	if (span_eq(id, names))
+		return take_tag(&value, TAG_SEQUENCE, &c->alternatives);
+	return true;
+}
+
+static bool read_extensions(struct span outer, struct cert *c)
+{
+	struct span list, extension;
+	if (!take_tag(&outer, TAG_SEQUENCE, &list))
+		return false;
+	while (list.n)
+		if (!take_tag(&list, TAG_SEQUENCE, &extension) ||
+		    !read_extension(extension, c))
+			return false;
+	return true;
+}
+
+bool cert_read(struct span der, struct cert *c)
+{
+	struct span all, body, part, subject = SPAN_NONE;
+	unsigned tag;
+	*c = (struct cert){0};
+	if (!take_tag(&der, TAG_SEQUENCE, &all) ||
+	    !take_tag(&all, TAG_SEQUENCE, &body) || !take(&body, &tag, &part))
+		return false;
+	/* version (optional), serial, signature, issuer, validity, subject */
+	for (int left = tag == TAG_VERSION ? 5 : 4; left; left--)
+		if (!take(&body, &tag, &subject))
+			return false;
+	if (tag != TAG_SEQUENCE || !read_subject(subject, c))
+		return false;
+	while (body.n) {
+		if (!take(&body, &tag, &part))
+			return false;
+		if (tag == TAG_EXTENSIONS && !read_extensions(part, c))
+			return false;
+	}
+	return true;
+}
+
+bool cert_is_for_clients(const struct cert *c)
+{
+	return !c->has_usages || c->for_clients;
+}
+
+bool cert_has_name(const struct cert *c, struct span name)
+{
+	struct span rest = c->alternatives, value;
+	unsigned tag;
+	if (c->common_name.p && span_eq(c->common_name, name))
+		return true;
+	while (rest.n && take(&rest, &tag, &value))
+		if ((tag == TAG_EMAIL || tag == TAG_DNS || tag == TAG_URI) &&
+		    span_eq(value, name))
+			return true;
+	return false;
+}

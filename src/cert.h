@@ -1,0 +1,30 @@
+/*
+ * cert.h - what bellwire itself reads of a client's certificate: its names and
+ * what it is good for. BearSSL checks signatures, dates and chains, but neither
+ * extended key usage nor clients' names.
+ *
+ * Pure. DER as in X.690; RFC 5280 4.1, 4.2.1.6, 4.2.1.12.
+ */
+#ifndef CERT_H
+#define CERT_H
+
+#include "text.h"
+
+struct cert {
+	struct span common_name;  /* the last CN of the subject, or absent */
+	struct span alternatives; /* inside of subjectAltName, or absent */
+	bool has_usages;          /* has extendedKeyUsage */
+	bool for_clients;         /* and clientAuth or any is in there */
+};
+
+/* Reads a certificate; *c points into der. False: not well formed. */
+bool cert_read(struct span der, struct cert *c);
+
+/* May it be shown by a client? Without usages it may be used for anything. */
+bool cert_is_for_clients(const struct cert *c);
+
+/* Is `name` its CN, or a DNS name, e-mail address or URI among its alternative
+ * names? Letter for letter, no wildcards. */
+bool cert_has_name(const struct cert *c, struct span name);
+
+#endif
