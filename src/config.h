@@ -86,6 +86,8 @@ void config_put_check(const struct config_input *in, struct buf *out);
 
 /* line, json, logfmt; NULL or what would be right. */
 const char *config_read_format(struct format *f, struct span value);
+/* KIND[:PLACE][,key=value...]: one more sink. NULL or what would be right. */
+const char *config_set_emit(struct config *c, struct span value);
 /* 500ms 8s 5m 1h 0; 64K 1M 1G; false if neither or too large. */
 bool config_read_time_ms(struct span s, uint64_t *out);
 bool config_read_size(struct span s, uint64_t *out);

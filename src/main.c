@@ -2,6 +2,7 @@
  * main.c - start-up order, subcommands, exit codes; owns all state.
  */
 #include "privilege.h"
+#include "probe.h"
 #include "server.h"
 #include "version.h"
 
@@ -293,79 +294,18 @@ static int render(int argc, const char *const *argv)
 	return open_spool() && open_sinks() ? render_payload() : EXIT_FAILED;
 }
 
-/* http://HOST:PORT/PATH or unix:PATH; what to ask for goes to *path. */
-static bool read_url(struct span url, struct address *a, struct span *path)
-{
-	char host[128];
-	struct buf b = buf_of(host, sizeof host);
-	struct span authority;
-	*path = SPAN("/-/healthy");
-	if (span_starts(url, SPAN("unix:")))
-		return address_read(url, a);
-	if (!span_starts(url, SPAN("http://")))
-		return false;
-	url = span_skip(url, 7);
-	struct span rest = url;
-	span_split(&rest, '/', &authority);
-	if (rest.p)
-		*path = span_skip(url, authority.n);
-	buf_put(&b, authority);
-	/* a colon that is not within [v6] begins the port */
-	bool port = false;
-	for (size_t i = authority.n; i-- && authority.p[i] != ']';)
-		port = port || authority.p[i] == ':';
-	if (!port)
-		buf_str(&b, ":80");
-	return !b.cut && address_read(buf_span(&b), a) &&
-	       a->family != ADDRESS_ANY;
-}
-
 static int probe(int argc, const char *const *argv)
 {
-	struct span url = SPAN("http://127.0.0.1:5000/-/healthy"), path;
-	struct address a;
-	char bytes[LIMIT_REQUEST_LINE];
-	struct buf request = buf_of(bytes, sizeof bytes);
+	char bytes[LIMIT_PLACE];
+	struct buf why = buf_of(bytes, sizeof bytes);
+	struct span url = SPAN("http://127.0.0.1:5000/-/healthy");
 	if (argc > 1)
 		return fail(EXIT_USAGE, SPAN("probe: expected one URL"));
 	if (argc)
 		url = span_of(argv[0]);
-	if (!read_url(url, &a, &path))
-		return fail(EXIT_USAGE,
-			    SPAN("probe: expected http://HOST:PORT/PATH with a "
-				 "numeric host, or unix:PATH"));
-	buf_str(&request, "GET ");
-	buf_put(&request, path);
-	buf_str(&request, " HTTP/1.1\r\nHost: bellwire\r\n"
-			  "Connection: close\r\n\r\n");
-	int fd = os_connect(&a, LIMIT_PROBE_MS);
-	if (fd < 0) {
-		struct buf why = buf_of(bytes, sizeof bytes);
-		buf_str(&why, "probe: cannot connect: ");
-		buf_str(&why, os_error(fd));
-		return fail(EXIT_FAILED, buf_span(&why));
-	}
-	os_write_all(fd, buf_span(&request));
-	struct buf answer = buf_of(bytes, sizeof bytes);
-	long n;
-	int64_t until = os_monotonic_ms() + LIMIT_PROBE_MS;
-	while (answer.n < answer.cap && os_monotonic_ms() < until &&
-	       (n = os_read(fd, bytes + answer.n, answer.cap - answer.n)) > 0)
-		answer.n += (size_t)n;
-	os_close(fd);
-	struct span line, got = buf_span(&answer);
-	if (span_starts(got, SPAN("HTTP/1.1 200 ")) ||
-	    span_starts(got, SPAN("HTTP/1.0 200 ")))
-		return EXIT_FINE;
-	char why_bytes[LIMIT_PLACE];
-	struct buf why = buf_of(why_bytes, sizeof why_bytes);
 	buf_str(&why, "probe: ");
-	span_split(&got, '\r', &line);
-	if (line.n)
-		text_show(&why, line, 100);
-	else
-		buf_str(&why, "no answer");
-	return fail(EXIT_FAILED, buf_span(&why));
+	int code = probe_url(url, &why);
+	return code ? fail(code, buf_span(&why)) : EXIT_FINE;
 }
 
 static int version(void)
@@ -443,6 +383,6 @@ int main(int argc, char **argv)
 {
 	if (argc < 1)
 		return EXIT_USAGE;
-	os_hold_streams();
+	os_prepare();
 	return run(argc - 1, (const char *const *)argv + 1);
 }

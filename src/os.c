@@ -256,8 +256,10 @@ int os_write_all(int fd, struct span s)
 	return 0;
 }
 
-void os_hold_streams(void)
+void os_prepare(void)
 {
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	sigaction(SIGPIPE, &ignore, NULL);
 	/* a folder is always there, and cannot be written to */
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0)
@@ -297,7 +299,6 @@ void os_catch_signals(void)
 {
 	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
 	struct sigaction action = {.sa_handler = on_signal};
-	struct sigaction ignore = {.sa_handler = SIG_IGN};
 	sigset_t blocked;
 	sigemptyset(&blocked);
 	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
@@ -305,7 +306,6 @@ void os_catch_signals(void)
 		sigaction(numbers[i], &action, NULL);
 	}
 	sigprocmask(SIG_BLOCK, &blocked, NULL);
-	sigaction(SIGPIPE, &ignore, NULL);
 }
 
 unsigned os_take_signals(void)

@@ -39,9 +39,10 @@ const char *os_error(int error);
 /* Writes all of it, waiting as long as it takes; 0 or -errno. */
 int os_write_all(int fd, struct span s);
 
-/* Standard streams that are closed get a descriptor that takes nothing, so that
+/* SIGPIPE is ignored: who has gone is told by EPIPE. And
+ * standard streams that are closed get a descriptor that takes nothing, so that
  * no file or socket of ours is ever written to as if it were one of them. */
-void os_hold_streams(void);
+void os_prepare(void);
 
 /* Has everyone the right to read that file? */
 bool os_others_can_read(const char *path);

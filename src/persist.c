@@ -104,7 +104,6 @@ static void tell_lost(struct persist *p, uint64_t gaps)
 /* Takes over an existing file. 0, -errno, or a verdict above 0. */
 static int take_over(struct persist *p, struct hash_key *key)
 {
-	static char blocks[2 * IMAGE_BLOCK];
 	char header[IMAGE_HEADER_BYTES];
 	struct spool *s = p->spool;
 	struct spool_report report;
@@ -116,14 +115,15 @@ static int take_over(struct persist *p, struct hash_key *key)
 		return (int)verdict;
 	if (store_size(p->fd) != (int64_t)(IMAGE_RING + s->size))
 		return IMAGE_SIZE;
-	error = store_read(p->fd, blocks, sizeof blocks, IMAGE_BLOCK);
+	error = store_read(p->fd, p->cursor_blocks, sizeof p->cursor_blocks,
+			   IMAGE_BLOCK);
 	if (!error)
 		error = store_read(p->fd, s->ring, s->size, IMAGE_RING);
 	if (error)
 		return error;
 	for (unsigned i = 0; i < s->cursors; i++)
 		p->image.sink[i] = image_sink(key, span_of(p->name[i]));
-	verdict = image_recover(&p->image, s, blocks, &report);
+	verdict = image_recover(&p->image, s, p->cursor_blocks, &report);
 	if (verdict != IMAGE_GOOD)
 		return (int)verdict;
 	log_recovered(p, &report);

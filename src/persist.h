@@ -18,6 +18,7 @@ struct persist {
 	struct image image;
 	struct spool *spool;
 	struct log *log;
+	char cursor_blocks[2 * IMAGE_BLOCK]; /* as read at start */
 };
 
 enum { PERSIST_RETRY_MS = 1000 };

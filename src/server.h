@@ -50,6 +50,16 @@ bool server_open(struct server *s);
 /* Serves until told to stop. */
 void server_run(struct server *s);
 
+/* In slots.c. Takes new connections from a listener, making room for them. */
+void slot_accept_from(struct server *s, int listener);
+/* The peer has sent something: reads once; if there is more, the next turn
+ * hears of it. */
+void slot_read(struct server *s, struct slot *k);
+/* What a turn of the loop brings to a connection: its deadlines, and whatever
+ * it can go on with now. */
+void slot_turn(struct server *s, struct slot *k);
+void slot_close(struct server *s, struct slot *k);
+
 /* Answers a connection's QUESTION; in pages.c. */
 void server_answer(struct server *s, struct conn *c);
 
