@@ -40,7 +40,7 @@ static bool read_secret(struct span s, unsigned char *out)
 static bool read_token(struct span line, struct auth_entry *e)
 {
 	for (size_t i = 0; i < line.n; i++)
-		if (line.p[i] <= 0x20 || line.p[i] == 0x7f)
+		if (!char_is_visible(line.p[i]))
 			return false; /* could not be sent */
 	return read_secret(line, e->secret);
 }

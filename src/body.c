@@ -30,7 +30,23 @@ static enum status go(struct http_body *b, enum http_body_state next)
 {
 	b->state = next;
 	b->element = 0;
+	b->gap = false;
 	return STATUS_OK;
+}
+
+/* Behind a size, a name or a value: an extension, or the end of the line.
+ * Blanks may only stand before a semicolon (BWS), never before the line's end.
+ */
+static enum status end_element(struct http_body *b, char c)
+{
+	if (c == ' ' || c == '\t') {
+		b->gap = true;
+		return STATUS_OK;
+	}
+	if (c == ';')
+		return go(b, HTTP_BODY_EXT_NAME);
+	return c == '\r' && !b->gap ? go(b, HTTP_BODY_SIZE_LF)
+				    : STATUS_BAD_CHUNK;
 }
 
 /* chunk-size = 1*HEXDIG. Fifteen digits are more than --max-body can be, so
@@ -38,40 +54,31 @@ static enum status go(struct http_body *b, enum http_body_state next)
 static enum status take_size(struct http_body *b, char c)
 {
 	int digit = hex_digit(c);
-	if (digit >= 0) {
+	if (digit >= 0 && !b->gap) {
 		if (++b->element > 15)
 			return STATUS_BAD_CHUNK;
 		b->left = b->left << 4 | (uint64_t)digit;
 		return STATUS_OK;
 	}
-	if (b->element == 0)
-		return STATUS_BAD_CHUNK;
-	if (c == '\r')
-		return go(b, HTTP_BODY_SIZE_LF);
-	return c == ';' ? go(b, HTTP_BODY_EXT_NAME) : STATUS_BAD_CHUNK;
-}
-
-/* What follows a whole extension: another one, or the end of the line. */
-static enum status end_extension(struct http_body *b, char c)
-{
-	if (c == ';')
-		return go(b, HTTP_BODY_EXT_NAME);
-	return c == '\r' ? go(b, HTTP_BODY_SIZE_LF) : STATUS_BAD_CHUNK;
+	return b->element ? end_element(b, c) : STATUS_BAD_CHUNK;
 }
 
 static enum status take_token(struct http_body *b, char c)
 {
-	if (http_is_token_char(c)) {
+	bool blank = c == ' ' || c == '\t';
+	if (http_is_token_char(c) && !b->gap) {
 		b->element = 1;
 		return STATUS_OK;
 	}
+	if (b->element == 0 && blank)
+		return STATUS_OK; /* BWS in front */
 	if (b->element == 0)
 		return b->state == HTTP_BODY_EXT_VALUE && c == '"'
 			   ? go(b, HTTP_BODY_EXT_QUOTED)
 			   : STATUS_BAD_CHUNK;
 	if (b->state == HTTP_BODY_EXT_NAME && c == '=')
 		return go(b, HTTP_BODY_EXT_VALUE);
-	return end_extension(b, c);
+	return end_element(b, c);
 }
 
 static enum status take_quoted(struct http_body *b, char c)
@@ -113,7 +120,7 @@ static enum status take_framing(struct http_body *b, char c)
 	case HTTP_BODY_EXT_PAIR:
 		return take_quoted(b, c);
 	case HTTP_BODY_EXT_CLOSED:
-		return end_extension(b, c);
+		return end_element(b, c);
 	case HTTP_BODY_SIZE_LF:
 		b->line = 0;
 		return expect(b, c, '\n',

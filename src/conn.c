@@ -156,6 +156,7 @@ static void decide(struct conn *c, struct service *s, enum status status)
 		conclude(c, s);
 	} else {
 		c->state = CONN_DISCARD;
+		window_drop_body(&c->window); /* room to read on */
 		c->discard_left = LIMIT_DISCARD;
 		c->deadline_ms = s->now.ms + LIMIT_BODY_MS;
 	}

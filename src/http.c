@@ -108,8 +108,8 @@ static enum status parse_target(struct span t, struct http_request *r)
 	if (t.n == 0)
 		return STATUS_BAD_LINE;
 	for (size_t i = 0; i < t.n; i++)
-		if (t.p[i] <= 0x20 || t.p[i] == 0x7f || t.p[i] == '#')
-			return STATUS_BAD_LINE; /* obs-text is negative */
+		if (!char_is_visible(t.p[i]) || t.p[i] == '#')
+			return STATUS_BAD_LINE;
 	size_t scheme = 0;
 	if (t.n > 7 && span_ieq((struct span){t.p, 7}, SPAN("http://")))
 		scheme = 7;
@@ -172,7 +172,7 @@ static bool is_host(struct span v)
 {
 	for (size_t i = 0; i < v.n; i++) {
 		char c = v.p[i];
-		if (c <= 0x20 || c == 0x7f || strchr("/?#@\\\",<>^`{|}", c))
+		if (!char_is_visible(c) || strchr("/?#@\\\",<>^`{|}", c))
 			return false;
 	}
 	return true;

@@ -99,6 +99,7 @@ struct http_body {
 	uint64_t left;    /* bytes of the body or of the chunk to come */
 	uint32_t line;    /* bytes of this chunk line, or of all trailers */
 	uint32_t element; /* bytes of this size, name or value */
+	bool gap;         /* and a blank behind it */
 };
 
 void http_body_start(struct http_body *b, const struct http_request *r);

@@ -43,11 +43,11 @@ static uint32_t take_hex4(struct span *s)
 uint32_t json_take_char(struct span *s)
 {
 	uint32_t c;
-	char first = s->p[0];
-	if (first > 0 && first != '\\') {
+	unsigned char first = (unsigned char)s->p[0];
+	if (first < 0x80 && first != '\\') {
 		s->p++;
 		s->n--;
-		return (unsigned char)first;
+		return first;
 	}
 	if (first != '\\') {
 		utf8_take(s, &c);

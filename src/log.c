@@ -23,8 +23,8 @@ bool log_begin(const struct log *log, struct log_line *l, enum log_level level,
 static bool is_simple(struct span s)
 {
 	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] <= ' ' || s.p[i] == '"' || s.p[i] == '=' ||
-		    s.p[i] == '\\' || s.p[i] == 0x7f)
+		if (!char_is_visible(s.p[i]) || s.p[i] == '"' ||
+		    s.p[i] == '=' || s.p[i] == '\\')
 			return false;
 	return s.n != 0;
 }

@@ -67,8 +67,8 @@ static const char *set_path(struct config *c, struct span v)
 {
 	bool good = v.n && v.p[0] == '/' && v.n <= 1024;
 	for (size_t i = 0; i < v.n; i++)
-		good = good && v.p[i] > 0x20 && v.p[i] < 0x7f &&
-		       v.p[i] != '?' && v.p[i] != '#';
+		good = good && char_is_visible(v.p[i]) && v.p[i] != '?' &&
+		       v.p[i] != '#';
 	if (!good || span_starts(v, SPAN("/-/")) ||
 	    span_eq(v, SPAN("/metrics")) || span_eq(v, SPAN("/alerts")))
 		return "a path such as /webhook, none of bellwire's own";

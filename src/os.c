@@ -121,10 +121,12 @@ static void from_system(const union any_address *s, struct address *a)
 /* Nobody listens on it any more: a leftover of a process that was killed. */
 static bool is_stale(const union any_address *s, socklen_t n)
 {
+	struct stat st;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return false;
-	bool stale = connect(fd, &s->any, n) < 0 && errno == ECONNREFUSED;
+	bool stale = lstat(s->un.sun_path, &st) == 0 && S_ISSOCK(st.st_mode) &&
+		     connect(fd, &s->any, n) < 0 && errno == ECONNREFUSED;
 	close(fd);
 	return stale;
 }

@@ -175,8 +175,9 @@ static bool in_alert(const struct payload *p)
 /* An alert may hold LIMIT_ALERT bytes, whether its end was seen or not. */
 static bool alert_too_large(const struct payload *p, enum json_event e)
 {
+	bool begins = e == JSON_OPEN && p->json.depth == 3;
 	bool ended = e == JSON_CLOSE && p->in_alerts && p->json.depth == 2;
-	return (ended || in_alert(p)) &&
+	return (ended || in_alert(p)) && !begins &&
 	       p->json.offset - p->start > LIMIT_ALERT;
 }
 

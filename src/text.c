@@ -69,6 +69,12 @@ struct span span_trim(struct span s)
 	return s;
 }
 
+bool char_is_visible(char c)
+{
+	unsigned char u = (unsigned char)c; /* char may be signed or not */
+	return u > 0x20 && u < 0x7f;
+}
+
 bool span_u64(struct span s, uint64_t *out)
 {
 	uint64_t v = 0;

@@ -42,6 +42,9 @@ bool span_split(struct span *s, char sep, struct span *part);
 /* Without spaces and tabs (OWS of RFC 9110 5.6.3) at both ends. */
 struct span span_trim(struct span s);
 
+/* Printable ASCII other than the blank. */
+bool char_is_visible(char c);
+
 /* All of s is decimal digits and fits. False leaves *out alone. */
 bool span_u64(struct span s, uint64_t *out);
 /* The value of a hexadecimal digit, or -1. */
