@@ -139,6 +139,15 @@ static int load_secrets(void)
 	return fail(EXIT_USAGE, buf_span(&error));
 }
 
+static int find_user(void)
+{
+	if (the.config.user.p == NULL ||
+	    privilege_find(the.config.user, &the.ids))
+		return EXIT_FINE;
+	return fail(EXIT_USAGE, SPAN("--user: no such user; expected NAME, UID "
+				     "or UID:GID"));
+}
+
 /* Gives up rights, once everything is open. */
 static int drop(void)
 {
@@ -168,15 +177,51 @@ static int serve(int argc, const char *const *argv)
 	code = load_secrets();
 	if (code != EXIT_FINE)
 		return code;
-	if (the.config.user.p && !privilege_find(the.config.user, &the.ids))
-		return fail(EXIT_USAGE, SPAN("--user: no such user; expected "
-					     "NAME, UID or UID:GID"));
+	code = find_user();
+	if (code != EXIT_FINE)
+		return code;
 	if (!open_spool() || !open_sinks() || !server_open(&the.server))
 		return EXIT_FAILED;
 	code = drop();
 	if (code == EXIT_FINE)
 		server_run(&the.server);
 	return code;
+}
+
+/* Tells of one file that is needed after --user and --chroot. */
+static void check_file(struct buf *out, struct span path, bool write)
+{
+	char name[256] = "", root[256] = "";
+	const struct config *c = &the.config;
+	if (path.p == NULL)
+		return;
+	memcpy(name, path.p, path.n);
+	if (c->root.n)
+		memcpy(root, c->root.p, c->root.n);
+	const char *wrong = privilege_reach(c->root.p ? root : NULL, name,
+					    c->user.p ? &the.ids : NULL, write);
+	if (wrong == NULL)
+		return;
+	buf_str(out, "# warning: ");
+	text_show(out, path, sizeof name);
+	buf_str(out, ", needed at SIGHUP or to open it again, ");
+	buf_str(out, wrong);
+	buf_char(out, '\n');
+}
+
+static void check_files(struct buf *out)
+{
+	const struct config *c = &the.config;
+	if (c->user.p == NULL && c->root.p == NULL)
+		return;
+	check_file(out, c->tls_cert, false);
+	check_file(out, c->tls_key, false);
+	check_file(out, c->tls_client_ca, false);
+	check_file(out, c->token_file, false);
+	check_file(out, c->basic_file, false);
+	for (unsigned i = 0; i < c->sinks; i++)
+		if (c->sink[i].place.kind != PLACE_STDOUT)
+			check_file(out, span_of(c->sink[i].place.path), true);
 }
 
 static int check(int argc, const char *const *argv)
@@ -186,9 +231,12 @@ static int check(int argc, const char *const *argv)
 	if (code != EXIT_FINE)
 		return code;
 	code = load_secrets();
+	if (code == EXIT_FINE)
+		code = find_user();
 	if (code != EXIT_FINE)
 		return code;
 	config_put_check(&the.input, &out);
+	check_files(&out);
 	return print(&out);
 }
 

@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool read_id(struct span s, uint32_t *id)
@@ -48,6 +49,30 @@ bool privilege_find(struct span user, struct privilege_ids *out)
 		if (find_line(line, user, out))
 			return true;
 	return false;
+}
+
+const char *privilege_reach(const char *root, const char *path,
+			    const struct privilege_ids *ids, bool write)
+{
+	char bytes[512];
+	struct buf name = buf_of(bytes, sizeof bytes - 1);
+	struct stat st;
+	if (root)
+		buf_str(&name, root);
+	if (root && path[0] != '/')
+		buf_char(&name, '/');
+	buf_str(&name, path);
+	bytes[name.n] = '\0';
+	if (name.cut || stat(bytes, &st) < 0)
+		return "is missing there";
+	if (ids == NULL || ids->uid == 0)
+		return NULL;
+	mode_t all =
+	    write ? S_IWUSR | S_IWGRP | S_IWOTH : S_IRUSR | S_IRGRP | S_IROTH;
+	mode_t mine = st.st_uid == ids->uid   ? S_IRWXU
+		      : st.st_gid == ids->gid ? S_IRWXG
+					      : S_IRWXO;
+	return st.st_mode & all & mine ? NULL : "is not permitted to the user";
 }
 
 int privilege_drop(const char *root, const struct privilege_ids *ids)

@@ -12,7 +12,8 @@ CLANG ?= clang
 HOST_FLAGS := $(WARNINGS) $(JSMN_FLAGS) -D_GNU_SOURCE -isystem $(UNPACKED) \
 	-isystem $(BEARSSL_DIR)/inc \
 	-I$(O) -Isrc -Itests/unit -MMD -MP
-SAN_FLAGS := -g -O1 -fno-omit-frame-pointer \
+# char is signed on x86 and unsigned on ARM: these builds have the other one.
+SAN_FLAGS := -g -O1 -fno-omit-frame-pointer -funsigned-char \
 	-fsanitize=address,undefined -fno-sanitize-recover=all
 
 UNIT := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
