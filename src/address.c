@@ -28,8 +28,9 @@ static bool read_ipv4(struct span s, unsigned char *ip)
 }
 
 /* Up to `max` groups of 16 bits between colons; false where it is no such list.
- * *n counts them. The last may be an IPv4 address, as two groups. */
-static bool read_groups(struct span s, unsigned char *ip, size_t max, size_t *n)
+ * *n counts them. At the address's end, two may be written as IPv4. */
+static bool read_groups(struct span s, unsigned char *ip, size_t max, size_t *n,
+			bool at_end)
 {
 	struct span group;
 	*n = 0;
@@ -37,7 +38,7 @@ static bool read_groups(struct span s, unsigned char *ip, size_t max, size_t *n)
 		return true;
 	while (span_split(&s, ':', &group)) {
 		unsigned v = 0;
-		if (s.p == NULL && *n + 2 <= max && group.n > 4 &&
+		if (at_end && s.p == NULL && *n + 2 <= max && group.n > 4 &&
 		    read_ipv4(group, ip + 2 * *n)) {
 			*n += 2;
 			return true;
@@ -67,9 +68,10 @@ static bool read_ipv6(struct span s, unsigned char *ip)
 		if (s.p[gap] == ':' && s.p[gap + 1] == ':')
 			break;
 	if (gap + 1 >= s.n)
-		return read_groups(s, ip, 8, &head_n) && head_n == 8;
-	if (!read_groups((struct span){s.p, gap}, ip, 7, &head_n) ||
-	    !read_groups(span_skip(s, gap + 2), tail, 7 - head_n, &tail_n))
+		return read_groups(s, ip, 8, &head_n, true) && head_n == 8;
+	if (!read_groups((struct span){s.p, gap}, ip, 7, &head_n, false) ||
+	    !read_groups(span_skip(s, gap + 2), tail, 7 - head_n, &tail_n,
+			 true))
 		return false;
 	memcpy(ip + 16 - 2 * tail_n, tail, 2 * tail_n);
 	return true;

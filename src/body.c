@@ -166,12 +166,13 @@ enum status http_body_next(struct http_body *b, struct span *in,
 			take_data(b, in, data);
 			return STATUS_OK;
 		}
+		b->line++;
 		enum status status = take_framing(b, in->p[0]);
 		if (status != STATUS_OK)
 			return status;
 		*in = span_skip(*in, 1);
-		if (++b->line >
-		    (in_trailers(b) ? LIMIT_HEAD : LIMIT_CHUNK_LINE))
+		if (b->state != HTTP_BODY_DONE &&
+		    b->line > (in_trailers(b) ? LIMIT_HEAD : LIMIT_CHUNK_LINE))
 			return in_trailers(b) ? STATUS_HEAD_SIZE
 					      : STATUS_BAD_CHUNK;
 	}

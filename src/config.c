@@ -128,13 +128,26 @@ static const char *file_option(int argc, const char *const *argv, int i,
 	return i + 1 < argc ? argv[i + 1] : NULL;
 }
 
+/* Is that an option whose value is the next argument? */
+static bool takes_next(struct span argument)
+{
+	struct span name;
+	if (!span_starts(argument, SPAN("--")))
+		return false;
+	argument = span_skip(argument, 2);
+	span_split(&argument, '=', &name);
+	return argument.p == NULL && find_option(name) != NULL;
+}
+
 const char *config_find_file(int argc, const char *const *argv)
 {
 	const char *last = NULL;
-	for (int i = 0, used; i < argc; i += used ? used : 1) {
+	for (int i = 0, used; i < argc; i += used) {
 		const char *file = file_option(argc, argv, i, &used);
 		if (used)
 			last = file;
+		else
+			used = takes_next(span_of(argv[i])) ? 2 : 1;
 	}
 	return last;
 }

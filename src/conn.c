@@ -371,6 +371,7 @@ static bool step_answer(struct conn *c, struct service *s)
 	window_drop_body(&c->window);
 	c->why_n = 0;
 	c->scan = (struct http_scan){0};
+	c->http10 = c->head_only = false;
 	if (c->close) {
 		c->state = CONN_LINGER;
 		c->deadline_ms = s->now.ms + LIMIT_LINGER_MS;

@@ -23,9 +23,10 @@ static void label(struct buf *out, const char *name, const char *key,
 	buf_str(out, key);
 	buf_str(out, "=\"");
 	for (; value.n; value = span_skip(value, 1)) {
-		if (value.p[0] == '"' || value.p[0] == '\\')
+		if (value.p[0] == '"' || value.p[0] == '\\' ||
+		    value.p[0] == '\n')
 			buf_char(out, '\\');
-		buf_char(out, value.p[0]);
+		buf_char(out, value.p[0] == '\n' ? 'n' : value.p[0]);
 	}
 	buf_str(out, "\"} ");
 }

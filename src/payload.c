@@ -61,7 +61,7 @@ void payload_begin_place(struct payload *p)
 {
 	p->why.n = 0;
 	buf_str(&p->why, "alerts[");
-	buf_u64(&p->why, p->count - 1);
+	buf_u64(&p->why, p->count ? p->count - 1 : 0);
 	buf_char(&p->why, ']');
 }
 
@@ -235,19 +235,19 @@ enum payload_event payload_next(struct payload *p, const char *bytes,
 	while (event == PAYLOAD_MORE) {
 		size_t from = (size_t)(p->json.offset - at);
 		enum json_event e = json_next(&p->json, bytes + from, n - from);
-		if (e == JSON_BAD)
-			return refuse_json(p);
-		if (e == JSON_TOO_DEEP)
-			return refuse(p, STATUS_TOO_DEEP);
 		if (alert_too_large(p, e)) {
 			payload_begin_place(p);
 			return refuse(p, STATUS_ALERT_SIZE);
 		}
+		if (e == JSON_BAD)
+			return refuse_json(p);
+		if (e == JSON_TOO_DEEP)
+			return refuse(p, STATUS_TOO_DEEP);
 		if (e == JSON_MORE)
 			break;
 		struct span token = SPAN_NONE;
 		if ((e == JSON_KEY || e == JSON_STRING || e == JSON_SCALAR) &&
-		    is_wanted(p))
+		    p->json.depth == 1 && is_wanted(p))
 			token = (struct span){
 			    bytes + (size_t)(p->json.token - at),
 			    (size_t)(p->json.offset - p->json.token)};

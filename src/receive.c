@@ -77,6 +77,7 @@ static enum status read_alerts(struct receive *r, struct intake *in,
 		if (status != STATUS_OK)
 			return status;
 		note->key = o.record.key;
+		note->dedup_key = o.dedup_key;
 		note->sinks = o.sinks;
 		note->resolved = o.resolved;
 		note->attached = intake_attach(in, &o, r->slot, &r->wait);
@@ -99,10 +100,14 @@ static void queue_alerts(struct receive *r, struct intake *in,
 			       .received_ms = now.ms,
 			       .envelope = r->payload.envelope,
 			       .json = note_json(note, body)},
+		    .dedup_key = note->dedup_key,
 		    .sinks = note->sinks,
 		    .resolved = note->resolved,
 		};
-		if (note->attached)
+		/* with --dedup it may have a twin in this very body */
+		if (note->attached ||
+		    (in->config->dedup_ms &&
+		     intake_attach(in, &o, r->slot, &r->wait)))
 			in->counters->duplicates++;
 		else
 			intake_queue(in, &o, r->slot, &r->wait);

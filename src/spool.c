@@ -306,6 +306,8 @@ static uint64_t next_good(const struct spool *s, uint64_t p, uint64_t end)
 /* What a record that was cut by a crash says of its own length. */
 static uint64_t torn_bytes(const struct spool *s, uint64_t p, uint64_t end)
 {
+	if (p < end && good_pad(s, p))
+		p += until_end(s, p);
 	if (p >= end || until_end(s, p) < SPOOL_HEADER ||
 	    get_u64(place(s, p) + AT_POSITION) != p)
 		return 0;

@@ -1,0 +1,310 @@
+/* test_alert.c - alert.h: one alert's JSON, taken apart. */
+#include "check.h"
+
+#include "alert.h"
+
+static struct alert alert;
+static struct alert_tokens tokens;
+
+static enum status parse(struct span json, struct buf *why)
+{
+	/* nothing of the alert before may show */
+	memset(&alert, 0xa5, sizeof alert);
+	memset(&tokens, 0xa5, 4096);
+	why->n = 0;
+	why->cut = false;
+	return alert_parse(&alert, &tokens, json, why);
+}
+
+static void refuses_alerts(void **state)
+{
+	static const struct {
+		const char *json, *why;
+	} table[] = {
+	    {"[]", ": expected an object"},
+	    {"null", ": expected an object"},
+	    {"\"{}\"", ": expected an object"},
+	    {"1", ": expected an object"},
+	    {"{\"status\":1}", ".status: expected \"firing\" or \"resolved\""},
+	    {"{\"status\":\"\"}",
+	     ".status: expected \"firing\" or \"resolved\""},
+	    {"{\"status\":\"Firing\"}",
+	     ".status: expected \"firing\" or \"resolved\""},
+	    {"{\"status\":\"firing \"}",
+	     ".status: expected \"firing\" or \"resolved\""},
+	    {"{\"status\":\"suppressed\"}",
+	     ".status: expected \"firing\" or \"resolved\""},
+	    {"{\"status\":[\"firing\"]}",
+	     ".status: expected \"firing\" or \"resolved\""},
+	    {"{\"status\":true}",
+	     ".status: expected \"firing\" or \"resolved\""},
+	    {"{\"labels\":[]}", ".labels: expected an object"},
+	    {"{\"labels\":\"a\"}", ".labels: expected an object"},
+	    {"{\"labels\":1}", ".labels: expected an object"},
+	    {"{\"labels\":false}", ".labels: expected an object"},
+	    {"{\"labels\":{\"job\":1}}", ".labels.job: expected a string"},
+	    {"{\"labels\":{\"job\":null}}", ".labels.job: expected a string"},
+	    {"{\"labels\":{\"job\":true}}", ".labels.job: expected a string"},
+	    {"{\"labels\":{\"job\":{}}}", ".labels.job: expected a string"},
+	    {"{\"labels\":{\"job\":[\"a\"]}}",
+	     ".labels.job: expected a string"},
+	    {"{\"labels\":{\"a\":\"b\",\"c\":{\"d\":\"e\"},\"f\":\"g\"}}",
+	     ".labels.c: expected a string"},
+	    {"{\"labels\":{\"a\":\"\",\"a\":\"\"}}",
+	     ".labels.a: expected once"},
+	    {"{\"labels\":{\"a\":\"\",\"b\":\"\",\"\\u0061\":\"\"}}",
+	     ".labels.a: expected once"},
+	    {"{\"labels\":{\"\":\"\",\"\":\"\"}}", ".labels.: expected once"},
+	    {"{\"labels\":{\"\\u000a\\u202e\":1}}",
+	     ".labels.\\n\\u202e: expected a string"},
+	    {"{\"labels\":{\"0123456789012345678901234567890123456789012345678"
+	     "901234567890\":1}}",
+	     ".labels.0123456789012345678901234567890123456789\xe2\x80\xa6: "
+	     "expected a string"},
+	    {"{\"annotations\":3}", ".annotations: expected an object"},
+	    {"{\"annotations\":{\"summary\":3}}",
+	     ".annotations.summary: expected a string"},
+	    {"{\"annotations\":{\"x\":\"\",\"x\":\"\"}}",
+	     ".annotations.x: expected once"},
+	    {"{\"startsAt\":1}", ".startsAt: expected a string"},
+	    {"{\"startsAt\":{}}", ".startsAt: expected a string"},
+	    {"{\"endsAt\":[]}", ".endsAt: expected a string"},
+	    {"{\"generatorURL\":false}", ".generatorURL: expected a string"},
+	    {"{\"fingerprint\":0}", ".fingerprint: expected a string"},
+	    {"{\"status\":null,\"status\":null}", ".status: expected once"},
+	    {"{\"labels\":{},\"labels\":{}}", ".labels: expected once"},
+	    {"{\"labels\":{},\"l\\u0061bels\":{}}", ".labels: expected once"},
+	    {"{\"x\":1,\"endsAt\":\"\",\"y\":{},\"endsAt\":\"\"}",
+	     ".endsAt: expected once"},
+	    {"{\"x\":[{\"labels\":1}],\"labels\":1}",
+	     ".labels: expected an object"},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		char bytes[LIMIT_PLACE];
+		struct buf why = buf_of(bytes, sizeof bytes);
+		struct span json = span_of(table[i].json);
+		char *copy = copy_of(json);
+		enum status s = parse((struct span){copy, json.n}, &why);
+		CHECK(s == STATUS_NOT_PAYLOAD, "row %zu: %s: %s", i, json.p,
+		      status_info(s)->text);
+		CHECK_SPAN(buf_span(&why), span_of(table[i].why), "row %zu", i);
+		free(copy);
+	}
+}
+
+static void put_pairs(struct buf *b, const char *name, const struct pair *pair,
+		      size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		buf_str(b, name);
+		buf_put(b, pair[i].name);
+		buf_char(b, '=');
+		buf_put(b, pair[i].value);
+	}
+}
+
+static void put_raw(struct buf *b, const char *name, struct span value)
+{
+	if (value.p == NULL)
+		return;
+	buf_str(b, name);
+	buf_put(b, value);
+}
+
+/* An alert as words: what was found, and where nothing was, nothing. */
+static void describe(struct buf *b, const struct alert *a)
+{
+	static const char *const statuses[] = {"inherits", "firing",
+					       "resolved"};
+	struct span name, value;
+	size_t i = 0;
+	buf_str(b, statuses[a->status]);
+	put_pairs(b, " L ", a->label, a->labels);
+	put_pairs(b, " A ", a->annotation, a->annotations);
+	put_raw(b, " labels:", a->labels_json);
+	put_raw(b, " annotations:", a->annotations_json);
+	put_raw(b, " starts:", a->starts_at);
+	put_raw(b, " ends:", a->ends_at);
+	put_raw(b, " url:", a->generator_url);
+	put_raw(b, " print:", a->fingerprint);
+	while (alert_other_member(a, &i, &name, &value)) {
+		buf_str(b, " other ");
+		buf_put(b, name);
+		buf_char(b, ':');
+		buf_put(b, value);
+	}
+}
+
+static void reads_alerts(void **state)
+{
+	static const struct {
+		const char *json, *alert;
+	} table[] = {
+	    {"{}", "inherits"},
+	    {" {\t} ", "inherits"},
+	    {"{\"status\":\"firing\"}", "firing"},
+	    {"{\"status\":\"resolved\"}", "resolved"},
+	    {"{\"st\\u0061tus\":\"re\\u0073olved\"}", "resolved"},
+	    {"{\"status\":null}", "inherits"},
+	    {"{\"labels\":null,\"annotations\":null,\"startsAt\":null}",
+	     "inherits labels:null annotations:null starts:null"},
+	    {"{\"labels\":{}}", "inherits labels:{}"},
+	    {"{\"labels\":{\"\":\"\"}}", "inherits L = labels:{\"\":\"\"}"},
+	    {"{ \"labels\" : { \"b\" : \"1\" , \"a\" : \"{\\\"}\" } }",
+	     "inherits L b=1 L a={\\\"} labels:{ \"b\" : \"1\" , \"a\" : "
+	     "\"{\\\"}\" }"},
+	    {"{\"labels\":{\"a\":\"x\",\"A\":\"y\",\"a \":\"z\"}}",
+	     "inherits L a=x L A=y L a =z "
+	     "labels:{\"a\":\"x\",\"A\":\"y\",\"a \":\"z\"}"},
+	    {"{\"annotations\":{\"s\":\"t\"},\"labels\":{\"s\":\"u\"}}",
+	     "inherits L s=u A s=t labels:{\"s\":\"u\"} "
+	     "annotations:{\"s\":\"t\"}"},
+	    {"{\"startsAt\":\"a\",\"endsAt\":\"b\",\"generatorURL\":\"c\","
+	     "\"fingerprint\":\"d\"}",
+	     "inherits starts:\"a\" ends:\"b\" url:\"c\" print:\"d\""},
+	    {"{\"startsAt\":\"\\u0000\\n\"}", "inherits starts:\"\\u0000\\n\""},
+	    {"{\"x\":[1,{\"labels\":2},[]],\"status\":\"firing\",\"y\":\"z\","
+	     "\"Status\":0}",
+	     "firing other \"x\":[1,{\"labels\":2},[]] other \"y\":\"z\" "
+	     "other \"Status\":0"},
+	    {"{\"values\":{\"A\":-1.5e3},\"values\":null,\"\\u0078\":[[[]]]}",
+	     "inherits other \"values\":{\"A\":-1.5e3} other \"values\":null "
+	     "other \"\\u0078\":[[[]]]"},
+	    {"{\"silenceURL\":\"\",\"e\":{},\"\":{\"\":{\"\":1}}}",
+	     "inherits other \"silenceURL\":\"\" other \"e\":{} other "
+	     "\"\":{\"\":{\"\":1}}"},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		char bytes[LIMIT_PLACE], words[512];
+		struct buf why = buf_of(bytes, sizeof bytes),
+			   b = buf_of(words, sizeof words);
+		struct span json = span_of(table[i].json);
+		/* the parser is handed the object alone */
+		while (json.p[0] == ' ')
+			json = span_skip(json, 1);
+		while (json.p[json.n - 1] == ' ')
+			json.n--;
+		char *copy = copy_of(json);
+		enum status s = parse((struct span){copy, json.n}, &why);
+		CHECK(s == STATUS_OK, "row %zu: %s: %.*s", i, json.p,
+		      (int)why.n, why.p);
+		CHECK(why.n == 0, "row %zu: something to say", i);
+		describe(&b, &alert);
+		CHECK_SPAN(buf_span(&b), span_of(table[i].alert), "row %zu", i);
+		free(copy);
+	}
+}
+
+static void finds_labels(void **state)
+{
+	char bytes[64];
+	struct buf why = buf_of(bytes, sizeof bytes);
+	struct span json = SPAN(
+	    "{\"labels\":{\"job\":\"a\",\"s\\u0065verity\":\"\",\"\":\"e\"},"
+	    "\"annotations\":{\"job\":\"b\"}}");
+	(void)state;
+	assert_int_equal(parse(json, &why), STATUS_OK);
+	CHECK_SPAN(alert_label(&alert, SPAN("job")), SPAN("a"), "job");
+	CHECK_SPAN(alert_label(&alert, SPAN("severity")), SPAN(""), "severity");
+	CHECK_SPAN(alert_label(&alert, SPAN("")), SPAN("e"), "no name");
+	CHECK_SPAN(alert_label(&alert, SPAN("jo")), SPAN_NONE, "jo");
+	CHECK_SPAN(alert_annotation(&alert, SPAN("job")), SPAN("b"), "job");
+	CHECK_SPAN(alert_annotation(&alert, SPAN("")), SPAN_NONE, "no name");
+}
+
+static void reads_texts_and_statuses(void **state)
+{
+	enum alert_status s = ALERT_FIRING;
+	(void)state;
+	CHECK_SPAN(alert_text(SPAN_NONE), SPAN_NONE, "absent");
+	CHECK_SPAN(alert_text(SPAN("null")), SPAN_NONE, "null");
+	CHECK_SPAN(alert_text(SPAN("12")), SPAN_NONE, "12");
+	CHECK_SPAN(alert_text(SPAN("\"\"")), SPAN(""), "empty");
+	CHECK_SPAN(alert_text(SPAN("\"a\\\"\"")), SPAN("a\\\""), "a");
+	assert_false(alert_read_status(SPAN("\"nope\""), &s));
+	assert_false(alert_read_status(SPAN("nul"), &s));
+	assert_true(alert_read_status(SPAN("\"resolved\""), &s));
+	assert_int_equal(s, ALERT_RESOLVED);
+	assert_true(alert_read_status(SPAN("null"), &s));
+	assert_int_equal(s, ALERT_INHERITS);
+}
+
+static char large[LIMIT_ALERT + 1];
+
+/* {"labels":{"n0":"",...}} with n of them. */
+static struct span with_pairs(const char *member, size_t n)
+{
+	struct buf b = buf_of(large, sizeof large);
+	buf_str(&b, "{\"");
+	buf_str(&b, member);
+	buf_str(&b, "\":{");
+	for (size_t i = 0; i < n; i++) {
+		buf_str(&b, i ? ",\"n" : "\"n");
+		buf_u64(&b, i);
+		buf_str(&b, "\":\"\"");
+	}
+	buf_str(&b, "}}");
+	return buf_span(&b);
+}
+
+static void holds_the_limits(void **state)
+{
+	static const char *const members[] = {"labels", "annotations"};
+	char bytes[64];
+	struct buf why = buf_of(bytes, sizeof bytes);
+	(void)state;
+	for (size_t i = 0; i < COUNT(members); i++) {
+		for (size_t n = LIMIT_LABELS - 1; n <= LIMIT_LABELS + 1; n++) {
+			enum status s = parse(with_pairs(members[i], n), &why);
+			bool fits = n <= LIMIT_LABELS;
+			CHECK(s == (fits ? STATUS_OK : STATUS_TOO_MANY),
+			      "%zu %s", n, members[i]);
+			CHECK((i ? alert.annotations : alert.labels) ==
+				  (fits ? n : 0),
+			      "%zu %s", n, members[i]);
+			if (!fits)
+				CHECK_SPAN(buf_span(&why),
+					   i ? SPAN(".annotations")
+					     : SPAN(".labels"),
+					   "%zu", n);
+		}
+	}
+	/* as many values as LIMIT_ALERT bytes can hold */
+	struct buf b = buf_of(large, LIMIT_ALERT);
+	buf_str(&b, "{\"\":[");
+	while (b.n < LIMIT_ALERT - 4)
+		buf_str(&b, "1,");
+	buf_str(&b, "1]}");
+	assert_false(b.cut);
+	assert_true(b.n >= LIMIT_ALERT - 1);
+	assert_int_equal(parse(buf_span(&b), &why), STATUS_OK);
+	assert_true(alert.tokens > LIMIT_ALERT / 2 - 8);
+	/* and empty members */
+	b = buf_of(large, LIMIT_ALERT);
+	buf_char(&b, '{');
+	size_t members_n = 1;
+	for (; b.n < LIMIT_ALERT - 16; members_n++)
+		buf_str(&b, "\"\":{},");
+	buf_str(&b, "\"\":{}}");
+	assert_false(b.cut);
+	assert_int_equal(parse(buf_span(&b), &why), STATUS_OK);
+	struct span name, value;
+	size_t i = 0, n = 0;
+	while (alert_other_member(&alert, &i, &name, &value))
+		n++;
+	assert_int_equal(n, members_n);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(refuses_alerts),
+	    cmocka_unit_test(reads_alerts),
+	    cmocka_unit_test(finds_labels),
+	    cmocka_unit_test(reads_texts_and_statuses),
+	    cmocka_unit_test(holds_the_limits),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

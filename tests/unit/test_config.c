@@ -1,0 +1,501 @@
+/* test_config.c - config.h: options, files, and which of them is in force. */
+#include "check.h"
+
+#include "config.h"
+
+static struct config config;
+static struct config_input input;
+
+static void start(void)
+{
+	memset(&input, 0, sizeof input);
+	memset(&config, 0xa5, sizeof config);
+	input.file_name = "b.conf";
+}
+
+/* Words of a command line, at blanks. */
+static int split(const char *line, char *memory, const char **argv)
+{
+	int argc = 0;
+	strcpy(memory, line);
+	for (char *p = strtok(memory, " "); p; p = strtok(NULL, " "))
+		argv[argc++] = p;
+	return argc;
+}
+
+/* A file and a command line; false with *error. */
+static bool read_both(const char *file, const char *line, struct buf *error)
+{
+	static char memory[4096];
+	static const char *argv[256];
+	start();
+	return config_add_file(&input, span_of(file), error) &&
+	       config_add_arguments(&input, split(line, memory, argv), argv,
+				    error) &&
+	       config_apply(&input, &config, error);
+}
+
+static void refuses_with_one_line(void **state)
+{
+	static const struct {
+		const char *file, *line, *error;
+	} table[] = {
+	    {"", "--nope x", "--nope: unknown option, see bellwire --help"},
+	    {"", "--lisen :1",
+	     "--lisen: unknown option, did you mean --listen?"},
+	    {"", "--emitt=stdout",
+	     "--emitt: unknown option, did you mean --emit?"},
+	    {"", "--path", "--path: expected a value"},
+	    {"", "x", "x: unexpected argument, see bellwire --help"},
+	    {"", "-x", "-x: unexpected argument, see bellwire --help"},
+	    {"", "--", "--: unexpected argument, see bellwire --help"},
+	    {"", "-c", "-c: expected a file name"},
+	    {"", "--path a",
+	     "--path: \"a\" is wrong: expected a path such as "
+	     "/webhook, none of bellwire's own"},
+	    {"", "--path=",
+	     "--path: \"\" is wrong: expected a path such as "
+	     "/webhook, none of bellwire's own"},
+	    {"lisen = :1", "",
+	     "b.conf:1: lisen: unknown key, did you mean listen?"},
+	    {"# x\n\npath\n", "", "b.conf:3: path: expected key = value"},
+	    {"\n = x", "", "b.conf:2: : unknown key, see bellwire --help"},
+	    {"--path = /x", "",
+	     "b.conf:1: --path: unknown key, did you mean path?"},
+	    {"Path = /x", "",
+	     "b.conf:1: Path: unknown key, did you mean path?"},
+	    {"path = /x y", "",
+	     "b.conf:1: path: \"/x y\" is wrong: expected a path such as "
+	     "/webhook, none of bellwire's own"},
+	    {"path = \x1b[m", "",
+	     "b.conf:1: path: \"\\x1b[m\" is wrong: expected a path such as "
+	     "/webhook, none of bellwire's own"},
+	    {"ack-timeout = 0", "",
+	     "b.conf:1: ack-timeout: \"0\" is wrong: expected a time above 0 "
+	     "such as 8s"},
+	    {"", "--max-body 0",
+	     "--max-body: \"0\" is wrong: expected a size "
+	     "such as 64M"},
+	    {"", "--log-level loud",
+	     "--log-level: \"loud\" is wrong: expected error, warn, info or "
+	     "debug"},
+	    {"", "--emit stdout --emit stdout",
+	     "--emit: \"stdout\" is wrong: expected each place once"},
+	    {"", "--emit stdout,format=json,width=9",
+	     "--emit: \"stdout,format=json,width=9\" is wrong: expected no "
+	     "width and no bell with format=json"},
+	    {"", "--emit stdout,x",
+	     "--emit: \"stdout,x\" is wrong: expected key=value behind each "
+	     "comma"},
+	    {"", "--dedup 5",
+	     "--dedup: \"5\" is wrong: expected a time such "
+	     "as 5m"},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		char bytes[512];
+		struct buf error = buf_of(bytes, sizeof bytes);
+		CHECK(!read_both(table[i].file, table[i].line, &error),
+		      "row %zu was taken", i);
+		CHECK_SPAN(buf_span(&error), span_of(table[i].error), "row %zu",
+			   i);
+	}
+}
+
+static void refuses_values(void **state)
+{
+	static const struct {
+		const char *name, *values[12];
+	} table[] = {
+	    {"listen", {"", "5000", "a:1", "1.2.3.4:99999"}},
+	    {"path",
+	     {"", "x", "/-/x", "/metrics", "/alerts", "/a?b", "/a#b", "/\xc3",
+	      "/\x80", "/a\tb", "/\x7f"}},
+	    {"ack-timeout",
+	     {"", "8", "s", "-1s", "8 s", "8S", "8d", "1.5s", "367h00m",
+	      "99999999999999999999s", "8785h"}},
+	    {"max-body",
+	     {"", "K", "-1", "1k", "1T", "1 K", "0x10", "9999999999999999999K",
+	      "5000000000G"}},
+	    {"emit",
+	     {"", "stderr", "stdout:x", "fifo",
+	      "fifo:", "serial:", "stdout,mode=0640", "fifo:/a,baud=9600",
+	      "file:/a", "stdout,", "stdout,format=xml", "stdout,match=a"}},
+	    {"emit",
+	     {"stdout,match==b", "stdout,match=!=b", "stdout,bell=a",
+	      "stdout,bell==a", "stdout,resolved=maybe", "stdout,ascii=1",
+	      "stdout,eol=cr", "stdout,width=-1", "stdout,width=x",
+	      "stdout,width=99999999", "stdout,format=json,bell=a=b"}},
+	    {"emit",
+	     {"fifo:/a,mode=8", "fifo:/a,mode=64", "fifo:/a,mode=1640",
+	      "fifo:/a,mode=06400", "serial:/a,baud=1",
+	      "serial:/a,baud=", "serial:/a,frame=9n1", "serial:/a,frame=8x1",
+	      "serial:/a,frame=8n3", "serial:/a,frame=8n1x",
+	      "serial:/a,flow=both", "serial:/a,mode=0640"}},
+	    {"spool",
+	     {"", ",size=1M", "/a,size=1", "/a,size=255K", "/a,size=2G",
+	      "/a,x=1M", "/a,size", "/a,size="}},
+	    {"allow", {"", "10.0.0.0/33", "a", "10.0.0.1,", ",10.0.0.1"}},
+	    {"log-level", {"", "INFO", "warning", "4"}},
+	    {"user", {""}},
+	    {"chroot", {""}},
+	    {"auth-token-file", {""}},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		for (size_t k = 0; k < 12 && table[i].values[k]; k++) {
+			char bytes[512], text[256];
+			struct buf error = buf_of(bytes, sizeof bytes);
+			snprintf(text, sizeof text, "%s = %s", table[i].name,
+				 table[i].values[k]);
+			CHECK(!read_both(text, "", &error), "%s was taken",
+			      text);
+			CHECK(error.n && !error.cut, "%s: nothing to say",
+			      text);
+		}
+	}
+}
+
+static void reads_times_and_sizes(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t v;
+	} times[] =
+	    {
+		{"0", 0},       {"0s", 0},
+		{"500ms", 500}, {"8s", 8000},
+		{"5m", 300000}, {"1h", 3600000},
+		{"007s", 7000}, {"8784h", 31622400000},
+	    },
+	  sizes[] = {
+	      {"0", 0},        {"1", 1},           {"64K", 65536},
+	      {"1M", 1048576}, {"2G", 2147483648}, {"010", 10},
+	  };
+	uint64_t v;
+	(void)state;
+	for (size_t i = 0; i < COUNT(times); i++) {
+		CHECK(config_read_time_ms(span_of(times[i].text), &v), "%s",
+		      times[i].text);
+		CHECK(v == times[i].v, "%s", times[i].text);
+	}
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		CHECK(config_read_size(span_of(sizes[i].text), &v), "%s",
+		      sizes[i].text);
+		CHECK(v == sizes[i].v, "%s", sizes[i].text);
+	}
+}
+
+static void put_match(struct buf *b, const struct match *m)
+{
+	buf_char(b, ' ');
+	buf_put(b, m->label);
+	buf_str(b, m->negated ? "!=" : "=");
+	buf_put(b, m->value);
+}
+
+/* A sink as one line of words. */
+static void describe(struct buf *b, const struct sink_config *s)
+{
+	const struct format *f = &s->format;
+	buf_str(b, s->name);
+	buf_char(b, ' ');
+	buf_u64(b, f->kind);
+	if (f->skip_resolved)
+		buf_str(b, " firing");
+	if (f->ascii)
+		buf_str(b, " ascii");
+	if (f->crlf)
+		buf_str(b, " crlf");
+	if (f->width) {
+		buf_char(b, ' ');
+		buf_u64(b, f->width);
+	}
+	for (unsigned i = 0; i < f->matches; i++)
+		put_match(b, &f->match[i]);
+	if (f->bell.label.p) {
+		buf_str(b, " bell");
+		put_match(b, &f->bell);
+	}
+	if (s->place.kind == PLACE_FIFO) {
+		buf_str(b, " mode ");
+		buf_padded(b, s->place.mode, 16, 3);
+	}
+	if (s->place.kind == PLACE_SERIAL) {
+		buf_char(b, ' ');
+		buf_u64(b, s->place.baud);
+		buf_char(b, ' ');
+		buf_u64(b, s->place.data_bits);
+		buf_char(b, s->place.parity);
+		buf_u64(b, s->place.stop_bits);
+		buf_char(b, ' ');
+		buf_u64(b, s->place.flow);
+	}
+	if (s->place.kind != PLACE_STDOUT) {
+		buf_str(b, " at ");
+		buf_str(b, s->place.path);
+	}
+}
+
+static void reads_sinks(void **state)
+{
+	static const struct {
+		const char *emit, *sink;
+	} table[] = {
+	    {"stdout", "stdout 0"},
+	    {"stdout,format=json", "stdout 1"},
+	    {"stdout,format=json,format=line", "stdout 0"},
+	    {"stdout,format=logfmt,resolved=no,ascii=yes,width=80,eol=crlf",
+	     "stdout 2 firing ascii crlf 80"},
+	    {"stdout,resolved=no,resolved=yes,ascii=no,eol=lf,width=0",
+	     "stdout 0"},
+	    {"stdout,match=a=b,match=c!=d,match=e=,match=f=g=h,match=i!=",
+	     "stdout 0 a=b c!=d e= f=g=h i!="},
+	    {"stdout,bell=severity=critical",
+	     "stdout 0 bell severity=critical"},
+	    {"fifo:/run/b,mode=0600", "fifo:/run/b 0 mode 180 at /run/b"},
+	    {"fifo:/a:b=c", "fifo:/a:b=c 0 mode 1a0 at /a:b=c"},
+	    {"serial:/dev/ttyS0",
+	     "serial:/dev/ttyS0 0 crlf 115200 8n1 0 at /dev/ttyS0"},
+	    {"serial:/dev/ttyS0,eol=lf,baud=9600,frame=7e2,flow=xonxoff",
+	     "serial:/dev/ttyS0 0 9600 7e2 2 at /dev/ttyS0"},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		char bytes[256], words[256], text[256];
+		struct buf error = buf_of(bytes, sizeof bytes),
+			   b = buf_of(words, sizeof words);
+		snprintf(text, sizeof text, "emit = %s", table[i].emit);
+		CHECK(read_both(text, "", &error), "row %zu: %.*s", i,
+		      (int)error.n, error.p);
+		assert_int_equal(config.sinks, 1);
+		describe(&b, &config.sink[0]);
+		CHECK_SPAN(buf_span(&b), span_of(table[i].sink), "row %zu", i);
+	}
+}
+
+static void decides_what_is_in_force(void **state)
+{
+	static const struct {
+		const char *file, *line, *check;
+	} table[] = {
+	    {"", "", ""},
+	    {"path = /a\npath = /b", "", "path = /b\n"},
+	    {"path = /a", "--path /b", "path = /b\n"},
+	    {"path = /a", "--path /b --path=/c", "path = /c\n"},
+	    {" \tpath\t=  /a \r\n# path = /b\n  # x\n\n", "", "path = /a\n"},
+	    {"listen = :1\nlisten = :2", "", "listen = :1\nlisten = :2\n"},
+	    {"listen = :1\nlisten = :2", "--listen :3", "listen = :3\n"},
+	    {"listen = :1", "--listen :3 --listen :4",
+	     "listen = :3\nlisten = :4\n"},
+	    {"emit = stdout,match=a=b # no comment", "",
+	     "emit = stdout,match=a=b # no comment\n"},
+	    /* in the order of the table */
+	    {"max-body = 1K\npath = /a", "--listen :1",
+	     "listen = :1\npath = /a\nmax-body = 1K\n"},
+	    {"", "-c x --path /a -cy", "path = /a\n"},
+	    {"", "--path --path", NULL},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		char bytes[256], out_bytes[4096], said_bytes[1024];
+		struct buf error = buf_of(bytes, sizeof bytes),
+			   out = buf_of(out_bytes, sizeof out_bytes),
+			   said = buf_of(said_bytes, sizeof said_bytes);
+		bool good = read_both(table[i].file, table[i].line, &error);
+		CHECK(good == (table[i].check != NULL), "row %zu: %.*s", i,
+		      (int)error.n, error.p);
+		if (!good)
+			continue;
+		/* what is no default, without the origins */
+		config_put_check(&input, &out);
+		struct span s = buf_span(&out), origin, entry;
+		while (span_split(&s, '\n', &origin) &&
+		       span_split(&s, '\n', &entry)) {
+			assert_true(span_starts(origin, SPAN("# ")));
+			if (span_eq(origin, SPAN("# default")))
+				continue;
+			buf_put(&said, entry);
+			buf_char(&said, '\n');
+		}
+		CHECK_SPAN(buf_span(&said), span_of(table[i].check), "row %zu",
+			   i);
+	}
+}
+
+static void tells_origins(void **state)
+{
+	char bytes[256], out_bytes[4096];
+	struct buf error = buf_of(bytes, sizeof bytes),
+		   out = buf_of(out_bytes, sizeof out_bytes);
+	(void)state;
+	assert_true(
+	    read_both("\npath = /a\nlisten = :1\n", "--listen :2", &error));
+	config_put_check(&input, &out);
+	CHECK(span_starts(buf_span(&out), SPAN("# command line\nlisten = :2\n"
+					       "# b.conf:2\npath = /a\n"
+					       "# default\nemit = stdout\n")),
+	      "%.*s", (int)out.n, out.p);
+}
+
+static void fills_in_defaults(void **state)
+{
+	char bytes[256];
+	struct buf error = buf_of(bytes, sizeof bytes), b;
+	(void)state;
+	assert_true(read_both("", "", &error));
+	assert_int_equal(config.listens, 1);
+	b = buf_of(bytes, sizeof bytes);
+	address_put(&b, &config.listen[0]);
+	CHECK_SPAN(buf_span(&b), SPAN("127.0.0.1:5000"), "listen");
+	CHECK_SPAN(config.path, SPAN("/webhook"), "path");
+	assert_int_equal(config.sinks, 1);
+	assert_string_equal(config.sink[0].name, "stdout");
+	assert_int_equal(config.ack_timeout_ms, 8000);
+	assert_int_equal(config.max_body, 64 << 20);
+	assert_int_equal(config.dedup_ms, 0);
+	assert_int_equal(config.max_age_ms, 0);
+	assert_int_equal(config.log_level, LOG_INFO);
+	assert_int_equal(config.allows, 0);
+	assert_null(config.spool.p);
+	assert_null(config.user.p);
+	/* each default is a value that the option takes */
+	for (const struct option *o = config_options(); o->name.p; o++)
+		CHECK(o->argument && o->help, "%s", o->name.p);
+}
+
+static void reads_the_rest(void **state)
+{
+	char bytes[256];
+	struct buf error = buf_of(bytes, sizeof bytes);
+	(void)state;
+	CHECK(read_both("spool = /var/b,size=300000\ndedup = 5m\nmax-age = 1h\n"
+			"allow = 10.0.0.0/8,::1\nallow = 192.168.0.0/16\n"
+			"user = 1000:1000\nchroot = /r\nlog-level = error\n",
+			"", &error),
+	      "%.*s", (int)error.n, error.p);
+	CHECK_SPAN(config.spool, SPAN("/var/b"), "spool");
+	assert_int_equal(config.spool_size, 300000);
+	assert_int_equal(config.dedup_ms, 300000);
+	assert_int_equal(config.max_age_ms, 3600000);
+	assert_int_equal(config.allows, 3);
+	assert_int_equal(config.allow[0].bits, 8);
+	assert_int_equal(config.allow[1].bits, 128);
+	CHECK_SPAN(config.user, SPAN("1000:1000"), "user");
+	CHECK_SPAN(config.root, SPAN("/r"), "chroot");
+	assert_int_equal(config.log_level, LOG_ERROR);
+}
+
+static void holds_the_limits(void **state)
+{
+	static const struct {
+		const char *format;
+		unsigned most;
+	} table[] = {
+	    {"listen = :%u\n", LIMIT_LISTENERS},
+	    {"emit = fifo:/%u\n", LIMIT_SINKS},
+	    {"allow = 10.0.0.%u\n", LIMIT_ALLOWS},
+	    {"path = /%u\n", LIMIT_CONFIG_ENTRIES},
+	};
+	static char text[8192];
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		for (unsigned n = table[i].most; n <= table[i].most + 1; n++) {
+			char bytes[512];
+			struct buf error = buf_of(bytes, sizeof bytes);
+			size_t at = 0;
+			for (unsigned k = 0; k < n; k++)
+				at += (size_t)sprintf(text + at,
+						      table[i].format, k);
+			CHECK(read_both(text, "", &error) ==
+				  (n <= table[i].most),
+			      "row %zu, %u: %.*s", i, n, (int)error.n, error.p);
+		}
+	}
+	/* names of sinks */
+	for (size_t n = 80; n < 128; n++) {
+		char bytes[512];
+		struct buf error = buf_of(bytes, sizeof bytes);
+		snprintf(text, sizeof text, "emit = fifo:/%0*d", (int)n, 0);
+		bool good = read_both(text, "", &error);
+		CHECK(!good || strlen(config.sink[0].name) == n + 6, "%zu", n);
+		CHECK(good == (n + 6 < LIMIT_SINK_PLACE), "%zu", n);
+	}
+	/* matches */
+	for (unsigned n = LIMIT_MATCHES; n <= LIMIT_MATCHES + 1; n++) {
+		char bytes[512];
+		struct buf error = buf_of(bytes, sizeof bytes);
+		size_t at = (size_t)sprintf(text, "emit = stdout");
+		for (unsigned k = 0; k < n; k++)
+			at += (size_t)sprintf(text + at, ",match=a=%u", k);
+		assert_int_equal(read_both(text, "", &error),
+				 n == LIMIT_MATCHES);
+	}
+}
+
+static void finds_the_file(void **state)
+{
+	static const struct {
+		const char *line, *file;
+	} table[] = {
+	    {"", NULL},
+	    {"--path /a", NULL},
+	    {"-c a", "a"},
+	    {"-ca", "a"},
+	    {"-c a -c b", "b"},
+	    {"--path /a -cb --path /c", "b"},
+	    {"-c a -c", NULL},
+	    /* a value is no option */
+	    {"--path -c", NULL},
+	    {"-c -c a", "-c"},
+	    {"--emit -cx --path /a", NULL},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		char memory[256];
+		const char *argv[16];
+		int argc = split(table[i].line, memory, argv);
+		const char *file = config_find_file(argc, argv);
+		CHECK((file == NULL) == (table[i].file == NULL),
+		      "row %zu: %s: %s", i, table[i].line,
+		      file ? file : "(none)");
+		CHECK(file == NULL || strcmp(file, table[i].file) == 0,
+		      "row %zu: %s", i, file);
+	}
+}
+
+static void helps(void **state)
+{
+	static char bytes[8192];
+	struct buf out = buf_of(bytes, sizeof bytes);
+	(void)state;
+	config_put_help(&out);
+	assert_false(out.cut);
+	for (const struct option *o = config_options(); o->name.p; o++) {
+		char want[64];
+		snprintf(want, sizeof want, "  --%.*s %s ", (int)o->name.n,
+			 o->name.p, o->argument);
+		bytes[out.n] = '\0';
+		CHECK(strstr(bytes, want), "%s", want);
+	}
+	CHECK(strstr(bytes, "  --path PATH"), "path");
+	CHECK(strstr(bytes, "[/webhook]"), "its default");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(refuses_with_one_line),
+	    cmocka_unit_test(refuses_values),
+	    cmocka_unit_test(reads_times_and_sizes),
+	    cmocka_unit_test(reads_sinks),
+	    cmocka_unit_test(decides_what_is_in_force),
+	    cmocka_unit_test(tells_origins),
+	    cmocka_unit_test(fills_in_defaults),
+	    cmocka_unit_test(reads_the_rest),
+	    cmocka_unit_test(holds_the_limits),
+	    cmocka_unit_test(finds_the_file),
+	    cmocka_unit_test(helps),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,332 @@
+/* test_intake.c - intake.h: what is new, what is known, and when it is safe. */
+#include "check.h"
+
+#include "intake.h"
+
+enum { RING = (2 * SPOOL_RECORD_MAX + 7) / 8 * 8 };
+
+static struct config config;
+static struct counters counters;
+static struct intake intake;
+static struct spool spool;
+static char ring[RING];
+static struct alert alert;
+static struct alert_tokens tokens;
+static struct intake_wait wait_of[64]; /* of each slot */
+
+/* Two sinks; the second takes severity=critical alone. */
+static void start(void)
+{
+	memset(&config, 0, sizeof config);
+	memset(&counters, 0, sizeof counters);
+	memset(&intake, 0, sizeof intake);
+	memset(wait_of, 0, sizeof wait_of);
+	config.sinks = 2;
+	config.sink[1].format.matches = 1;
+	config.sink[1].format.match[0] =
+	    (struct match){SPAN("severity"), SPAN("critical"), false};
+	spool_init(&spool, ring, sizeof ring, config.sinks);
+	intake.spool = &spool;
+	intake.config = &config;
+	intake.counters = &counters;
+	intake.hash_key = (struct hash_key){1, 2};
+}
+
+static void write_all(void)
+{
+	for (unsigned i = 0; i < spool.cursors; i++)
+		spool.cursor[i] = spool.keep[i] = spool.head;
+}
+
+static struct offer name(const char *json, const char *receiver,
+			 const char *group, int64_t now_ms)
+{
+	char bytes[64];
+	struct buf why = buf_of(bytes, sizeof bytes);
+	struct envelope e = {span_of(receiver), span_of(group), SPAN("\"u\""),
+			     ALERT_FIRING};
+	struct offer o;
+	assert_int_equal(alert_parse(&alert, &tokens, span_of(json), &why),
+			 STATUS_OK);
+	intake_name_alert(&intake, &o, &e, &alert,
+			  (struct moment){now_ms, 1000});
+	return o;
+}
+
+static struct offer alert_named(const char *json)
+{
+	return name(json, "\"r\"", "\"g\"", 0);
+}
+
+static enum intake_result offer(const struct offer *o, unsigned slot)
+{
+	return intake_offer(&intake, o, slot, &wait_of[slot]);
+}
+
+static bool is_safe(unsigned slot)
+{
+	return intake_is_safe(&intake, &wait_of[slot]);
+}
+
+static void names_alerts(void **state)
+{
+	/* each another alert than all others */
+	static const struct {
+		const char *json, *receiver, *group;
+	} table[] = {
+	    {"{}", "\"r\"", "\"g\""},
+	    {"{}", "\"g\"", "\"r\""},
+	    {"{}", "\"rg\"", "\"\""},
+	    {"{}", "null", "\"g\""},
+	    {"{\"status\":\"resolved\"}", "\"r\"", "\"g\""},
+	    {"{\"labels\":{}}", "\"r\"", "\"g\""},
+	    {"{\"labels\":null}", "\"r\"", "\"g\""},
+	    {"{\"labels\":{\"a\":\"b\"}}", "\"r\"", "\"g\""},
+	    {"{\"startsAt\":\"1\"}", "\"r\"", "\"g\""},
+	    {"{\"startsAt\":\"2\"}", "\"r\"", "\"g\""},
+	    {"{\"fingerprint\":\"1\"}", "\"r\"", "\"g\""},
+	    {"{\"status\":\"resolved\",\"endsAt\":\"1\"}", "\"r\"", "\"g\""},
+	    {"{\"status\":\"resolved\",\"endsAt\":\"2\"}", "\"r\"", "\"g\""},
+	};
+	/* each the same as {} */
+	static const char *const same[] = {
+	    "{\"status\":\"firing\"}",
+	    "{\"endsAt\":\"1\"}",
+	    "{\"annotations\":{\"a\":\"b\"}}",
+	    "{\"generatorURL\":\"x\",\"y\":[1]}",
+	};
+	uint64_t key[COUNT(table)];
+	(void)state;
+	start();
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct offer o =
+		    name(table[i].json, table[i].receiver, table[i].group, 5);
+		key[i] = o.record.key;
+		assert_int_equal(o.record.kind, RECORD_ALERT);
+		assert_int_equal(o.record.received_s, 1000);
+		assert_int_equal(o.record.received_ms, 5);
+		for (size_t k = 0; k < i; k++)
+			CHECK(key[k] != key[i], "rows %zu and %zu", k, i);
+	}
+	for (size_t i = 0; i < COUNT(same); i++)
+		CHECK(alert_named(same[i]).record.key == key[0], "same %zu", i);
+	intake.hash_key.k0++;
+	assert_true(alert_named("{}").record.key != key[0]);
+}
+
+static void chooses_sinks(void **state)
+{
+	(void)state;
+	start();
+	assert_int_equal(alert_named("{}").sinks, 1);
+	assert_int_equal(
+	    alert_named("{\"labels\":{\"severity\":\"critical\"}}").sinks, 3);
+	config.sink[0].format.skip_resolved = true;
+	struct offer o = alert_named("{\"status\":\"resolved\"}");
+	assert_int_equal(o.sinks, 0);
+	assert_true(o.resolved);
+	/* that no sink takes: no room needed, safe at once, counted */
+	assert_int_equal(intake_need(&o), 0);
+	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
+	assert_int_equal(spool.head, 0);
+	assert_true(is_safe(1));
+	assert_int_equal(counters.alerts_resolved, 1);
+}
+
+static void waits_for_the_sinks_that_take_it(void **state)
+{
+	(void)state;
+	start();
+	struct offer plain = alert_named("{\"startsAt\":\"1\"}");
+	struct offer critical =
+	    alert_named("{\"labels\":{\"severity\":\"critical\"}}");
+	assert_int_equal(offer(&plain, 1), INTAKE_QUEUED);
+	uint64_t first = spool.head;
+	assert_int_equal(offer(&critical, 2), INTAKE_QUEUED);
+	assert_int_equal(counters.alerts_firing, 2);
+	assert_false(is_safe(1) || is_safe(2));
+	assert_true(is_safe(3)); /* waits for nothing */
+	spool.cursor[1] = spool.head;
+	assert_false(is_safe(1) || is_safe(2));
+	spool.cursor[0] = first;
+	assert_true(is_safe(1));
+	assert_false(is_safe(2));
+	spool.cursor[0] = spool.head;
+	assert_true(is_safe(2));
+}
+
+static void waits_for_the_file(void **state)
+{
+	(void)state;
+	start();
+	spool.durable = true;
+	struct offer o = alert_named("{}");
+	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
+	write_all();
+	assert_false(is_safe(1));
+	spool.synced = spool.head - 8;
+	assert_false(is_safe(1));
+	spool.synced = spool.head;
+	assert_true(is_safe(1));
+}
+
+static void knows_again(void **state)
+{
+	(void)state;
+	start();
+	struct offer o = alert_named("{}");
+	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
+	uint64_t head = spool.head;
+	/* twice in one request: two records */
+	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
+	assert_true(spool.head > head);
+	head = spool.head;
+	/* a second request meets both of them, and no third */
+	assert_int_equal(offer(&o, 2), INTAKE_KNOWN);
+	assert_int_equal(offer(&o, 2), INTAKE_KNOWN);
+	assert_int_equal(counters.duplicates, 2);
+	assert_int_equal(spool.head, head);
+	assert_int_equal(counters.alerts_firing, 2);
+	assert_false(is_safe(2));
+	assert_int_equal(offer(&o, 2), INTAKE_QUEUED);
+	/* 503 to both: still known, written or not */
+	intake_release(&intake, 1, false);
+	intake_release(&intake, 2, false);
+	write_all();
+	memset(wait_of, 0, sizeof wait_of);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(offer(&o, 3), INTAKE_KNOWN);
+	assert_true(is_safe(3));
+	assert_int_equal(offer(&o, 3), INTAKE_QUEUED);
+	/* 200: all of them are news again */
+	intake_release(&intake, 3, true);
+	head = spool.head;
+	assert_int_equal(offer(&o, 4), INTAKE_QUEUED);
+	assert_true(spool.head > head);
+}
+
+static void finds_no_room(void **state)
+{
+	static char json[LIMIT_ALERT];
+	(void)state;
+	start();
+	memset(json, ' ', sizeof json);
+	json[0] = '{';
+	json[sizeof json - 2] = '}';
+	json[sizeof json - 1] = '\0';
+	struct offer o = alert_named(json);
+	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
+	uint64_t head = spool.head;
+	/* two of that size do not leave room for a third */
+	struct offer p = o;
+	p.record.key ^= 1;
+	assert_int_equal(offer(&p, 1), INTAKE_NO_ROOM);
+	assert_int_equal(spool.head, head);
+	assert_int_equal(counters.alerts_firing, 1);
+	/* known ones need none */
+	assert_int_equal(offer(&o, 2), INTAKE_KNOWN);
+	write_all();
+	assert_int_equal(offer(&p, 1), INTAKE_QUEUED);
+}
+
+static void names_notices(void **state)
+{
+	struct envelope e = {
+	    SPAN("\"r\""), SPAN("\"g\""), {NULL, 0}, ALERT_FIRING};
+	struct offer a, b;
+	const struct moment now = {7, 8};
+	(void)state;
+	start();
+	intake_name_notice(&intake, &a, RECORD_NOTICE_TRUNCATED, &e, 5, now);
+	assert_int_equal(a.record.kind, RECORD_NOTICE_TRUNCATED);
+	assert_int_equal(a.record.count, 5);
+	assert_int_equal(a.record.received_s, 8);
+	assert_int_equal(a.sinks, 3); /* filters do not hold it back */
+	assert_int_equal(offer(&a, 1), INTAKE_QUEUED);
+	assert_int_equal(counters.alerts_firing + counters.alerts_resolved, 0);
+	intake_name_notice(&intake, &b, RECORD_NOTICE_TRUNCATED, &e, 5, now);
+	assert_int_equal(offer(&b, 2), INTAKE_KNOWN);
+	intake_name_notice(&intake, &b, RECORD_NOTICE_TRUNCATED, &e, 6, now);
+	assert_int_equal(offer(&b, 2), INTAKE_QUEUED);
+	intake_name_notice(&intake, &b, RECORD_NOTICE_TOO_LARGE, &e, 5, now);
+	assert_int_equal(offer(&b, 2), INTAKE_QUEUED);
+}
+
+/* --dedup: from whichever Alertmanager, within the time, even after a 200. */
+static void emits_twins_once(void **state)
+{
+	static const char json[] = "{\"labels\":{\"a\":\"b\"},\"startsAt\":"
+				   "\"1\",\"fingerprint\":\"x\"}";
+	static const char other[] = "{\"labels\":{\"a\":\"c\"},\"startsAt\":"
+				    "\"1\",\"fingerprint\":\"x\"}";
+	(void)state;
+	start();
+	config.dedup_ms = 60000;
+	struct offer o = name(json, "\"r\"", "\"g\"", 1000);
+	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
+	intake_release(&intake, 1, true);
+	uint64_t head = spool.head;
+	o = name(json, "\"r2\"", "\"g2\"", 61000);
+	assert_int_equal(offer(&o, 2), INTAKE_KNOWN);
+	assert_int_equal(spool.head, head);
+	assert_int_equal(counters.duplicates, 1);
+	/* and as safe as the first one */
+	assert_false(is_safe(2));
+	write_all();
+	assert_true(is_safe(2));
+	/* another one, another status, or later */
+	o = name(other, "\"r\"", "\"g\"", 2000);
+	assert_int_equal(offer(&o, 2), INTAKE_QUEUED);
+	o = name("{\"status\":\"resolved\",\"labels\":{\"a\":\"b\"},"
+		 "\"startsAt\":\"1\"}",
+		 "\"r\"", "\"g\"", 2000);
+	assert_int_equal(offer(&o, 2), INTAKE_QUEUED);
+	o = name(json, "\"r\"", "\"g\"", 61001);
+	assert_int_equal(offer(&o, 2), INTAKE_QUEUED);
+	/* off */
+	start();
+	o = name(json, "\"r\"", "\"g\"", 0);
+	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
+	intake_release(&intake, 1, true);
+	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
+}
+
+/* What an earlier process left is known until it is written. */
+static void knows_what_was_left(void **state)
+{
+	(void)state;
+	start();
+	struct offer o = alert_named("{}"),
+		     p = alert_named("{\"startsAt\":\"1\"}");
+	offer(&o, 1);
+	offer(&p, 1);
+	memset(&intake.recall, 0, sizeof intake.recall);
+	memset(wait_of, 0, sizeof wait_of);
+	intake_recover(&intake);
+	uint64_t head = spool.head;
+	assert_int_equal(offer(&o, 2), INTAKE_KNOWN);
+	assert_int_equal(spool.head, head);
+	assert_false(is_safe(2));
+	intake_release(&intake, 2, false);
+	write_all();
+	/* done: whoever sends it now may have had its 200 from the process
+	 * before */
+	assert_int_equal(offer(&p, 3), INTAKE_QUEUED);
+	assert_true(spool.head > head);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(names_alerts),
+	    cmocka_unit_test(chooses_sinks),
+	    cmocka_unit_test(waits_for_the_sinks_that_take_it),
+	    cmocka_unit_test(waits_for_the_file),
+	    cmocka_unit_test(knows_again),
+	    cmocka_unit_test(finds_no_room),
+	    cmocka_unit_test(names_notices),
+	    cmocka_unit_test(emits_twins_once),
+	    cmocka_unit_test(knows_what_was_left),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

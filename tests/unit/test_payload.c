@@ -1,0 +1,542 @@
+/* test_payload.c - payload.h: finds the alerts and keeps the envelope, whole
+ * and from pieces of which nothing stays but what payload_hold() asks for. */
+#include "check.h"
+
+#include "payload.h"
+
+/* What a payload came to, as words. */
+struct outcome {
+	enum status status;
+	bool other_version;
+	uint64_t count, truncated;
+	char why_bytes[LIMIT_PLACE], word_bytes[4096];
+	struct buf why, words;
+};
+
+static struct payload p;
+
+static void note_alert(struct outcome *o, struct span json)
+{
+	buf_char(&o->words, '<');
+	buf_put(&o->words, json);
+	buf_char(&o->words, '>');
+}
+
+static void finish(struct outcome *o, bool refused)
+{
+	static const char *const statuses[] = {"", " firing", " resolved"};
+	const struct {
+		const char *name;
+		struct span value;
+	} members[] = {
+	    {" receiver=", p.envelope.receiver},
+	    {" groupKey=", p.envelope.group_key},
+	    {" externalURL=", p.envelope.external_url},
+	};
+	o->status = refused ? p.status : payload_end(&p);
+	assert_int_equal(o->status, p.status);
+	buf_put(&o->why, buf_span(&p.why));
+	o->other_version = p.other_version;
+	o->count = p.count;
+	o->truncated = p.truncated;
+	buf_str(&o->words, statuses[p.envelope.status]);
+	for (size_t i = 0; i < COUNT(members); i++) {
+		if (members[i].value.p == NULL)
+			continue;
+		buf_str(&o->words, members[i].name);
+		buf_put(&o->words, members[i].value);
+	}
+	assert_false(o->words.cut);
+}
+
+static void begin(struct outcome *o)
+{
+	*o = (struct outcome){.status = STATUS_OK};
+	o->why = buf_of(o->why_bytes, sizeof o->why_bytes);
+	o->words = buf_of(o->word_bytes, sizeof o->word_bytes);
+	/* nothing of the payload before may show */
+	memset(&p, 0xa5, sizeof p);
+}
+
+/* All bytes from the first one on, in a call for the first `n` and one for all
+ * of them. */
+static void run_whole(struct outcome *o, struct span text, size_t n)
+{
+	enum payload_event e = PAYLOAD_MORE;
+	begin(o);
+	payload_start(&p, true);
+	for (unsigned call = 0; call < 2 && e != PAYLOAD_REFUSED; call++) {
+		size_t some = call ? text.n : n;
+		while ((e = payload_next(&p, text.p, 0, some)) == PAYLOAD_ALERT)
+			note_alert(o, (struct span){text.p + p.start,
+						    (size_t)(p.end - p.start)});
+	}
+	finish(o, e == PAYLOAD_REFUSED);
+}
+
+/* Pieces: `first` bytes, then `step` each. What is in front of payload_hold()
+ * is gone. */
+static void run_pieces(struct outcome *o, struct span text, size_t first,
+		       size_t step)
+{
+	enum payload_event e = PAYLOAD_MORE;
+	begin(o);
+	payload_start(&p, false);
+	size_t end = 0;
+	for (size_t n = first; e != PAYLOAD_REFUSED && end < text.n; n = step) {
+		uint64_t at = payload_hold(&p);
+		end = n < text.n - end ? end + n : text.n;
+		CHECK(at <= end && at <= p.json.offset, "hold is ahead");
+		struct span piece = {text.p + at, end - (size_t)at};
+		char *copy = copy_of(piece);
+		while ((e = payload_next(&p, copy, at, piece.n)) ==
+		       PAYLOAD_ALERT)
+			note_alert(o, (struct span){copy + (p.start - at),
+						    (size_t)(p.end - p.start)});
+		free(copy);
+	}
+	finish(o, e == PAYLOAD_REFUSED);
+}
+
+static void same(const struct outcome *a, const struct outcome *b,
+		 struct span text, size_t at, bool words)
+{
+	CHECK(a->status == b->status && a->truncated == b->truncated &&
+		  a->count == b->count && a->other_version == b->other_version,
+	      "split at %zu: %.*s: %s instead of %s", at, (int)text.n, text.p,
+	      status_info(b->status)->text, status_info(a->status)->text);
+	CHECK_SPAN(buf_span(&b->why), buf_span(&a->why), "split at %zu: %.*s",
+		   at, (int)text.n, text.p);
+	if (words)
+		CHECK_SPAN(buf_span(&b->words), buf_span(&a->words),
+			   "split at %zu: %.*s", at, (int)text.n, text.p);
+}
+
+/* Whole and in pieces, split at every byte. In pieces, what stands behind
+ * `alerts` comes too late for the envelope, so *pieces has its own outcome. */
+static void run_all(struct outcome *o, struct outcome *pieces, struct span text)
+{
+	static struct outcome other;
+	run_whole(o, text, text.n);
+	for (size_t at = 0; at < text.n; at++) {
+		run_whole(&other, text, at);
+		same(o, &other, text, at, true);
+	}
+	run_pieces(pieces, text, text.n, 1);
+	for (size_t at = 1; at < text.n; at++) {
+		run_pieces(&other, text, at, text.n);
+		same(pieces, &other, text, at, true);
+	}
+	run_pieces(&other, text, 1, 1);
+	same(pieces, &other, text, 1, true);
+	same(o, pieces, text, 0, false);
+}
+
+static void refuses_payloads(void **state)
+{
+	static const struct {
+		enum status status;
+		const char *text, *why;
+	} table[] = {
+	    {STATUS_NOT_JSON, "", "byte 0: expected a value"},
+	    {STATUS_NOT_JSON, " ", "byte 1: expected more, the text is cut"},
+	    {STATUS_NOT_JSON, "{\"alerts\":[]",
+	     "byte 12: expected more, the text is cut"},
+	    {STATUS_NOT_JSON, "{\"alerts\":[]}}", "byte 13: expected the end"},
+	    {STATUS_NOT_JSON, "{\"alerts\":[],}",
+	     "byte 13: expected a member name in quotes"},
+	    {STATUS_NOT_JSON, "{\"alerts\":[{},]}",
+	     "byte 14: expected a value"},
+	    {STATUS_NOT_JSON, "{\"alerts\":[{\"a\":01}]}",
+	     "byte 17: expected ',' or '}'"},
+	    {STATUS_NOT_JSON, "{\"alerts\":[{} {}]}",
+	     "byte 14: expected ',' or ']'"},
+	    {STATUS_NOT_JSON, "{\"a\":\"\x01\",\"alerts\":[]}",
+	     "byte 6: expected no control character in a string"},
+	    {STATUS_NOT_JSON, "hello", "byte 0: expected a value"},
+	    {STATUS_NOT_PAYLOAD, "[]", "expected an object"},
+	    {STATUS_NOT_PAYLOAD, "null ", "expected an object"},
+	    {STATUS_NOT_PAYLOAD, "\"x\"", "expected an object"},
+	    {STATUS_NOT_PAYLOAD, "[{\"alerts\":[]}]", "expected an object"},
+	    {STATUS_NOT_PAYLOAD, "{}", "alerts: missing, expected an array"},
+	    {STATUS_NOT_PAYLOAD, "{\"Alerts\":[]}",
+	     "alerts: missing, expected an array"},
+	    {STATUS_NOT_PAYLOAD, "{\"a\":{\"alerts\":[]}}",
+	     "alerts: missing, expected an array"},
+	    {STATUS_NOT_PAYLOAD, "{\"alerts\":null}",
+	     "alerts: expected an array"},
+	    {STATUS_NOT_PAYLOAD, "{\"alerts\":{}}",
+	     "alerts: expected an array"},
+	    {STATUS_NOT_PAYLOAD, "{\"alerts\":\"\"}",
+	     "alerts: expected an array"},
+	    {STATUS_NOT_PAYLOAD, "{\"alerts\":0}", "alerts: expected an array"},
+	    {STATUS_NOT_PAYLOAD, "{\"alerts\":[1]}",
+	     "alerts[0]: expected an object"},
+	    {STATUS_NOT_PAYLOAD, "{\"alerts\":[null]}",
+	     "alerts[0]: expected an object"},
+	    {STATUS_NOT_PAYLOAD, "{\"alerts\":[{},\"a\"]}",
+	     "alerts[1]: expected an object"},
+	    {STATUS_NOT_PAYLOAD, "{\"alerts\":[{},{},[]]}",
+	     "alerts[2]: expected an object"},
+	    {STATUS_NOT_PAYLOAD, "{\"alerts\":[],\"alerts\":[]}",
+	     "alerts: expected once"},
+	    {STATUS_NOT_PAYLOAD, "{\"alerts\":[],\"\\u0061lerts\":[]}",
+	     "alerts: expected once"},
+	    {STATUS_NOT_PAYLOAD,
+	     "{\"receiver\":\"\",\"receiver\":\"\",\"alerts\":[]}",
+	     "receiver: expected once"},
+	    {STATUS_NOT_PAYLOAD,
+	     "{\"alerts\":[],\"truncatedAlerts\":0,\"truncatedAlerts\":0}",
+	     "truncatedAlerts: expected once"},
+	    {STATUS_NOT_PAYLOAD,
+	     "{\"version\":\"4\",\"version\":\"4\",\"alerts\":[]}",
+	     "version: expected once"},
+	    {STATUS_NOT_PAYLOAD, "{\"receiver\":1,\"alerts\":[]}",
+	     "receiver: expected a string"},
+	    {STATUS_NOT_PAYLOAD, "{\"receiver\":{},\"alerts\":[]}",
+	     "receiver: expected a string"},
+	    {STATUS_NOT_PAYLOAD, "{\"groupKey\":[],\"alerts\":[]}",
+	     "groupKey: expected a string"},
+	    {STATUS_NOT_PAYLOAD, "{\"alerts\":[],\"groupKey\":true}",
+	     "groupKey: expected a string"},
+	    {STATUS_NOT_PAYLOAD, "{\"alerts\":[],\"externalURL\":-1}",
+	     "externalURL: expected a string"},
+	    {STATUS_NOT_PAYLOAD, "{\"status\":\"ok\",\"alerts\":[]}",
+	     "status: expected \"firing\" or \"resolved\""},
+	    {STATUS_NOT_PAYLOAD, "{\"status\":4,\"alerts\":[]}",
+	     "status: expected \"firing\" or \"resolved\""},
+	    {STATUS_NOT_PAYLOAD, "{\"truncatedAlerts\":-1,\"alerts\":[]}",
+	     "truncatedAlerts: expected a whole number"},
+	    {STATUS_NOT_PAYLOAD, "{\"truncatedAlerts\":1.0,\"alerts\":[]}",
+	     "truncatedAlerts: expected a whole number"},
+	    {STATUS_NOT_PAYLOAD, "{\"truncatedAlerts\":\"1\",\"alerts\":[]}",
+	     "truncatedAlerts: expected a whole number"},
+	    {STATUS_NOT_PAYLOAD, "{\"truncatedAlerts\":[],\"alerts\":[]}",
+	     "truncatedAlerts: expected a whole number"},
+	    {STATUS_NOT_PAYLOAD, "{\"truncatedAlerts\":true,\"alerts\":[]}",
+	     "truncatedAlerts: expected a whole number"},
+	    {STATUS_NOT_PAYLOAD,
+	     "{\"truncatedAlerts\":18446744073709551616,\"alerts\":[]}",
+	     "truncatedAlerts: expected a whole number"},
+	};
+	static struct outcome o, pieces;
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		run_all(&o, &pieces, span_of(table[i].text));
+		CHECK(o.status == table[i].status, "row %zu: %s: %s", i,
+		      table[i].text, status_info(o.status)->text);
+		CHECK_SPAN(buf_span(&o.why), span_of(table[i].why),
+			   "row %zu: %s", i, table[i].text);
+	}
+}
+
+static void reads_payloads(void **state)
+{
+	static const struct {
+		const char *text, *words;
+		const char *pieces; /* if it differs from words */
+		uint64_t count, truncated;
+		bool other_version;
+	} table[] = {
+	    {"{\"alerts\":[]}", "", NULL, 0, 0, false},
+	    {" { \"alerts\" : [ ] } \r\n", "", NULL, 0, 0, false},
+	    {"{\"\\u0061\\u006c\\u0065\\u0072\\u0074\\u0073\":[{}]}", "<{}>",
+	     NULL, 1, 0, false},
+	    {"{\"alerts\":[{},{\"a\":[{}]}, { } ]}", "<{}><{\"a\":[{}]}><{ }>",
+	     NULL, 3, 0, false},
+	    {"{\"alerts\":[{\"x\":\"]}\\\"\"},{\"alerts\":[{}]}]}",
+	     "<{\"x\":\"]}\\\"\"}><{\"alerts\":[{}]}>", NULL, 2, 0, false},
+	    {"{\"x\":[{},{\"alerts\":1}],\"y\":[[]],\"alerts\":[{}],\"z\":[{}]"
+	     "}",
+	     "<{}>", NULL, 1, 0, false},
+	    {"{\"receiver\":\"r\",\"groupKey\":\"{}:{a=\\\"b\\\"}\","
+	     "\"externalURL\":\"http://x\",\"status\":\"firing\","
+	     "\"version\":\"4\",\"truncatedAlerts\":7,\"alerts\":[{}]}",
+	     "<{}> firing receiver=\"r\" groupKey=\"{}:{a=\\\"b\\\"}\" "
+	     "externalURL=\"http://x\"",
+	     NULL, 1, 7, false},
+	    {"{\"alerts\":[{}],\"receiver\":\"r\",\"groupKey\":\"g\","
+	     "\"externalURL\":\"u\",\"status\":\"resolved\",\"version\":\"1\","
+	     "\"truncatedAlerts\":18446744073709551615}",
+	     "<{}> resolved receiver=\"r\" groupKey=\"g\" externalURL=\"u\"",
+	     "<{}> resolved", 1, UINT64_MAX, false},
+	    {"{\"receiver\":null,\"groupKey\":null,\"externalURL\":null,"
+	     "\"status\":null,\"truncatedAlerts\":null,\"alerts\":[]}",
+	     " receiver=null groupKey=null externalURL=null", NULL, 0, 0,
+	     false},
+	    {"{\"r\\u0065ceiver\":\"\",\"st\\u0061tus\":\"f\\u0069ring\","
+	     "\"alerts\":[]}",
+	     " firing receiver=\"\"", NULL, 0, 0, false},
+	    {"{\"version\":\"3\",\"alerts\":[]}", "", NULL, 0, 0, true},
+	    {"{\"version\":\"\",\"alerts\":[]}", "", NULL, 0, 0, true},
+	    {"{\"version\":4,\"alerts\":[]}", "", NULL, 0, 0, true},
+	    {"{\"version\":\"\\u0034\",\"alerts\":[]}", "", NULL, 0, 0, false},
+	    {"{\"alerts\":[],\"orgId\":1,\"state\":\"ok\",\"\":{\"\":[]}}", "",
+	     NULL, 0, 0, false},
+	    {"{\"status\":\"firing\",\"alerts\":[{\"status\":\"resolved\"}]}",
+	     "<{\"status\":\"resolved\"}> firing", NULL, 1, 0, false},
+	    {"{\"receiver\":\"a\",\"other\":\"b\",\"Receiver\":\"c\","
+	     "\"alerts\":[{\"receiver\":\"d\"}]}",
+	     "<{\"receiver\":\"d\"}> receiver=\"a\"", NULL, 1, 0, false},
+	};
+	static struct outcome o, pieces;
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		run_all(&o, &pieces, span_of(table[i].text));
+		CHECK(o.status == STATUS_OK, "row %zu: %s: %.*s", i,
+		      table[i].text, (int)o.why.n, o.why.p);
+		CHECK(o.why.n == 0, "row %zu: something to say", i);
+		CHECK_SPAN(buf_span(&o.words), span_of(table[i].words),
+			   "row %zu", i);
+		CHECK_SPAN(
+		    buf_span(&pieces.words),
+		    span_of(table[i].pieces ? table[i].pieces : table[i].words),
+		    "row %zu, in pieces", i);
+		CHECK(o.count == table[i].count, "row %zu", i);
+		CHECK(o.truncated == table[i].truncated, "row %zu", i);
+		CHECK(o.other_version == table[i].other_version, "row %zu", i);
+	}
+}
+
+static char large[4 * LIMIT_ALERT];
+
+static void fill(struct buf *b, char c, size_t n)
+{
+	while (n--)
+		buf_char(b, c);
+}
+
+/* Runs in pieces of many sizes; all agree. */
+static void run_steps(struct outcome *o, struct span text)
+{
+	static struct outcome other;
+	run_pieces(o, text, text.n, 1);
+	for (size_t step = 1000; step < text.n; step = step * 3 + 7) {
+		run_pieces(&other, text, step, step);
+		same(o, &other, text, step, false);
+	}
+}
+
+static void holds_the_alert_size(void **state)
+{
+	static struct outcome o;
+	(void)state;
+	for (size_t n = LIMIT_ALERT - 1; n <= LIMIT_ALERT + 1; n++) {
+		struct buf b = buf_of(large, sizeof large);
+		buf_str(&b, "{\"alerts\":[{\"n\":1},{\"a\":\"");
+		fill(&b, 'x', n - 8);
+		buf_str(&b, "\"}]}");
+		begin(&o);
+		payload_start(&p, false);
+		enum payload_event e;
+		size_t alerts = 0;
+		while ((e = payload_next(&p, b.p, 0, b.n)) == PAYLOAD_ALERT)
+			alerts++;
+		CHECK((e == PAYLOAD_MORE) == (n <= LIMIT_ALERT), "%zu", n);
+		assert_int_equal(alerts, n <= LIMIT_ALERT ? 2 : 1);
+		if (n <= LIMIT_ALERT)
+			continue;
+		assert_int_equal(p.status, STATUS_ALERT_SIZE);
+		CHECK_SPAN(buf_span(&p.why), SPAN("alerts[1]"), "%zu", n);
+	}
+	/* an alert that has no end is refused as soon as it is too large, and
+	 * the same if its end comes in the same piece */
+	struct buf b = buf_of(large, sizeof large);
+	buf_str(&b, "{\"alerts\":[{\"a\":\"");
+	fill(&b, 'x', LIMIT_ALERT + 4096);
+	for (size_t step = 512; step < 2 * b.n; step *= 2) {
+		o.words.n = 0;
+		run_pieces(&o, buf_span(&b), step, step);
+		CHECK(o.status == STATUS_ALERT_SIZE, "pieces of %zu: %s", step,
+		      status_info(o.status)->text);
+	}
+}
+
+/* The size counts from where an alert begins: neither what stands in front of
+ * the first one nor the alert before is part of it. */
+static void counts_each_alert_alone(void **state)
+{
+	static const struct {
+		size_t front, alerts, size;
+	} table[] = {
+	    {LIMIT_ALERT + 100, 1, 100}, {2 * LIMIT_ALERT, 2, 10},
+	    {10, 2, LIMIT_ALERT},        {10, 2, LIMIT_ALERT - 1},
+	    {LIMIT_ALERT - 20, 2, 50},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct buf b = buf_of(large, sizeof large);
+		buf_str(&b, "{\"x\":\"");
+		fill(&b, 'x', table[i].front);
+		buf_str(&b, "\",\"alerts\":[");
+		for (size_t k = 0; k < table[i].alerts; k++) {
+			buf_str(&b, k ? ",{\"a\":\"" : "{\"a\":\"");
+			fill(&b, 'a', table[i].size - 8);
+			buf_str(&b, "\"}");
+		}
+		buf_str(&b, "]}");
+		assert_false(b.cut);
+		payload_start(&p, false);
+		enum payload_event e;
+		size_t alerts = 0;
+		while ((e = payload_next(&p, b.p, 0, b.n)) == PAYLOAD_ALERT)
+			alerts++;
+		CHECK(e == PAYLOAD_MORE, "row %zu: %s at alert %zu", i,
+		      status_info(p.status)->label, alerts);
+		CHECK(alerts == table[i].alerts, "row %zu: %zu alerts", i,
+		      alerts);
+		assert_int_equal(payload_end(&p), STATUS_OK);
+	}
+}
+
+/* An alert that is too large, and wrong behind that: the verdict must not
+ * depend on how much came at once. */
+static void tells_what_comes_first(void **state)
+{
+	static const char *const tails[] = {"\x01", "\"}}", "\",1", "\"]"};
+	static struct outcome o, other;
+	(void)state;
+	for (size_t i = 0; i < COUNT(tails); i++) {
+		struct buf b = buf_of(large, sizeof large);
+		buf_str(&b, "{\"alerts\":[{\"a\":\"");
+		fill(&b, 'x', LIMIT_ALERT + 100);
+		buf_str(&b, tails[i]);
+		run_pieces(&o, buf_span(&b), LIMIT_ALERT + 50, 10);
+		run_pieces(&other, buf_span(&b), b.n, b.n);
+		CHECK(o.status == STATUS_ALERT_SIZE, "row %zu: %s", i,
+		      status_info(o.status)->text);
+		CHECK(o.status == other.status,
+		      "row %zu: in two pieces %s, in one %s", i,
+		      status_info(o.status)->label,
+		      status_info(other.status)->label);
+	}
+}
+
+static void holds_the_envelope(void **state)
+{
+	static const struct {
+		size_t receiver, key, url; /* bytes without quotes */
+		bool behind;               /* `alerts` come first */
+		enum status status;
+		const char *why;
+	} table[] = {
+	    {LIMIT_ENVELOPE - 2, 0, 0, false, STATUS_ENVELOPE_SIZE, "groupKey"},
+	    {LIMIT_ENVELOPE - 6, 0, 0, false, STATUS_OK, ""},
+	    {LIMIT_ENVELOPE - 1, 0, 0, false, STATUS_ENVELOPE_SIZE, "receiver"},
+	    {1000, 1000, 3000, false, STATUS_ENVELOPE_SIZE, "externalURL"},
+	    {1000, 4000, 0, false, STATUS_ENVELOPE_SIZE, "groupKey"},
+	    {40000, 0, 0, false, STATUS_ENVELOPE_SIZE, "receiver"},
+	    {1000, 1000, LIMIT_ENVELOPE - 2006, false, STATUS_OK, ""},
+	    {4000, 4000, 4000, true, STATUS_OK, ""},
+	};
+	static struct outcome o;
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct buf b = buf_of(large, sizeof large);
+		buf_str(&b, table[i].behind ? "{\"alerts\":[{}],\"receiver\":\""
+					    : "{\"receiver\":\"");
+		fill(&b, 'r', table[i].receiver);
+		buf_str(&b, "\",\"groupKey\":\"");
+		fill(&b, 'k', table[i].key);
+		buf_str(&b, "\",\"externalURL\":\"");
+		fill(&b, 'u', table[i].url);
+		buf_str(&b, table[i].behind ? "\"}" : "\",\"alerts\":[{}]}");
+		assert_false(b.cut);
+		for (size_t step = 1; step < 2 * b.n; step = step * 3 + 1) {
+			begin(&o);
+			payload_start(&p, false);
+			uint64_t at = 0;
+			size_t end = 0;
+			enum payload_event e = PAYLOAD_MORE;
+			while (e != PAYLOAD_REFUSED && end < b.n) {
+				end = step < b.n - end ? end + step : b.n;
+				at = payload_hold(&p);
+				CHECK(end - at <= LIMIT_ALERT + step,
+				      "row %zu: holds too much", i);
+				while ((e = payload_next(&p, b.p + at, at,
+							 end - at)) ==
+				       PAYLOAD_ALERT)
+					;
+			}
+			enum status s =
+			    e == PAYLOAD_REFUSED ? p.status : payload_end(&p);
+			CHECK(s == table[i].status, "row %zu, step %zu: %s", i,
+			      step, status_info(s)->text);
+			CHECK_SPAN(buf_span(&p.why), span_of(table[i].why),
+				   "row %zu", i);
+			if (s != STATUS_OK || table[i].behind)
+				continue;
+			CHECK(p.envelope.receiver.n == table[i].receiver + 2 &&
+				  p.envelope.group_key.n == table[i].key + 2 &&
+				  p.envelope.external_url.n == table[i].url + 2,
+			      "row %zu", i);
+			CHECK(table[i].url == 0 ||
+				  p.envelope.external_url.p[1] == 'u',
+			      "row %zu", i);
+		}
+	}
+}
+
+static void holds_the_depth(void **state)
+{
+	static struct outcome o, pieces;
+	(void)state;
+	for (size_t n = 28; n <= 31; n++) {
+		struct buf b = buf_of(large, sizeof large);
+		buf_str(&b, "{\"alerts\":[{\"a\":");
+		fill(&b, '[', n);
+		fill(&b, ']', n);
+		buf_str(&b, "}]}");
+		run_all(&o, &pieces, buf_span(&b));
+		CHECK(o.status == (n + 3 <= LIMIT_JSON_DEPTH ? STATUS_OK
+							     : STATUS_TOO_DEEP),
+		      "%zu", n);
+		CHECK(pieces.status == o.status, "%zu", n);
+	}
+}
+
+/* Values and names that are of no use are not kept, however long. */
+static void lets_go_of_the_rest(void **state)
+{
+	static struct outcome o;
+	(void)state;
+	struct buf b = buf_of(large, sizeof large);
+	buf_str(&b, "{\"");
+	fill(&b, 'n', 40000);
+	buf_str(&b, "\":\"");
+	fill(&b, 'v', 40000);
+	buf_str(&b, "\",\"\\u0074\\u0072\\u0075\\u006e\\u0063\\u0061\\u0074"
+		    "\\u0065\\u0064\\u0041\\u006c\\u0065\\u0072\\u0074\\u0073"
+		    "\":12,\"alerts\":[{}]}");
+	assert_false(b.cut);
+	run_steps(&o, buf_span(&b));
+	assert_int_equal(o.status, STATUS_OK);
+	assert_int_equal(o.truncated, 12);
+	payload_start(&p, false);
+	size_t end = 0;
+	while (end < b.n) {
+		uint64_t at = payload_hold(&p);
+		end = end + 100 < b.n ? end + 100 : b.n;
+		CHECK(end - at < LIMIT_ENVELOPE + 200, "holds %zu bytes",
+		      (size_t)(end - at));
+		while (payload_next(&p, b.p + at, at, end - at) ==
+		       PAYLOAD_ALERT)
+			;
+	}
+	assert_int_equal(payload_end(&p), STATUS_OK);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(refuses_payloads),
+	    cmocka_unit_test(reads_payloads),
+	    cmocka_unit_test(holds_the_alert_size),
+	    cmocka_unit_test(counts_each_alert_alone),
+	    cmocka_unit_test(tells_what_comes_first),
+	    cmocka_unit_test(holds_the_envelope),
+	    cmocka_unit_test(holds_the_depth),
+	    cmocka_unit_test(lets_go_of_the_rest),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,420 @@
+/* test_receive.c - receive.h: a body taken as one or in pieces, and what of it
+ * is queued. */
+#include "check.h"
+
+#include "receive.h"
+
+enum { RING = (2 * SPOOL_RECORD_MAX + 7) / 8 * 8 };
+
+static struct config config;
+static struct counters counters;
+static struct intake intake;
+static struct spool spool;
+static char ring[LIMIT_SPOOL_MEMORY];
+static struct receive receive;
+static struct receive_memory memory;
+static const struct moment now = {1000, 1795485352};
+static char word_bytes[1 << 16];
+static struct buf words;
+static uint64_t reached;
+
+static void start(size_t ring_size)
+{
+	memset(&config, 0, sizeof config);
+	memset(&counters, 0, sizeof counters);
+	memset(&intake, 0, sizeof intake);
+	config.sinks = 1;
+	spool_init(&spool, ring, ring_size, 1);
+	intake.spool = &spool;
+	intake.config = &config;
+	intake.counters = &counters;
+	memset(&receive, 0xa5, sizeof receive);
+	words = buf_of(word_bytes, sizeof word_bytes);
+	reached = 0;
+}
+
+/* Reads what was queued as words, and lets go of at most `most` records. */
+static size_t run_sink(size_t most)
+{
+	static const char *const kinds[] = {"?", "?", "", "truncated ",
+					    "too large "};
+	static const char *const statuses[] = {"- ", "firing ", "resolved "};
+	struct record r;
+	size_t n = 0;
+	for (; n < most && spool_get(&spool, &reached, &r); n++) {
+		buf_str(&words, kinds[r.kind]);
+		if (r.count)
+			buf_u64(&words, r.count);
+		if (r.kind == RECORD_ALERT)
+			buf_str(&words, statuses[r.envelope.status]);
+		buf_put(&words, r.envelope.receiver);
+		buf_put(&words, r.json);
+		buf_char(&words, '\n');
+	}
+	spool.cursor[0] = spool.keep[0] = reached;
+	return n;
+}
+
+static enum status take_whole(struct span body)
+{
+	char *copy = copy_of(body);
+	receive_start(&receive, 1, true);
+	enum status s = receive_whole(&receive, &intake, &memory,
+				      (struct span){copy, body.n}, now);
+	run_sink(SIZE_MAX);
+	free(copy);
+	return s;
+}
+
+static enum status take_pieces(struct span body, size_t first, size_t step)
+{
+	enum status s = STATUS_OK;
+	size_t end = 0, n = first;
+	receive_start(&receive, 1, false);
+	while (s == STATUS_OK && (end < body.n || receive.blocked)) {
+		uint64_t at = receive_hold(&receive);
+		if (receive.blocked) {
+			assert_true(run_sink(1));
+		} else {
+			end = n < body.n - end ? end + n : body.n;
+			n = step;
+		}
+		struct span piece = {body.p + at, end - (size_t)at};
+		char *copy = copy_of(piece);
+		s = receive_more(&receive, &intake, &memory, copy, at, piece.n,
+				 now);
+		free(copy);
+	}
+	while (s == STATUS_OK) {
+		s = receive_end(&receive, &intake, now);
+		if (!receive.blocked)
+			break;
+		assert_true(run_sink(1));
+	}
+	run_sink(SIZE_MAX);
+	return s;
+}
+
+#define LONG                                                                   \
+	"01234567890123456789012345678901234567890123456789012345678901234567" \
+	"89"
+
+static void refuses(void **state)
+{
+	static const struct {
+		enum status status;
+		const char *body, *why;
+		const char *pieces; /* what was queued before, in pieces */
+	} table[] = {
+	    {STATUS_NOT_JSON, "{\"status\":\"firing\",\"alerts\":[{},",
+	     "byte 32: expected more, the text is cut", "firing {}\n"},
+	    {STATUS_NOT_JSON, "{\"status\":\"firing\",\"alerts\":[{}]",
+	     "byte 32: expected more, the text is cut", "firing {}\n"},
+	    {STATUS_NOT_PAYLOAD,
+	     "{\"status\":\"firing\",\"alerts\":[{},{\"labels\":{\"a\":1}}]}",
+	     "alerts[1].labels.a: expected a string", "firing {}\n"},
+	    {STATUS_NOT_PAYLOAD,
+	     "{\"status\":\"firing\",\"alerts\":[{},{},{},1]}",
+	     "alerts[3]: expected an object",
+	     "firing {}\nfiring {}\nfiring "
+	     "{}\n"},
+	    {STATUS_NOT_PAYLOAD, "{\"alerts\":[{\"status\":\"firing\"},{}]}",
+	     "alerts[1].status: missing, and the payload has none in front of "
+	     "it",
+	     "- {\"status\":\"firing\"}\n"},
+	    {STATUS_NOT_PAYLOAD,
+	     "{\"status\":null,\"alerts\":[{\"status\":null}]}",
+	     "alerts[0].status: missing, and the payload has none in front of "
+	     "it",
+	     ""},
+	    {STATUS_NOT_PAYLOAD,
+	     "{\"alerts\":[{\"status\":\"firing\"}],\"receiver\":1}",
+	     "receiver: expected a string", "- {\"status\":\"firing\"}\n"},
+	    {STATUS_NOT_PAYLOAD, "{\"alerts\":[{\"status\":\"ok\"}]}",
+	     "alerts[0].status: expected \"firing\" or \"resolved\"", ""},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct span body = span_of(table[i].body);
+		start(sizeof ring);
+		enum status s = take_whole(body);
+		CHECK(s == table[i].status, "row %zu: %s", i,
+		      status_info(s)->text);
+		CHECK_SPAN(buf_span(&receive.payload.why),
+			   span_of(table[i].why), "row %zu", i);
+		CHECK(spool.head == 0, "row %zu: something was queued", i);
+		CHECK(counters.alerts_firing == 0, "row %zu: counted", i);
+		CHECK(intake.recall.used == 0, "row %zu: remembered", i);
+		for (size_t first = 1; first <= body.n; first++) {
+			start(sizeof ring);
+			s = take_pieces(body, first, first == 1 ? 1 : body.n);
+			CHECK(s == table[i].status, "row %zu, %zu: %s", i,
+			      first, status_info(s)->text);
+			CHECK_SPAN(buf_span(&words), span_of(table[i].pieces),
+				   "row %zu, %zu", i, first);
+		}
+	}
+}
+
+static void takes(void **state)
+{
+	static const struct {
+		const char *body, *words;
+		const char *pieces; /* if other than words */
+		uint64_t count;
+	} table[] = {
+	    {"{\"alerts\":[]}", "", NULL, 0},
+	    {"{\"receiver\":\"r\",\"status\":\"firing\",\"alerts\":[{\"a\":1} "
+	     ", {\"status\":\"resolved\"}]}",
+	     "firing \"r\"{\"a\":1}\nfiring \"r\"{\"status\":\"resolved\"}\n",
+	     NULL, 2},
+	    /* what stands behind `alerts` */
+	    {"{\"alerts\":[{\"status\":\"firing\"}],\"receiver\":\"r\","
+	     "\"status\":\"resolved\"}",
+	     "resolved \"r\"{\"status\":\"firing\"}\n",
+	     "- {\"status\":\"firing\"}\n", 1},
+	    {"{\"receiver\":\"r\",\"truncatedAlerts\":3,\"alerts\":[{"
+	     "\"status\":\"firing\"}]}",
+	     "- \"r\"{\"status\":\"firing\"}\ntruncated 3\"r\"\n", NULL, 1},
+	    {"{\"receiver\":\"r\",\"alerts\":[],\"truncatedAlerts\":3}",
+	     "truncated 3\"r\"\n", NULL, 0},
+	    {"{\"truncatedAlerts\":0,\"alerts\":[]}", "", NULL, 0},
+	    /* equal ones are told apart */
+	    {"{\"status\":\"firing\",\"alerts\":[{},{},{}]}",
+	     "firing {}\nfiring {}\nfiring {}\n", NULL, 3},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct span body = span_of(table[i].body);
+		const char *pieces =
+		    table[i].pieces ? table[i].pieces : table[i].words;
+		start(sizeof ring);
+		assert_int_equal(take_whole(body), STATUS_OK);
+		CHECK_SPAN(buf_span(&words), span_of(table[i].words), "row %zu",
+			   i);
+		CHECK(receive.payload.count == table[i].count, "row %zu", i);
+		for (size_t first = 1; first <= body.n; first++) {
+			start(sizeof ring);
+			enum status s =
+			    take_pieces(body, first, first == 1 ? 1 : body.n);
+			CHECK(s == STATUS_OK, "row %zu, %zu: %s", i, first,
+			      status_info(s)->text);
+			CHECK_SPAN(buf_span(&words), span_of(pieces),
+				   "row %zu, %zu", i, first);
+			CHECK(receive.payload.count == table[i].count,
+			      "row %zu", i);
+		}
+	}
+}
+
+/* Sent again without a 200 in between, in either way: nothing comes twice. */
+static void recognises_repeats(void **state)
+{
+	static const struct span body =
+	    SPAN("{\"receiver\":\"r\",\"status\":\"firing\",\"groupKey\":\"g\","
+		 "\"truncatedAlerts\":2,\"alerts\":[{},{},{\"startsAt\":\"1\"},"
+		 "{}]}");
+	(void)state;
+	for (int round = 0; round < 4; round++) {
+		start(sizeof ring);
+		/* first one way, then one way or the other */
+		enum status s =
+		    round & 1 ? take_whole(body) : take_pieces(body, 7, 7);
+		assert_int_equal(s, STATUS_OK);
+		uint64_t head = spool.head;
+		assert_int_equal(counters.alerts_firing, 4);
+		intake_release(&intake, 1, false);
+		s = round & 2 ? take_whole(body) : take_pieces(body, 5, 5);
+		assert_int_equal(s, STATUS_OK);
+		CHECK(spool.head == head, "round %d", round);
+		assert_true(counters.duplicates >= 4);
+		assert_int_equal(counters.alerts_firing, 4);
+		assert_int_equal(receive.payload.count, 4);
+		assert_true(intake_is_safe(&intake, &receive.wait));
+		/* settled: news again */
+		intake_release(&intake, 1, true);
+		assert_int_equal(take_whole(body), STATUS_OK);
+		assert_int_equal(counters.alerts_firing, 8);
+	}
+}
+
+/* --dedup: an identical alert within T is emitted once, though both stand in
+ * the same body. */
+static void emits_twins_once(void **state)
+{
+	static const struct span body =
+	    SPAN("{\"status\":\"firing\",\"alerts\":[{\"labels\":{\"a\":\"b\"},"
+		 "\"x\":1},{\"labels\":{\"a\":\"b\"},\"x\":2},{\"labels\":{"
+		 "\"a\":\"c\"}}]}");
+	static const struct span want =
+	    SPAN("firing {\"labels\":{\"a\":\"b\"},\"x\":1}\nfiring "
+		 "{\"labels\":{\"a\":\"c\"}}\n");
+	(void)state;
+	start(sizeof ring);
+	config.dedup_ms = 60000;
+	assert_int_equal(take_pieces(body, 9, 9), STATUS_OK);
+	CHECK_SPAN(buf_span(&words), want, "in pieces");
+	start(sizeof ring);
+	config.dedup_ms = 60000;
+	assert_int_equal(take_whole(body), STATUS_OK);
+	CHECK_SPAN(buf_span(&words), want, "as one");
+}
+
+static char large[1 << 17];
+
+static struct span make_body(size_t n, size_t size)
+{
+	struct buf b = buf_of(large, sizeof large);
+	buf_str(&b, "{\"status\":\"firing\",\"alerts\":[");
+	for (size_t i = 0; i < n; i++) {
+		buf_str(&b, i ? ",{\"n\":" : "{\"n\":");
+		buf_u64(&b, i);
+		buf_str(&b, ",\"startsAt\":\"");
+		buf_u64(&b, i);
+		for (size_t k = 0; k < size; k++)
+			buf_char(&b, 'x');
+		buf_str(&b, "\"}");
+	}
+	buf_str(&b, "]}");
+	assert_false(b.cut);
+	return buf_span(&b);
+}
+
+static void check_words(size_t n)
+{
+	struct span s = buf_span(&words), line;
+	for (size_t i = 0; i < n; i++) {
+		char want[64];
+		snprintf(want, sizeof want, "firing {\"n\":%zu,", i);
+		CHECK(span_split(&s, '\n', &line) &&
+			  span_starts(line, span_of(want)),
+		      "record %zu: %.*s", i, (int)line.n, line.p);
+	}
+	CHECK(s.n == 0, "more than %zu", n);
+}
+
+static void waits_for_room(void **state)
+{
+	(void)state;
+	for (size_t step = 100; step < 60000; step *= 5) {
+		start(RING);
+		words.cap = sizeof word_bytes;
+		struct span body = make_body(1000, 30);
+		assert_int_equal(take_pieces(body, step, step), STATUS_OK);
+		check_words(1000);
+		assert_int_equal(counters.alerts_firing, 1000);
+	}
+}
+
+/* A whole body: all or nothing. */
+static void refuses_without_room(void **state)
+{
+	struct span body = make_body(40, 500);
+	(void)state;
+	start(RING);
+	receive_start(&receive, 1, true);
+	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
+			 STATUS_OK);
+	intake_release(&intake, 1, false);
+	uint64_t head = spool.head;
+	/* the same is known and needs none; more of it does */
+	receive_start(&receive, 2, true);
+	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
+			 STATUS_OK);
+	assert_int_equal(spool.head, head);
+	intake_release(&intake, 2, false);
+	body = make_body(41, 700);
+	receive_start(&receive, 3, true);
+	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
+			 STATUS_OK);
+	head = spool.head;
+	body = make_body(42, 690);
+	receive_start(&receive, 4, true);
+	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
+			 STATUS_NO_ROOM);
+	assert_int_equal(spool.head, head);
+	assert_int_equal(counters.alerts_firing, 81);
+	for (uint16_t i = 0; i < intake.recall.used; i++)
+		assert_int_equal(intake.recall.entry[i].claims >> 4 & 1, 0);
+}
+
+/* More than the spool can ever hold: one by one, from the same bytes. */
+static void goes_step_by_step(void **state)
+{
+	struct span body = make_body(900, 0);
+	(void)state;
+	assert_true(body.n <= LIMIT_WHOLE_BODY);
+	for (size_t most = 1; most < 1000; most *= 7) {
+		start(RING);
+		receive_start(&receive, 1, true);
+		enum status s =
+		    receive_whole(&receive, &intake, &memory, body, now);
+		assert_true(receive.stepwise && receive.blocked);
+		while (s == STATUS_OK && receive.blocked) {
+			uint64_t at = receive_hold(&receive);
+			run_sink(most);
+			s = receive_more(&receive, &intake, &memory,
+					 body.p + at, at, body.n - (size_t)at,
+					 now);
+		}
+		assert_int_equal(s, STATUS_OK);
+		assert_int_equal(receive_end(&receive, &intake, now),
+				 STATUS_OK);
+		run_sink(SIZE_MAX);
+		check_words(900);
+		assert_int_equal(receive.payload.count, 900);
+	}
+}
+
+/* As many alerts as a whole body can hold. */
+static void holds_the_smallest_alerts(void **state)
+{
+	struct buf b = buf_of(large, LIMIT_WHOLE_BODY);
+	(void)state;
+	start(sizeof ring);
+	config.sinks = 0;
+	spool.cursors = 0;
+	buf_str(&b, "{\"status\":\"firing\",\"alerts\":[{}");
+	while (b.n < LIMIT_WHOLE_BODY - 5)
+		buf_str(&b, ",{}");
+	buf_str(&b, "]}");
+	assert_false(b.cut);
+	receive_start(&receive, 1, true);
+	assert_int_equal(
+	    receive_whole(&receive, &intake, &memory, buf_span(&b), now),
+	    STATUS_OK);
+	assert_true(receive.payload.count > LIMIT_WHOLE_BODY / 3 - 20);
+}
+
+static void tells_of_what_is_too_large(void **state)
+{
+	struct buf b = buf_of(large, sizeof large);
+	(void)state;
+	start(sizeof ring);
+	buf_str(&b, "{\"receiver\":\"r\",\"status\":\"firing\",\"alerts\":[{},"
+		    "{\"x\":\"");
+	while (b.n < LIMIT_ALERT + 200)
+		buf_char(&b, 'x');
+	buf_str(&b, "\"},{}]}");
+	assert_int_equal(take_pieces(buf_span(&b), 1000, 1000),
+			 STATUS_ALERT_SIZE);
+	CHECK_SPAN(buf_span(&words), SPAN("firing \"r\"{}\ntoo large 1\"r\"\n"),
+		   "told");
+	CHECK_SPAN(buf_span(&receive.payload.why), SPAN("alerts[1]"), "why");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(refuses),
+	    cmocka_unit_test(takes),
+	    cmocka_unit_test(recognises_repeats),
+	    cmocka_unit_test(emits_twins_once),
+	    cmocka_unit_test(waits_for_room),
+	    cmocka_unit_test(refuses_without_room),
+	    cmocka_unit_test(goes_step_by_step),
+	    cmocka_unit_test(holds_the_smallest_alerts),
+	    cmocka_unit_test(tells_of_what_is_too_large),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,453 @@
+/* test_spool.c - spool.h: the ring, its promises of room, and what is taken
+ * over of a ring that another process has left. */
+#include "check.h"
+
+#include "spool.h"
+
+enum { RING = (2 * SPOOL_RECORD_MAX + 7) / 8 * 8, MOST = 4096 };
+
+static char ring[RING], copy[RING];
+static struct spool spool;
+
+static void start(unsigned cursors)
+{
+	memset(ring, 0xa5, sizeof ring);
+	spool_init(&spool, ring, sizeof ring, cursors);
+}
+
+static void move_all(uint64_t position)
+{
+	for (unsigned i = 0; i < spool.cursors; i++)
+		spool.cursor[i] = spool.keep[i] = position;
+}
+
+static void same(struct span a, struct span b, const char *what)
+{
+	CHECK_SPAN(a, b, "%s", what);
+}
+
+static void check_record(const struct record *got, const struct record *want)
+{
+	CHECK(got->kind == want->kind && got->key == want->key &&
+		  got->count == want->count &&
+		  got->received_s == want->received_s &&
+		  got->received_ms == want->received_ms &&
+		  got->envelope.status == want->envelope.status,
+	      "record %u", (unsigned)want->key);
+	same(got->envelope.receiver, want->envelope.receiver, "receiver");
+	same(got->envelope.group_key, want->envelope.group_key, "groupKey");
+	same(got->envelope.external_url, want->envelope.external_url,
+	     "externalURL");
+	same(got->json, want->json, "json");
+}
+
+static const struct record records[] = {
+    {.kind = RECORD_ALERT, .json = SPAN("{}")},
+    {.kind = RECORD_ALERT,
+     .key = UINT64_MAX,
+     .received_s = 1795485352,
+     .received_ms = 123456789,
+     .envelope = {SPAN("\"r\""), SPAN("\"gk\""), SPAN("\"url\""),
+		  ALERT_RESOLVED},
+     .json = SPAN("{\"labels\":{}}")},
+    {.kind = RECORD_NOTICE_TRUNCATED,
+     .key = 3,
+     .count = UINT64_MAX,
+     .received_s = -1,
+     .received_ms = -2,
+     .envelope = {SPAN("null"), {NULL, 0}, SPAN("\"\""), ALERT_FIRING}},
+    {.kind = RECORD_NOTICE_TOO_LARGE, .count = 1},
+    {.kind = RECORD_ALERT, .json = SPAN("{\"a\":\"1234567\"}")},
+};
+
+static void gives_what_was_put(void **state)
+{
+	uint64_t position = 0, end[COUNT(records)];
+	struct record r;
+	(void)state;
+	start(2);
+	assert_false(spool_get(&spool, &position, &r));
+	assert_int_equal(position, 0);
+	for (size_t i = 0; i < COUNT(records); i++) {
+		uint64_t before = spool.head;
+		end[i] = spool_put(&spool, &records[i]);
+		assert_int_equal(end[i], spool.head);
+		assert_int_equal(end[i] - before, spool_need(&records[i]));
+		assert_int_equal(spool_need(&records[i]) % 8, 0);
+	}
+	for (size_t i = 0; i < COUNT(records); i++) {
+		assert_true(spool_get(&spool, &position, &r));
+		check_record(&r, &records[i]);
+		assert_int_equal(position, end[i]);
+	}
+	assert_false(spool_get(&spool, &position, &r));
+	assert_int_equal(position, spool.head);
+}
+
+static void knows_its_tail(void **state)
+{
+	(void)state;
+	start(0);
+	/* nobody reads: all is done at once */
+	spool_put(&spool, &records[0]);
+	assert_int_equal(spool_tail(&spool), spool.head);
+	assert_int_equal(spool_used(&spool), 0);
+	start(3);
+	uint64_t first = spool_put(&spool, &records[0]);
+	uint64_t second = spool_put(&spool, &records[1]);
+	assert_int_equal(spool_tail(&spool), 0);
+	assert_int_equal(spool_used(&spool), second);
+	move_all(second);
+	spool.cursor[1] = spool.keep[1] = first;
+	assert_int_equal(spool_tail(&spool), first);
+	assert_int_equal(spool_used(&spool), second - first);
+	move_all(second);
+	assert_int_equal(spool_used(&spool), 0);
+}
+
+static void promises_room(void **state)
+{
+	(void)state;
+	start(1);
+	assert_true(spool_fits(&spool, 0, 0));
+	assert_true(spool_fits(&spool, RING - 88, 88));
+	assert_false(spool_fits(&spool, RING - 80, 88));
+	assert_true(spool_fits(&spool, SPOOL_RECORD_MAX, SPOOL_RECORD_MAX));
+	assert_false(spool_could_fit(&spool, RING, 8));
+	assert_true(spool_could_fit(&spool, RING - 88, 88));
+	uint64_t end = spool_put(&spool, &records[1]);
+	uint64_t left = RING - end;
+	assert_true(spool_fits(&spool, left - 88, 88));
+	assert_false(spool_fits(&spool, left - 80, 88));
+	/* could_fit does not mind what is in there */
+	assert_true(spool_could_fit(&spool, RING - 88, 88));
+	move_all(end);
+	assert_true(spool_fits(&spool, RING - 88, 88));
+}
+
+static char json[SPOOL_RECORD_MAX];
+
+/* A record of about n bytes, whose contents tell which it is. */
+static struct record make_record(uint64_t key, size_t n)
+{
+	struct buf b = buf_of(json, sizeof json);
+	buf_str(&b, "{\"n\":\"");
+	for (size_t i = 0; i < n; i++)
+		buf_char(&b, (char)('a' + (key + i) % 26));
+	buf_str(&b, "\"}");
+	assert_false(b.cut);
+	return (struct record){
+	    .kind = RECORD_ALERT, .key = key, .json = buf_span(&b)};
+}
+
+/* Many rounds of records of all sizes, put in groups that were promised room,
+ * read by cursors at their own pace. */
+static void goes_round_and_round(void **state)
+{
+	static size_t size_of[MOST];
+	uint64_t seed = 9, put = 0, got[3] = {0}, wraps = 0;
+	(void)state;
+	start(3);
+	while (put < MOST) {
+		size_t sizes[8], n = 1 + next_number(&seed) % 8;
+		uint64_t total = 0, largest = 0;
+		for (size_t i = 0; i < n; i++) {
+			uint64_t most = next_number(&seed) % 16 ? 400 : 32000;
+			sizes[i] = next_number(&seed) % most;
+			struct record r = make_record(0, sizes[i]);
+			total += spool_need(&r);
+			if (spool_need(&r) > largest)
+				largest = spool_need(&r);
+		}
+		if (spool_fits(&spool, total, largest)) {
+			for (size_t i = 0; i < n && put < MOST; i++) {
+				struct record r = make_record(put, sizes[i]);
+				uint64_t before = spool.head;
+				uint64_t end = spool_put(&spool, &r);
+				wraps += before / RING != end / RING;
+				/* in one piece */
+				uint64_t from = end - spool_need(&r);
+				CHECK(from / RING == (end - 1) / RING,
+				      "record %u crosses the end",
+				      (unsigned)put);
+				size_of[put++] = sizes[i];
+			}
+		}
+		CHECK(spool_used(&spool) <= RING, "used %u",
+		      (unsigned)spool_used(&spool));
+		/* each sink reads some */
+		for (unsigned c = 0; c < 3; c++) {
+			size_t some = next_number(&seed) % 12;
+			struct record r;
+			while (some-- &&
+			       spool_get(&spool, &spool.cursor[c], &r)) {
+				size_t k = (size_t)got[c]++;
+				struct record want = make_record(k, size_of[k]);
+				check_record(&r, &want);
+				spool.keep[c] = spool.cursor[c];
+			}
+		}
+	}
+	assert_true(wraps > 50);
+	assert_true(got[0] > MOST / 2);
+}
+
+/* A PAD of each size that there can be, 8 bytes among them. */
+static void pads(void **state)
+{
+	(void)state;
+	for (uint64_t rest = 8; rest <= 400; rest += 8) {
+		struct record r, want;
+		start(1);
+		uint64_t position = 0;
+		/* up to `rest` bytes before the end */
+		while (RING - spool.head % RING > rest + 2000) {
+			want = make_record(1, 1000);
+			move_all(spool_put(&spool, &want));
+		}
+		while (RING - spool.head % RING > rest + 400) {
+			want = make_record(1, 10);
+			move_all(spool_put(&spool, &want));
+		}
+		size_t n = (size_t)(RING - spool.head - rest);
+		want = make_record(2, n - SPOOL_HEADER - 8);
+		assert_int_equal(spool_need(&want), n);
+		position = spool.head;
+		move_all(spool_put(&spool, &want));
+		assert_int_equal(RING - spool.head, rest);
+		want = make_record(3, 330);
+		uint64_t end = spool_put(&spool, &want);
+		assert_true(spool_get(&spool, &position, &r));
+		assert_int_equal(r.key, 2);
+		assert_true(spool_get(&spool, &position, &r));
+		assert_int_equal(r.key, 3);
+		check_record(&r, &want);
+		assert_int_equal(position, end);
+		assert_false(spool_get(&spool, &position, &r));
+	}
+}
+
+/* What a crash leaves: `n` records sealed and safe in the ring from `from` on.
+ * end[i] is behind record i. */
+static void leave_ring(uint64_t from, size_t n, uint64_t *end)
+{
+	start(1);
+	memset(ring, 0, sizeof ring);
+	spool.head = spool.sealed = spool.synced = spool.freed = from;
+	move_all(from);
+	for (size_t i = 0; i < n; i++) {
+		struct record r = make_record(100 + i, 200 + i);
+		end[i] = spool_put(&spool, &r);
+		spool_seal(&spool);
+		spool.synced = spool.head;
+	}
+}
+
+static size_t recovered(uint64_t from, struct spool_report *report,
+			uint64_t *keys)
+{
+	uint64_t position = from;
+	struct record r;
+	size_t n = 0;
+	spool_init(&spool, ring, sizeof ring, 1);
+	spool_recover(&spool, from, report);
+	move_all(from);
+	while (spool_get(&spool, &position, &r))
+		keys[n++] = r.key;
+	assert_int_equal(position, spool.head);
+	assert_int_equal(spool.sealed, spool.head);
+	return n;
+}
+
+static const uint64_t froms[] = {0,
+				 RING - 1000,
+				 RING - 296,
+				 RING - 304,
+				 5 * (uint64_t)RING + 8,
+				 3 * (uint64_t)RING};
+
+static void recovers_whole_rings(void **state)
+{
+	(void)state;
+	for (size_t k = 0; k < COUNT(froms); k++) {
+		for (size_t n = 0; n <= 8; n++) {
+			uint64_t end[8], keys[16];
+			struct spool_report report;
+			leave_ring(froms[k], n, end);
+			uint64_t head = spool.head;
+			assert_int_equal(recovered(froms[k], &report, keys), n);
+			for (size_t i = 0; i < n; i++)
+				assert_int_equal(keys[i], 100 + i);
+			assert_int_equal(report.records, n);
+			assert_int_equal(report.torn, 0);
+			assert_int_equal(report.gaps, 0);
+			if (n)
+				assert_int_equal(spool.head, head);
+		}
+	}
+}
+
+/* Records that were sealed together are all there or none is: what was not
+ * synced was not acknowledged. */
+static void drops_torn_groups(void **state)
+{
+	(void)state;
+	for (size_t k = 0; k < COUNT(froms); k++) {
+		uint64_t end[8], keys[16];
+		struct spool_report report;
+		leave_ring(froms[k], 3, end);
+		/* two more in one group, of which the last is damaged */
+		for (size_t i = 3; i < 5; i++) {
+			struct record r = make_record(100 + i, 200);
+			end[i] = spool_put(&spool, &r);
+		}
+		spool_seal(&spool);
+		memcpy(copy, ring, sizeof ring);
+		/* whole: not safe, but good */
+		assert_int_equal(recovered(froms[k], &report, keys), 5);
+		for (uint64_t at = end[3]; at < end[4]; at += 24) {
+			memcpy(ring, copy, sizeof ring);
+			if (ring[at % RING] == 0 && at != end[3])
+				continue; /* nothing to damage */
+			ring[at % RING] ^= 0x55;
+			size_t n = recovered(froms[k], &report, keys);
+			CHECK(n == 3, "at %u: %zu", (unsigned)(at - end[3]), n);
+			assert_int_equal(report.gaps, 0);
+			assert_true(report.torn != 0);
+			/* and stays gone */
+			struct record r = make_record(7, 10);
+			spool_put(&spool, &r);
+			spool_seal(&spool);
+			assert_int_equal(recovered(froms[k], &report, keys), 4);
+			assert_int_equal(keys[3], 7);
+			assert_int_equal(report.torn, 0);
+		}
+	}
+}
+
+/* Behind a torn record nothing is taken, good as it may look: it was not safe,
+ * so nobody was told that it is. */
+static void drops_what_is_behind_a_torn_one(void **state)
+{
+	(void)state;
+	for (size_t k = 0; k < COUNT(froms); k++) {
+		uint64_t end[8], keys[16];
+		struct spool_report report;
+		leave_ring(froms[k], 3, end);
+		/* two groups, none of them synced */
+		for (size_t i = 3; i < 6; i++) {
+			struct record r = make_record(100 + i, 200);
+			end[i] = spool_put(&spool, &r);
+			if (i != 3)
+				spool_seal(&spool);
+		}
+		memcpy(copy, ring, sizeof ring);
+		for (size_t i = 3; i < 6; i++) {
+			memcpy(ring, copy, sizeof ring);
+			ring[(end[i] - 100) % RING] ^= 1;
+			size_t n = recovered(froms[k], &report, keys);
+			CHECK(n == (i < 5 ? 3 : 5), "damage in %zu: %zu", i, n);
+			assert_int_equal(report.gaps, 0);
+			CHECK(report.torn != 0,
+			      "from %u, damage in %zu: not told",
+			      (unsigned)froms[k], i);
+		}
+	}
+}
+
+/* Damage in what was safe is told of, and what is behind it is kept. */
+static void passes_over_damage(void **state)
+{
+	(void)state;
+	for (size_t k = 0; k < COUNT(froms); k++) {
+		uint64_t end[8], keys[16];
+		struct spool_report report;
+		leave_ring(froms[k], 6, end);
+		memcpy(copy, ring, sizeof ring);
+		for (size_t i = 0; i < 5; i++) {
+			memcpy(ring, copy, sizeof ring);
+			ring[(end[i] - 100) % RING] ^= 1;
+			size_t n = recovered(froms[k], &report, keys);
+			CHECK(n == 5, "damage in %zu: %zu left", i, n);
+			assert_int_equal(report.gaps, 1);
+			for (size_t r = 0; r < n; r++)
+				assert_int_equal(keys[r],
+						 100 + r + (r >= i ? 1 : 0));
+		}
+		/* two places */
+		memcpy(ring, copy, sizeof ring);
+		ring[(end[1] - 100) % RING] ^= 1;
+		ring[(end[3] - 100) % RING] ^= 1;
+		assert_int_equal(recovered(froms[k], &report, keys), 4);
+		assert_int_equal(report.gaps, 2);
+	}
+}
+
+/* Whatever the ring holds, it is taken over without harm: random bytes, and
+ * good rings with random damage. */
+static void survives_anything(void **state)
+{
+	static uint64_t keys[RING / SPOOL_HEADER + 1];
+	uint64_t seed = 21;
+	(void)state;
+	for (int round = 0; round < 200; round++) {
+		uint64_t end[8];
+		uint64_t from = froms[round % (int)COUNT(froms)];
+		struct spool_report report;
+		leave_ring(from, 8, end);
+		for (int i = 0; i < round % 20; i++)
+			ring[(from + next_number(&seed) % 2500) % RING] =
+			    (char)(next_number(&seed) & 0xff);
+		size_t n = recovered(from, &report, keys);
+		CHECK(n <= 8, "round %d: %zu", round, n);
+		for (size_t i = 0; i < n; i++)
+			CHECK(keys[i] >= 100 && keys[i] < 108, "round %d",
+			      round);
+	}
+	for (size_t i = 0; i < sizeof ring; i++)
+		ring[i] = (char)(next_number(&seed) & 0xff);
+	struct spool_report report;
+	assert_int_equal(recovered(8, &report, keys), 0);
+	assert_int_equal(spool.head, 8);
+}
+
+/* Old records behind the new head do not come back. */
+static void forgets_old_records(void **state)
+{
+	uint64_t keys[64], end[8];
+	struct spool_report report;
+	(void)state;
+	leave_ring(0, 8, end);
+	/* one round later, three new ones over the old ones */
+	spool.head = spool.sealed = spool.synced = spool.freed = RING;
+	move_all(RING);
+	for (size_t i = 0; i < 3; i++) {
+		struct record r = make_record(200 + i, 200 + i);
+		spool_put(&spool, &r);
+		spool_seal(&spool);
+		spool.synced = spool.head;
+	}
+	assert_int_equal(recovered(RING, &report, keys), 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(keys[i], 200 + i);
+	assert_int_equal(report.gaps, 0);
+	assert_int_equal(report.torn, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(gives_what_was_put),
+	    cmocka_unit_test(knows_its_tail),
+	    cmocka_unit_test(promises_room),
+	    cmocka_unit_test(goes_round_and_round),
+	    cmocka_unit_test(pads),
+	    cmocka_unit_test(recovers_whole_rings),
+	    cmocka_unit_test(drops_torn_groups),
+	    cmocka_unit_test(drops_what_is_behind_a_torn_one),
+	    cmocka_unit_test(passes_over_damage),
+	    cmocka_unit_test(survives_anything),
+	    cmocka_unit_test(forgets_old_records),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
