@@ -68,7 +68,8 @@ uint64_t image_sink(const struct hash_key *key, struct span name);
  * Takes over what an earlier process has left. `blocks` are the two cursor
  * blocks, IMAGE_BLOCK bytes each; the ring of *s holds that of the file. A sink
  * that the file does not know starts at the oldest record. FOREIGN: no cursors
- * could be read, nothing was changed.
+ * could be read, nothing was changed. The caller syncs the file before it
+ * goes on, see spool_recover().
  */
 enum image_verdict image_recover(struct image *i, struct spool *s,
 				 const char *blocks,

@@ -127,9 +127,10 @@ static int take_over(struct persist *p, struct hash_key *key)
 	if (verdict != IMAGE_GOOD)
 		return (int)verdict;
 	log_recovered(p, &report);
-	/* what was dropped may not come back: see spool_recover() */
-	if (report.torn)
+	if (report.rewrite)
 		error = store_write(p->fd, s->ring, s->size, IMAGE_RING);
+	if (!error)
+		error = store_sync(p->fd);
 	tell_lost(p, report.gaps);
 	return error;
 }

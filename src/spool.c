@@ -318,7 +318,7 @@ void spool_recover(struct spool *s, uint64_t from, struct spool_report *report)
 {
 	uint64_t p = from, end = from + s->size, records = 0;
 	uint64_t safe = highest_synced(s, from, end);
-	*report = (struct spool_report){0, 0, 0};
+	*report = (struct spool_report){0};
 	s->head = from;
 	while (p < end) {
 		uint32_t length = good_record(s, p);
@@ -343,6 +343,7 @@ void spool_recover(struct spool *s, uint64_t from, struct spool_report *report)
 		}
 	}
 	report->torn = p - s->head + torn_bytes(s, p, end);
+	report->rewrite = report->torn || next_good(s, s->head, end) != end;
 	/* nothing old may look like a good record behind the new head */
 	for (uint64_t q = s->head; q < end; q += 8)
 		memset(place(s, q), 0, 8);

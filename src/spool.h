@@ -95,11 +95,18 @@ struct spool_report {
 	uint64_t records; /* taken over */
 	uint64_t torn;    /* bytes dropped at the end: never acknowledged */
 	uint64_t gaps;    /* damaged places between good records */
+	bool rewrite;     /* the file's ring holds what was dropped: it must be
+			     written again, or that may come back */
 };
 
 /* Takes over a ring that another process has left, as it was read from a file.
  * `from` is the least position that may be needed. Never fails: what is not a
- * good record is not taken over. Sets head and fills *report. */
+ * good record is not taken over. Sets head and fills *report.
+ *
+ * What was read may not be safe yet: a process that was killed leaves writes
+ * that only the kernel knows of. So the caller writes the ring again if
+ * report->rewrite says so, and in any case syncs the file, before it relies on
+ * anything or writes anything else. */
 void spool_recover(struct spool *s, uint64_t from, struct spool_report *report);
 
 #endif

@@ -389,6 +389,36 @@ static void refuses_every_cut(void **state)
 	}
 }
 
+/* A body that ends early in a whole certificate: only where an element ends,
+ * behind the subject, and then nothing is known of what stood there. */
+static void refuses_every_cut_body(void **state)
+{
+	struct span all, der = whole();
+	unsigned taken = 0;
+	(void)state;
+	/* both outer heads have one byte of length behind their 0x81 */
+	assert_int_equal((unsigned char)der.p[1], 0x81);
+	assert_int_equal((unsigned char)der.p[4], 0x81);
+	all = (struct span){der.p + 6, (unsigned char)der.p[5]};
+	for (size_t n = 0; n < all.n; n++) {
+		char body_bytes[512], out_bytes[512];
+		struct buf body = buf_of(body_bytes, sizeof body_bytes);
+		struct buf out = buf_of(out_bytes, sizeof out_bytes);
+		struct cert c;
+		char *copy;
+		put(&body, 0x30, (struct span){all.p, n});
+		put(&out, 0x30, buf_span(&body));
+		if (read_copy(buf_span(&out), &c, &copy)) {
+			taken++;
+			CHECK(!c.has_usages && !c.alternatives.p,
+			      "%zu bytes: extensions", n);
+			CHECK(cert_has_name(&c, SPAN("amy")), "%zu bytes", n);
+		}
+		free(copy);
+	}
+	assert_int_equal(taken, 2); /* behind the subject, behind the key */
+}
+
 static bool is_within(struct span s, const char *p, size_t n)
 {
 	return s.p == NULL || (s.p >= p && s.p + s.n <= p + n);
@@ -508,6 +538,7 @@ int main(void)
 	    cmocka_unit_test(compares_names),
 	    cmocka_unit_test(survives_cut_alternatives),
 	    cmocka_unit_test(refuses_every_cut),
+	    cmocka_unit_test(refuses_every_cut_body),
 	    cmocka_unit_test(survives_every_byte),
 	    cmocka_unit_test(reads_long_forms),
 	    cmocka_unit_test(skips_what_else_may_stand_there),
