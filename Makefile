@@ -35,7 +35,8 @@ SAY := @printf '  %-5s %s\n'
 endif
 
 # musl of the target, as Debian's musl-dev lays it out.
-MUSL_TRIPLET ?= $(patsubst %-gnu,%-musl,$(shell $(CC) -dumpmachine))
+MUSL_TRIPLET ?= $(shell $(CC) -dumpmachine | \
+	sed 's/-pc-/-/; s/-unknown-/-/; s/-gnu/-musl/')
 MUSL_INC ?= /usr/include/$(MUSL_TRIPLET)
 MUSL_LIB ?= /usr/lib/$(MUSL_TRIPLET)
 
