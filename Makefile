@@ -57,8 +57,8 @@ LINK_FLAGS := -nostdlib -static-pie -Wl,--gc-sections -Wl,-z,relro \
 	-Wl,-z,now -Wl,-z,noexecstack -Wl,-z,text -Wl,--build-id=none
 
 PURE := text status address cert bytes hash json jsontext http body alert payload recall spool \
-	image render options emit config auth metrics intake receive request \
-	window conn
+	image render template options emit config auth metrics intake receive \
+	request window conn
 WORLD := os log privilege probe $(if $(filter 0,$(TLS)),notls,tls tlswords identity) \
 	transport sink fifo serial store
 ROOF := persist secrets deliver pages slots server main

@@ -11,6 +11,11 @@
 #include "place.h"
 #include "render.h"
 
+struct template
+{
+	struct span name, text;
+};
+
 struct sink_config {
 	char name[LIMIT_SINK_PLACE]; /* as written, up to the first comma */
 	struct place place;
@@ -28,6 +33,8 @@ struct config {
 	unsigned tls_names;
 	struct span token_file, basic_file; /* absent: off */
 	struct span user, root;             /* --user and --chroot, or absent */
+	struct template template[LIMIT_TEMPLATES];
+	unsigned templates;
 	struct sink_config sink[LIMIT_SINKS];
 	unsigned sinks;
 	struct span spool; /* a file's path, or absent for memory */
@@ -84,8 +91,9 @@ void config_put_help(struct buf *out);
 /* What is in force, as a configuration file with origins as comments. */
 void config_put_check(const struct config_input *in, struct buf *out);
 
-/* line, json, logfmt; NULL or what would be right. */
-const char *config_read_format(struct format *f, struct span value);
+/* line, json, logfmt or the name of a template; NULL or what would be right. */
+const char *config_read_format(const struct config *c, struct format *f,
+			       struct span value);
 /* KIND[:PLACE][,key=value...]: one more sink. NULL or what would be right. */
 const char *config_set_emit(struct config *c, struct span value);
 /* 500ms 8s 5m 1h 0; 64K 1M 1G; false if neither or too large. */

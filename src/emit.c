@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-const char *config_read_format(struct format *f, struct span v)
+const char *config_read_format(const struct config *c, struct format *f,
+			       struct span v)
 {
 	static const struct span names[] = {SPAN("line"), SPAN("json"),
 					    SPAN("logfmt")};
@@ -13,7 +14,14 @@ const char *config_read_format(struct format *f, struct span v)
 			return NULL;
 		}
 	}
-	return "format=line, json or logfmt";
+	for (unsigned i = 0; i < c->templates; i++) {
+		if (span_eq(v, c->template[i].name)) {
+			f->kind = FORMAT_TEMPLATE;
+			f->text = c->template[i].text;
+			return NULL;
+		}
+	}
+	return "format=line, json, logfmt or the name of a --template";
 }
 
 /* LABEL=VALUE or, where `negated` is given, LABEL!=VALUE. */
@@ -33,14 +41,14 @@ static bool read_match(struct span v, struct match *m, bool may_negate)
 }
 
 /* Keys that every sink has. NULL: fine; "": not one of them. */
-static const char *set_format_key(struct format *f, struct span key,
-				  struct span v)
+static const char *set_format_key(const struct config *c, struct format *f,
+				  struct span key, struct span v)
 {
 	uint64_t width;
 	bool yes = span_eq(v, SPAN("yes"));
 	bool yes_or_no = yes || span_eq(v, SPAN("no"));
 	if (span_eq(key, SPAN("format")))
-		return config_read_format(f, v);
+		return config_read_format(c, f, v);
 	if (span_eq(key, SPAN("match"))) {
 		if (f->matches == LIMIT_MATCHES)
 			return "at most 8 match keys";
@@ -170,13 +178,14 @@ static bool read_place(struct span v, struct place *p)
 	return true;
 }
 
-static const char *set_sink_key(struct sink_config *s, struct span part)
+static const char *set_sink_key(const struct config *c, struct sink_config *s,
+				struct span part)
 {
 	struct span key;
 	span_split(&part, '=', &key);
 	if (part.p == NULL)
 		return "key=value behind each comma";
-	const char *wrong = set_format_key(&s->format, key, part);
+	const char *wrong = set_format_key(c, &s->format, key, part);
 	if (wrong && *wrong == '\0')
 		wrong = set_place_key(&s->place, key, part);
 	return wrong;
@@ -197,7 +206,7 @@ const char *config_set_emit(struct config *c, struct span v)
 	memcpy(s->name, part.p, part.n);
 	s->format.crlf = s->place.kind == PLACE_SERIAL;
 	while (span_split(&v, ',', &part)) {
-		const char *wrong = set_sink_key(s, part);
+		const char *wrong = set_sink_key(c, s, part);
 		if (wrong)
 			return wrong;
 	}

@@ -14,6 +14,8 @@
 	  "the connection with the least progress is closed for a new one") \
 	X(LISTENERS, 4, "", "error at start") \
 	X(SINKS, 8, "", "error at start") \
+	X(TEMPLATES, 8, "", "error at start") \
+	X(TEMPLATE, 1024, "bytes, and columns of a field", "error at start") \
 	X(MATCHES, 8, "a sink", "error at start") \
 	X(REQUEST_LINE, 4096, "bytes", "414") \
 	X(HEAD, 8192, "bytes of request line and headers", "431") \

@@ -316,28 +316,43 @@ static int render_payload(void)
 	return fail(EXIT_FAILED, buf_span(&why));
 }
 
+/* --format F goes to *format; everything else is left in rest[]. */
+static int take_format(int argc, const char *const *argv, const char **rest,
+		       struct span *format)
+{
+	int n = 0;
+	for (int i = 0; i < argc; i++) {
+		struct span s = span_of(argv[i]);
+		if (span_starts(s, SPAN("--format=")))
+			*format = span_skip(s, 9);
+		else if (span_eq(s, SPAN("--format")) && i + 1 < argc)
+			*format = span_of(argv[++i]);
+		else if (n < LIMIT_CONFIG_ENTRIES)
+			rest[n++] = argv[i];
+	}
+	return n;
+}
+
+/* --format is a sink of its own; templates come from the other options. */
 static int render(int argc, const char *const *argv)
 {
-	struct span name = SPAN("line");
-	char emit[32] = "stdout,format=";
-	if (argc == 2 && span_eq(span_of(argv[0]), SPAN("--format")))
-		name = span_of(argv[1]);
-	else if (argc == 1 && span_starts(span_of(argv[0]), SPAN("--format=")))
-		name = span_skip(span_of(argv[0]), 9);
-	else if (argc)
-		return fail(EXIT_USAGE, SPAN("render: expected [--format F]"));
-	struct format format = {0};
-	if (config_read_format(&format, name))
-		return fail(EXIT_USAGE, SPAN("--format: expected line, json or "
-					     "logfmt"));
-	struct buf b = buf_of(emit, sizeof emit);
-	b.n = sizeof "stdout,format=" - 1;
-	buf_put(&b, name);
-	buf_char(&b, '\0');
-	const char *const serve_argv[] = {"--emit", emit};
-	int code = configure(2, serve_argv);
+	const char *rest[LIMIT_CONFIG_ENTRIES];
+	char bytes[LIMIT_PLACE];
+	struct buf error = buf_of(bytes, sizeof bytes);
+	struct span format = SPAN("line");
+	int code = configure(take_format(argc, argv, rest, &format), rest);
 	if (code != EXIT_FINE)
 		return code;
+	struct config *c = &the.config;
+	c->sinks = 1;
+	c->sink[0] = (struct sink_config){.name = "stdout"};
+	c->spool = SPAN_NONE;
+	const char *wrong = config_read_format(c, &c->sink[0].format, format);
+	if (wrong) {
+		buf_str(&error, "--format: expected ");
+		buf_str(&error, wrong);
+		return fail(EXIT_USAGE, buf_span(&error));
+	}
 	assemble();
 	return open_spool() && open_sinks() ? render_payload() : EXIT_FAILED;
 }
@@ -393,7 +408,7 @@ static int help(void)
 	    "  -c FILE               options from FILE, lines of key = "
 	    "value\n");
 	config_put_help(&out);
-	buf_str(&out, "\nkeys of a sink: format=line|json|logfmt "
+	buf_str(&out, "\nkeys of a sink: format=line|json|logfmt|NAME "
 		      "match=LABEL=VALUE match=LABEL!=VALUE\n"
 		      "  resolved=no ascii=yes width=N eol=lf|crlf "
 		      "bell=LABEL=VALUE\n"

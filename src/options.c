@@ -76,6 +76,27 @@ static const char *set_path(struct config *c, struct span v)
 	return NULL;
 }
 
+/* NAME=TEXT */
+static const char *set_template(struct config *c, struct span v)
+{
+	static const struct span taken[] = {SPAN("line"), SPAN("json"),
+					    SPAN("logfmt")};
+	struct template *t = &c->template[c->templates];
+	if (c->templates == LIMIT_TEMPLATES)
+		return "at most 8 templates";
+	span_split(&v, '=', &t->name);
+	bool good = v.p && t->name.n && v.n <= LIMIT_TEMPLATE;
+	for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
+		good = good && !span_eq(t->name, taken[i]);
+	for (unsigned i = 0; i < c->templates; i++)
+		good = good && !span_eq(t->name, c->template[i].name);
+	if (!good)
+		return "NAME=TEXT with a new name and at most 1024 bytes";
+	t->text = v;
+	c->templates++;
+	return template_check(v);
+}
+
 /* FILE[,size=N] */
 static const char *set_spool(struct config *c, struct span v)
 {
@@ -203,6 +224,10 @@ const struct option *config_options(void)
 	     set_listen},
 	    {SPAN("path"), "PATH", "/webhook",
 	     "where notifications are posted", false, set_path},
+	    {SPAN("template"), "NAME=TEXT", NULL,
+	     "a format of one's own, such as "
+	     "'short={STATUS} {labels.alertname}'",
+	     true, set_template},
 	    {SPAN("emit"), "SINK", "stdout",
 	     "stdout, fifo:PATH or serial:DEV, [,key=value...]; up to 8", true,
 	     config_set_emit},

@@ -1,5 +1,5 @@
 /* render.c - see render.h. No state. */
-#include "render.h"
+#include "renderparts.h"
 
 #include "json.h"
 
@@ -41,9 +41,8 @@ static void put_safe(struct buf *out, const struct format *f, uint32_t c,
 	}
 }
 
-/* The inside of a JSON string as text that is safe to show. */
-static void put_text(struct buf *out, const struct format *f, struct span s,
-		     bool quoted)
+void render_text(struct buf *out, const struct format *f, struct span s,
+		 bool quoted)
 {
 	while (s.n) {
 		size_t plain = json_plain(s);
@@ -57,14 +56,14 @@ static void put_text(struct buf *out, const struct format *f, struct span s,
 static void put_quoted(struct buf *out, const struct format *f, struct span s)
 {
 	buf_char(out, '"');
-	put_text(out, f, s, true);
+	render_text(out, f, s, true);
 	buf_char(out, '"');
 }
 
 static void put_or_dash(struct buf *out, const struct format *f, struct span s)
 {
 	if (s.n)
-		put_text(out, f, s, false);
+		render_text(out, f, s, false);
 	else
 		buf_char(out, '-');
 }
@@ -119,13 +118,13 @@ static bool is_classic_name(struct span s)
 	return s.n != 0;
 }
 
-static void put_labels(struct buf *out, const struct format *f,
-		       const struct alert *a)
+void render_labels(struct buf *out, const struct format *f,
+		   const struct alert *a, bool all)
 {
 	char before = '{';
 	for (size_t i = 0; i < a->labels; i++) {
 		const struct pair *l = &a->label[i];
-		if (is_special(l->name))
+		if (!all && is_special(l->name))
 			continue;
 		buf_char(out, before);
 		before = ',';
@@ -168,11 +167,11 @@ static void put_line(struct buf *out, const struct format *f, bool resolved,
 	put_or_dash(out, f, alert_label(a, severity));
 	buf_char(out, ' ');
 	put_or_dash(out, f, alert_label(a, alertname));
-	put_labels(out, f, a);
+	render_labels(out, f, a, false);
 	find_text(a, &text);
 	if (text.n) {
 		buf_char(out, ' ');
-		put_text(out, f, text, false);
+		render_text(out, f, text, false);
 	}
 }
 
@@ -375,29 +374,29 @@ static void put_notice(struct buf *out, const struct format *f,
 		}
 		break;
 	case FORMAT_LINE:
+	case FORMAT_TEMPLATE:
 		text_time(out, r->received_s);
 		buf_str(out, " NOTICE ");
 		put_notice_text(out, r);
 		if (receiver.p) {
 			buf_str(out, ", receiver ");
-			put_text(out, f, receiver, false);
+			render_text(out, f, receiver, false);
 		}
 		break;
 	}
 }
 
-/* Takes characters off the end until `width` are left (0: any number) with the
- * mark of a cut as the last one; nothing if the line is short enough. */
-static void cut_line(struct buf *line, const struct format *f, bool cut)
+void render_cut(struct buf *line, const struct format *f, uint32_t width,
+		bool cut)
 {
 	struct span mark = f->ascii ? SPAN(">") : SPAN("\xe2\x80\xa6");
 	size_t keep = line->cap - mark.n;
 	struct span s = buf_span(line);
-	for (uint32_t count = 0; s.n && f->width; count++) {
+	for (uint32_t count = 0; s.n && width; count++) {
 		size_t at = (size_t)(s.p - line->p);
-		if (count + 1 == f->width)
+		if (count + 1 == width)
 			keep = at;
-		if (count == f->width) {
+		if (count == width) {
 			cut = true;
 			break;
 		}
@@ -442,10 +441,12 @@ bool render_record(struct buf *out, const struct format *f,
 		put_json(&line, f, resolved, r, a);
 	else if (f->kind == FORMAT_LOGFMT)
 		put_logfmt(&line, f, resolved, a);
+	else if (f->kind == FORMAT_TEMPLATE)
+		template_put(&line, f, resolved, r, a);
 	else
 		put_line(&line, f, resolved, a);
 	bool whole = !line.cut;
-	cut_line(&line, f, line.cut);
+	render_cut(&line, f, f->width, line.cut);
 	out->n += line.n;
 	if (f->colour)
 		buf_put(out, reset);

@@ -14,6 +14,7 @@ enum format_kind {
 	FORMAT_LINE,
 	FORMAT_JSON,
 	FORMAT_LOGFMT,
+	FORMAT_TEMPLATE, /* `text`; notices come as with LINE */
 };
 
 struct match {
@@ -24,6 +25,7 @@ struct match {
 /* How a sink wants its lines, and which. */
 struct format {
 	enum format_kind kind;
+	struct span text; /* of TEMPLATE, see template_check() */
 	bool skip_resolved;
 	bool ascii;
 	bool crlf;
@@ -33,6 +35,9 @@ struct format {
 	unsigned matches;
 	struct match bell; /* absent label: never */
 };
+
+/* Reads a template: NULL, or what would be right. */
+const char *template_check(struct span text);
 
 /* The alert's status, or the payload's where it has none. */
 enum alert_status render_status(const struct envelope *e,

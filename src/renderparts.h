@@ -1,0 +1,27 @@
+/*
+ * renderparts.h - what render.c and template.c share: pieces of a payload on
+ * their way out, made safe.
+ */
+#ifndef RENDERPARTS_H
+#define RENDERPARTS_H
+
+#include "render.h"
+
+/* The inside of a JSON string; with `quoted`, quotes and backslashes in there
+ * are escaped too. */
+void render_text(struct buf *out, const struct format *f, struct span s,
+		 bool quoted);
+/* {name="value",...} in payload order, or nothing; without severity and
+ * alertname unless `all`. */
+void render_labels(struct buf *out, const struct format *f,
+		   const struct alert *a, bool all);
+/* Takes characters off the end until `width` are left (0: any number) with the
+ * mark of a cut as the last one; `cut` says that some are missing already. */
+void render_cut(struct buf *line, const struct format *f, uint32_t width,
+		bool cut);
+
+/* The alert by the template of *f. */
+void template_put(struct buf *out, const struct format *f, bool resolved,
+		  const struct record *r, const struct alert *a);
+
+#endif
