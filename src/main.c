@@ -90,10 +90,15 @@ static int configure(int argc, const char *const *argv)
 /* Joins the parts; the sinks come with open_sinks(). */
 static void assemble(void)
 {
+	struct log_line l;
 	the.log.level = the.config.log_level;
 	the.intake.spool = &the.spool;
 	the.intake.config = &the.config;
 	the.intake.counters = &the.counters;
+	if (!os_random_ready() &&
+	    log_begin(&the.log, &l, LOG_WARN,
+		      "waiting for the kernel's random numbers"))
+		log_end(&the.log, &l);
 	os_random(&the.intake.hash_key, sizeof the.intake.hash_key);
 	the.server.config = &the.config;
 	the.server.log = &the.log;

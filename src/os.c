@@ -31,6 +31,12 @@ int64_t os_unix_s(void)
 	return t.tv_sec;
 }
 
+bool os_random_ready(void)
+{
+	char byte;
+	return getrandom(&byte, 1, GRND_NONBLOCK) == 1;
+}
+
 void os_random(void *p, size_t n)
 {
 	char *at = p;

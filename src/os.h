@@ -12,7 +12,11 @@
 int64_t os_monotonic_ms(void);
 int64_t os_unix_s(void);
 
-/* Fills p[0..n) from getrandom(2), waiting for the pool at early boot. */
+/* Has the kernel gathered enough to give random bytes? At early boot not yet.
+ */
+bool os_random_ready(void);
+/* Fills p[0..n) from getrandom(2), waiting until it is ready; nothing weaker
+ * ever takes its place. */
 void os_random(void *p, size_t n);
 
 /* What read, write and their kin did: more than 0 bytes, or */

@@ -247,6 +247,8 @@ static void refuses_malformed_extensions(void **state)
 	    SPAN("\x30\x08" EKU CRITICAL),        /* the same */
 	    SPAN("\x30\x07" EKU "\x05\x00"),      /* no OCTET STRING */
 	    SPAN("\x30\x0a" EKU CRITICAL "\x05\x00"),
+	    SPAN("\x30\x13" EKU "\x0c\x0c\x30\x0a" CLIENT),
+	    SPAN("\x30\x0a\x06\x03\x55\x1d\x0e\x05\x03\x01\x02\x03"),
 	    SPAN("\x30\x0b" EKU CRITICAL CRITICAL),
 	    SPAN("\x30\x07" EKU "\x04\x00"),         /* nothing in there */
 	    SPAN("\x30\x09" EKU "\x04\x02\x31\x00"), /* no list */
