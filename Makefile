@@ -59,7 +59,7 @@ LINK_FLAGS := -nostdlib -static-pie -Wl,--gc-sections -Wl,-z,relro \
 PURE := text status address cert bytes hash json jsontext http body alert payload recall spool \
 	image render template options emit config auth metrics intake receive \
 	request window conn
-WORLD := os log privilege probe $(if $(filter 0,$(TLS)),notls,tls tlswords identity) \
+WORLD := os log privilege probe supervisor $(if $(filter 0,$(TLS)),notls,tls tlswords identity) \
 	transport sink fifo serial store
 ROOF := persist secrets deliver pages slots server main
 OBJECTS := $(patsubst %,$(O)/%.o,$(PURE) $(WORLD) $(ROOF)) $(O)/jsmn.o

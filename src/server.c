@@ -26,10 +26,35 @@ static void log_listening(struct server *s, int fd)
 	}
 }
 
+/* Sockets of a service manager, in the place of --listen. */
+static bool inherit(struct server *s)
+{
+	enum { FIRST_FD = 3 };
+	struct log_line l;
+	unsigned n = supervisor_sockets();
+	if (n > LIMIT_LISTENERS) {
+		if (log_begin(s->log, &l, LOG_ERROR,
+			      "more sockets handed over than listeners")) {
+			log_number(&l, "sockets", n);
+			log_end(s->log, &l);
+		}
+		return false;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		s->listener[s->listeners++] = FIRST_FD + (int)i;
+		log_listening(s, FIRST_FD + (int)i);
+	}
+	s->inherited = n != 0;
+	return true;
+}
+
 bool server_open(struct server *s)
 {
 	struct log_line l;
-	for (unsigned i = 0; i < s->config->listens; i++) {
+	supervisor_open(&s->supervisor);
+	if (!inherit(s))
+		return false;
+	for (unsigned i = 0; i < s->config->listens && !s->inherited; i++) {
 		const struct address *a = &s->config->listen[i];
 		int fd = os_listen(a);
 		if (fd < 0) {
@@ -69,6 +94,8 @@ static int64_t next_deadline(const struct server *s)
 	int64_t spool = persist_deadline(s->persist);
 	if (spool < least)
 		least = spool;
+	if (s->supervisor.watchdog_ms && s->watchdog_at_ms < least)
+		least = s->watchdog_at_ms;
 	if (s->accept_at_ms > s->service.now.ms && s->accept_at_ms < least)
 		least = s->accept_at_ms;
 	/* stopping: nobody says when the last byte has left a pipe */
@@ -179,10 +206,11 @@ static void begin_stop(struct server *s)
 	s->service.stopping = true;
 	s->stop_at_ms = s->service.now.ms + (int64_t)s->config->ack_timeout_ms;
 	log_event(s, "stopping");
+	supervisor_tell(&s->supervisor, "STOPPING=1");
 	for (unsigned i = 0; i < s->listeners; i++)
 		os_close(s->listener[i]);
 	s->listeners = 0;
-	for (unsigned i = 0; i < s->config->listens; i++)
+	for (unsigned i = 0; i < s->config->listens && !s->inherited; i++)
 		if (s->config->listen[i].family == ADDRESS_UNIX)
 			os_remove(s->config->listen[i].path);
 	for (unsigned i = 0; i < s->slots; i++) {
@@ -277,11 +305,24 @@ static void turn(struct server *s)
 	deliver_pump(s->deliver, s->service.now);
 }
 
+static void feed_watchdog(struct server *s)
+{
+	if (s->supervisor.watchdog_ms == 0 ||
+	    s->service.now.ms < s->watchdog_at_ms)
+		return;
+	supervisor_tell(&s->supervisor, "WATCHDOG=1");
+	s->watchdog_at_ms = s->service.now.ms + s->supervisor.watchdog_ms;
+}
+
 void server_run(struct server *s)
 {
 	tell_time(s);
-	while (!has_stopped(s))
+	supervisor_tell(&s->supervisor, "READY=1");
+	s->watchdog_at_ms = s->service.now.ms;
+	while (!has_stopped(s)) {
+		feed_watchdog(s);
 		turn(s);
+	}
 	for (unsigned i = 0; i < s->slots; i++)
 		if (s->slot[i].used)
 			slot_close(s, &s->slot[i]);

@@ -8,6 +8,7 @@
 #include "deliver.h"
 #include "persist.h"
 #include "secrets.h"
+#include "supervisor.h"
 #include "transport.h"
 
 struct slot {
@@ -27,6 +28,9 @@ struct server {
 	struct persist *persist;
 	struct counters *counters;
 	struct service service;
+	struct supervisor supervisor;
+	int64_t watchdog_at_ms;
+	bool inherited; /* the listeners were handed over */
 	/* those in force, and room for the next ones */
 	struct secrets *secrets, *spare;
 	int64_t refused_told_ms;
