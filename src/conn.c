@@ -17,6 +17,7 @@ void conn_open(struct conn *c, unsigned slot, int64_t now_ms)
 	c->since_ms = now_ms;
 	c->out = buf_of(c->out_bytes, sizeof c->out_bytes);
 	c->out_sent = 0;
+	c->page = SPAN_NONE;
 	c->settled = c->told = c->other_version = false;
 	c->why_n = 0;
 	window_clear(&c->window);
@@ -50,11 +51,22 @@ void conn_ended(struct conn *c)
 
 struct span conn_output(const struct conn *c)
 {
+	if (c->out.n == 0)
+		return c->page;
 	return (struct span){c->out.p + c->out_sent, c->out.n - c->out_sent};
+}
+
+bool conn_holds_page(const struct conn *c)
+{
+	return c->page.n != 0 && c->state != CONN_CLOSED;
 }
 
 void conn_sent(struct conn *c, size_t n)
 {
+	if (c->out.n == 0) {
+		c->page = span_skip(c->page, n);
+		return;
+	}
 	c->out_sent += n;
 	if (c->out_sent == c->out.n)
 		c->out.n = c->out_sent = 0;
@@ -84,7 +96,9 @@ static void put_page(struct conn *c, struct service *s, enum status status,
 	c->deadline_ms = s->now.ms + LIMIT_ANSWER_MS;
 	s->counters->requests[status]++;
 	http_put_answer(&c->out, &a);
-	if (!c->head_only)
+	if (page.n > sizeof c->out_bytes / 2)
+		c->page = c->head_only ? SPAN_NONE : page;
+	else if (!c->head_only)
 		buf_put(&c->out, page);
 	ASSERT(!c->out.cut);
 }
@@ -183,6 +197,7 @@ static void begin_request(struct conn *c, struct service *s,
 	c->since_ms = s->now.ms;
 	c->http10 = r->http10;
 	c->head_only = r->method == HTTP_HEAD;
+	c->wants_text = r->wants_text;
 	c->close = !r->keep_alive;
 	c->expecting = r->expect_continue && c->body.state != HTTP_BODY_DONE &&
 		       window_raw(&c->window).n == 0;
@@ -364,7 +379,7 @@ static void release(struct conn *c, struct service *s, bool settled)
 /* The answer is on its way whole: the request is over. */
 static bool step_answer(struct conn *c, struct service *s)
 {
-	if (c->out.n)
+	if (c->out.n || c->page.n)
 		return false;
 	release(c, s, c->settled);
 	c->since_ms = s->now.ms;

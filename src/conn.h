@@ -49,6 +49,7 @@ struct service {
 struct conn {
 	enum conn_state state;
 	enum request_target target; /* of a QUESTION */
+	bool wants_text;            /* and in which form */
 	unsigned slot;
 	int64_t deadline_ms;
 	int64_t since_ms; /* of the last progress that counts for eviction */
@@ -73,6 +74,7 @@ struct conn {
 	enum status status;   /* how the request ends */
 	struct receive receive;
 
+	struct span page; /* of the answer, behind `out`; the owner's memory */
 	struct buf out;
 	size_t out_sent;
 	bool settled; /* the answer at hand tells the sender not to repeat */
@@ -102,9 +104,11 @@ void conn_sent(struct conn *c, size_t n);
 
 /* Goes on as far as possible. */
 void conn_step(struct conn *c, struct service *s);
-/* Answers the QUESTION. */
+/* Answers the QUESTION. A page that is too large for the connection's own
+ * memory must stay where it is while conn_holds_page(). */
 void conn_answer_page(struct conn *c, struct service *s, enum status status,
 		      struct span page, const char *content_type);
+bool conn_holds_page(const struct conn *c);
 /* The deadline has come. */
 void conn_expire(struct conn *c, struct service *s);
 /* Lets go of everything; the connection was or will be closed. */

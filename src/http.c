@@ -268,7 +268,8 @@ static enum status parse_value(struct span name, struct span v,
 		else
 			r->expect_other = true;
 	} else if (span_ieq(name, SPAN("accept"))) {
-		r->wants_text = span_starts(v, SPAN("text/plain"));
+		r->wants_text = v.n >= 10 && span_ieq((struct span){v.p, 10},
+						      SPAN("text/plain"));
 	} else if (span_ieq(name, SPAN("authorization"))) {
 		if (twice(&seen->credential))
 			return STATUS_BAD_FIELD;

@@ -51,6 +51,8 @@ void intake_name_alert(const struct intake *in, struct offer *o,
 	    .resolved = render_status(e, a) == ALERT_RESOLVED,
 	};
 	o->record.key = name_of(in, &o->record, a, o->resolved);
+	if (in->firing)
+		o->firing_key = firing_name(&in->hash_key, e, a);
 	if (in->config->dedup_ms)
 		o->dedup_key = dedup_name(in, a, o->resolved);
 	for (unsigned i = 0; i < in->config->sinks; i++)
@@ -143,6 +145,8 @@ void intake_queue(struct intake *in, const struct offer *o, unsigned slot,
 	}
 	if (o->record.kind != RECORD_ALERT)
 		return;
+	if (in->firing)
+		firing_note(in->firing, o->firing_key, &o->record, o->resolved);
 	if (o->resolved)
 		in->counters->alerts_resolved++;
 	else

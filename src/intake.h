@@ -22,6 +22,7 @@
 #define INTAKE_H
 
 #include "config.h"
+#include "firing.h"
 #include "hash.h"
 #include "metrics.h"
 #include "recall.h"
@@ -32,6 +33,7 @@ struct intake {
 	const struct config *config;
 	struct counters *counters;
 	struct hash_key hash_key;
+	struct firing *firing; /* NULL: nobody asks */
 	struct recall recall;
 	struct recall dedup; /* another key: see intake.c */
 };
@@ -51,7 +53,7 @@ struct moment {
 /* An alert, or a notice, on its way in. */
 struct offer {
 	struct record record;
-	uint64_t dedup_key;
+	uint64_t dedup_key, firing_key;
 	uint8_t sinks; /* bit i: sink i takes it */
 	bool resolved;
 };

@@ -24,6 +24,7 @@ static struct {
 	struct counters counters;
 	struct spool spool;
 	struct intake intake;
+	struct firing firing;
 	struct receive_memory memory;
 	struct deliver deliver;
 	struct persist persist;
@@ -94,6 +95,8 @@ static void assemble(void)
 	the.log.level = the.config.log_level;
 	the.intake.spool = &the.spool;
 	the.intake.config = &the.config;
+	firing_init(&the.firing);
+	the.intake.firing = &the.firing;
 	the.intake.counters = &the.counters;
 	if (!os_random_ready() &&
 	    log_begin(&the.log, &l, LOG_WARN,

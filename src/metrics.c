@@ -184,6 +184,11 @@ void metrics_put(struct buf *out, const struct counters *c,
 	       "Bytes of the spool in use.", g->spool_bytes);
 	single(out, "bellwire_spool_size_bytes", "gauge",
 	       "Bytes that the spool can hold.", g->spool_size);
+	single(out, "bellwire_firing_alerts", "gauge",
+	       "Alerts that /alerts lists.", g->firing);
+	single(out, "bellwire_firing_forgotten_total", "counter",
+	       "Firing alerts that /alerts had no room for.",
+	       g->firing_forgotten);
 	single(out, "bellwire_connections", "gauge", "Open connections.",
 	       g->connections);
 	single(out, "bellwire_connections_evicted_total", "counter",

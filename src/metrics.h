@@ -35,6 +35,7 @@ struct gauges {
 	unsigned sinks;
 	uint64_t spool_bytes, spool_size;
 	uint64_t connections;
+	uint64_t firing, firing_forgotten;
 	/* of the process; a value below 0 is not known */
 	int64_t cpu_us, start_s, resident_bytes, virtual_bytes;
 	int64_t open_fds, max_fds;

@@ -26,6 +26,8 @@ static void fill_gauges(struct server *s, struct gauges *g)
 	g->spool_bytes = spool_used(spool);
 	g->spool_size = spool->size;
 	g->connections = used_slots(s);
+	g->firing = s->service.intake->firing->count;
+	g->firing_forgotten = s->service.intake->firing->forgotten;
 	g->cpu_us = p.cpu_us;
 	g->start_s = s->start_s;
 	g->resident_bytes = p.resident_bytes;
@@ -58,6 +60,44 @@ static enum status is_ready(struct server *s, struct buf *page)
 	return STATUS_OK;
 }
 
+/* One alert of the list; false if it does not fit any more. */
+static bool put_alert(struct server *s, struct buf *page,
+		      const struct format *f, const struct record *r)
+{
+	struct buf why = buf_of(NULL, 0);
+	size_t mark = page->n;
+	if (page->cap - page->n < LIMIT_LINE + 8)
+		return false;
+	if (alert_parse(&s->alert, &s->tokens, r->json, &why) != STATUS_OK)
+		return true;
+	if (f->kind == FORMAT_JSON && mark > 2)
+		buf_char(page, ',');
+	render_record(page, f, r, &s->alert);
+	return true;
+}
+
+/* The firing alerts, as an array of what format=json shows, or as lines. */
+static void answer_alerts(struct server *s, struct conn *c)
+{
+	struct format f = {.kind = c->wants_text ? FORMAT_LINE : FORMAT_JSON};
+	struct buf page = buf_of(s->alerts_page, sizeof s->alerts_page);
+	struct record r;
+	uint64_t position = 0;
+	for (unsigned i = 0; i < s->slots; i++)
+		if (s->slot[i].used && conn_holds_page(&s->slot[i].conn))
+			return;
+	if (!c->wants_text)
+		buf_str(&page, "[\n");
+	while (firing_next(s->service.intake->firing, &position, &r) &&
+	       put_alert(s, &page, &f, &r))
+		;
+	if (!c->wants_text)
+		buf_str(&page, "]\n");
+	conn_answer_page(c, &s->service, STATUS_OK, buf_span(&page),
+			 c->wants_text ? "text/plain; charset=utf-8"
+				       : "application/json");
+}
+
 void server_answer(struct server *s, struct conn *c)
 {
 	static const char text[] = "text/plain; charset=utf-8";
@@ -81,6 +121,9 @@ void server_answer(struct server *s, struct conn *c)
 		conn_answer_page(c, &s->service, status, buf_span(&page), text);
 		break;
 	}
+	case REQUEST_ALERTS:
+		answer_alerts(s, c);
+		break;
 	case REQUEST_NOTIFICATION:
 		break; /* is answered by conn.c itself */
 	}

@@ -77,6 +77,13 @@ struct recall_entry *recall_add(struct recall *r, uint64_t key)
 	return e;
 }
 
+void recall_remove(struct recall *r, struct recall_entry *e)
+{
+	unlink_entry(r, e);
+	e->next = r->free;
+	r->free = index_of(r, e);
+}
+
 void recall_release(struct recall *r, unsigned slot, bool forget)
 {
 	uint64_t bit = (uint64_t)1 << slot;
@@ -86,10 +93,7 @@ void recall_release(struct recall *r, unsigned slot, bool forget)
 		if (!(e->claims & bit))
 			continue;
 		e->claims &= ~bit;
-		if (forget) {
-			unlink_entry(r, e);
-			e->next = r->free;
-			r->free = i;
-		}
+		if (forget)
+			recall_remove(r, e);
 	}
 }

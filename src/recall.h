@@ -17,7 +17,7 @@ struct recall_entry {
 	uint64_t key;
 	uint64_t position; /* where the alert's record ends in the spool */
 	uint64_t claims;   /* bit i: connection i waits for it */
-	int64_t since_ms;  /* when it was added; of --dedup */
+	int64_t since_ms;  /* when it was added (--dedup); its size (firing) */
 	bool until_done;   /* forget it once its record is done */
 	uint16_t next;     /* in the bucket, or the free list */
 	uint16_t previous; /* in the bucket */
@@ -38,6 +38,9 @@ struct recall_entry *recall_find(struct recall *r, uint64_t key, unsigned slot);
 
 /* A new entry with that key and no claims, in place of the oldest if full. */
 struct recall_entry *recall_add(struct recall *r, uint64_t key);
+
+/* Forgets an entry. */
+void recall_remove(struct recall *r, struct recall_entry *e);
 
 /* Drops the claims of a connection; with `forget`, also the entries claimed. */
 void recall_release(struct recall *r, unsigned slot, bool forget);

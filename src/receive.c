@@ -78,6 +78,7 @@ static enum status read_alerts(struct receive *r, struct intake *in,
 			return status;
 		note->key = o.record.key;
 		note->dedup_key = o.dedup_key;
+		note->firing_key = o.firing_key;
 		note->sinks = o.sinks;
 		note->resolved = o.resolved;
 		note->attached = intake_attach(in, &o, r->slot, &r->wait);
@@ -101,6 +102,7 @@ static void queue_alerts(struct receive *r, struct intake *in,
 			       .envelope = r->payload.envelope,
 			       .json = note_json(note, body)},
 		    .dedup_key = note->dedup_key,
+		    .firing_key = note->firing_key,
 		    .sinks = note->sinks,
 		    .resolved = note->resolved,
 		};

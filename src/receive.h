@@ -15,7 +15,7 @@
 
 /* What is known of an alert between finding it and queueing it. */
 struct receive_note {
-	uint64_t key, dedup_key;
+	uint64_t key, dedup_key, firing_key;
 	uint16_t start, length; /* in the body */
 	uint8_t sinks;
 	bool resolved;

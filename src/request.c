@@ -9,6 +9,7 @@ static bool find_target(struct span path, const struct config *c,
 		enum request_target target;
 	} table[] = {
 	    {SPAN("/metrics"), REQUEST_METRICS},
+	    {SPAN("/alerts"), REQUEST_ALERTS},
 	    {SPAN("/-/healthy"), REQUEST_HEALTHY},
 	    {SPAN("/-/ready"), REQUEST_READY},
 	};

@@ -14,6 +14,7 @@
 enum request_target {
 	REQUEST_NOTIFICATION, /* POST or PUT to --path */
 	REQUEST_METRICS,
+	REQUEST_ALERTS,
 	REQUEST_HEALTHY,
 	REQUEST_READY,
 };

@@ -46,6 +46,12 @@ struct server {
 	int statm;
 	bool version_told;
 	struct slot slot[LIMIT_CONNECTIONS];
+	/* /alerts may be large: one page for all, for one connection at a
+	 * time; the others ask again when it is free */
+	bool page_freed;
+	struct alert alert;
+	struct alert_tokens tokens;
+	char alerts_page[LIMIT_FIRING_PAGE];
 	char page[LIMIT_ANSWER - 1024]; /* with its head it fits an answer */
 };
 

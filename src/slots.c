@@ -13,6 +13,7 @@ enum {
 
 void slot_close(struct server *s, struct slot *k)
 {
+	s->page_freed |= conn_holds_page(&k->conn);
 	conn_close(&k->conn, &s->service);
 	transport_close(&k->transport);
 	k->used = false;
@@ -148,7 +149,9 @@ static void go_on(struct server *s, struct slot *k)
 			conn_close(c, &s->service);
 			break;
 		}
+		bool held = conn_holds_page(c);
 		conn_sent(c, (size_t)put);
+		s->page_freed |= held && !conn_holds_page(c);
 	}
 	if (c->state == CONN_LINGER && !k->ended) {
 		transport_end(&k->transport);
