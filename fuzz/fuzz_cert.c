@@ -1,0 +1,40 @@
+/* fuzz_cert.c - a client's certificate: whatever stands there, nothing outside
+ * of it is read, its own names are its names, and a longer file reads alike. */
+#include "cert.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_within(struct span s, const uint8_t *data, size_t size)
+{
+	const char *begin = (const char *)data;
+	ASSERT(s.p == NULL || (s.p >= begin && s.p + s.n <= begin + size));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct cert c, again;
+	struct span der = {(const char *)data, size};
+	bool good = cert_read(der, &c);
+	check_within(c.common_name, data, size);
+	check_within(c.alternatives, data, size);
+	ASSERT(c.has_usages || !c.for_clients);
+	ASSERT(cert_is_for_clients(&c) == (!c.has_usages || c.for_clients));
+	ASSERT(!c.common_name.p || cert_has_name(&c, c.common_name));
+	ASSERT(!cert_has_name(&c, SPAN("a name that is in no file here")));
+	if (!good)
+		return 0;
+	/* what follows a certificate is none of it */
+	char *longer = malloc(size + 4);
+	memcpy(longer, data, size);
+	memcpy(longer + size, "\x30\x82\xff\xff", 4);
+	ASSERT(cert_read((struct span){longer, size + 4}, &again));
+	ASSERT(again.has_usages == c.has_usages &&
+	       again.for_clients == c.for_clients);
+	ASSERT(span_eq(again.common_name, c.common_name));
+	ASSERT(span_eq(again.alternatives, c.alternatives));
+	free(longer);
+	return 0;
+}
