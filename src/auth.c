@@ -4,12 +4,21 @@
 #include <bearssl_hash.h>
 #include <string.h>
 
+/* Overwrites the stack that a call just made has left behind. */
+static __attribute__((noinline)) void wipe_stack(void)
+{
+	char used[1024];
+	text_wipe(used, sizeof used);
+}
+
 static void digest(struct span s, unsigned char *out)
 {
 	br_sha256_context c;
 	br_sha256_init(&c);
 	br_sha256_update(&c, s.p, s.n);
 	br_sha256_out(&c, out);
+	text_wipe((char *)&c, sizeof c);
+	wipe_stack(); /* SHA-256 spreads its input there */
 }
 
 /* Sixty-four hexadecimal digits. */
@@ -49,7 +58,8 @@ static bool read_basic(struct span line, struct auth_entry *e)
 {
 	struct span user;
 	span_split(&line, ':', &user);
-	if (user.n == 0 || line.p == NULL)
+	if (user.n == 0 || line.p == NULL ||
+	    user.n + line.n + 1 > LIMIT_PASSWORD)
 		return false;
 	digest(user, e->user);
 	return read_secret(line, e->secret);
@@ -97,7 +107,9 @@ bool auth_add_tokens(struct auth *a, struct span text, struct buf *error)
 bool auth_add_basic(struct auth *a, struct span text, struct buf *error)
 {
 	return add(a->basic, &a->basics, text, read_basic,
-		   "user:password, or user:sha256: and 64 hex digits", error);
+		   "user:password of at most 512 bytes, or user:sha256: and 64 "
+		   "hex digits",
+		   error);
 }
 
 bool auth_is_on(const struct auth *a)
@@ -166,7 +178,7 @@ static bool read_base64(struct span s, struct buf *out)
 
 static bool basic_allowed(const struct auth *a, struct span encoded)
 {
-	char bytes[512];
+	char bytes[LIMIT_PASSWORD];
 	unsigned char user[AUTH_DIGEST], secret[AUTH_DIGEST];
 	struct buf plain = buf_of(bytes, sizeof bytes);
 	unsigned found = 0;
@@ -193,7 +205,7 @@ bool auth_allows(const struct auth *a, struct span credential)
 	span_split(&credential, ' ', &scheme);
 	credential = span_trim(credential);
 	if (span_ieq(scheme, SPAN("bearer")))
-		return token_allowed(a, credential);
+		return credential.n && token_allowed(a, credential);
 	if (span_ieq(scheme, SPAN("basic")))
 		return basic_allowed(a, credential);
 	return false;

@@ -158,3 +158,15 @@ bool cert_has_name(const struct cert *c, struct span name)
 			return true;
 	return false;
 }
+
+struct span cert_name(const struct cert *c)
+{
+	struct span rest = c->alternatives, value;
+	unsigned tag;
+	if (c->common_name.n)
+		return c->common_name;
+	while (rest.n && take(&rest, &tag, &value))
+		if (tag == TAG_EMAIL || tag == TAG_DNS || tag == TAG_URI)
+			return value;
+	return SPAN_NONE;
+}

@@ -23,6 +23,9 @@ bool cert_read(struct span der, struct cert *c);
 /* May it be shown by a client? Without usages it may be used for anything. */
 bool cert_is_for_clients(const struct cert *c);
 
+/* What to call it: its CN, else the first of its other names, else absent. */
+struct span cert_name(const struct cert *c);
+
 /* Is `name` its CN, or a DNS name, e-mail address or URI among its alternative
  * names? Letter for letter, no wildcards. */
 bool cert_has_name(const struct cert *c, struct span name);

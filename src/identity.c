@@ -7,6 +7,8 @@
  */
 #include "tlstypes.h"
 
+#include "cert.h"
+
 #include <string.h>
 
 struct sink_buffer {
@@ -31,6 +33,16 @@ static void collect(void *context, const void *p, size_t n)
 typedef bool object_function(void *context, const char *name, struct span der,
 			     const char **wrong);
 
+static const char encrypted[] = "a key that is encrypted; decrypt it first";
+
+static bool is_blank(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (char_is_visible(s.p[i]))
+			return false;
+	return true;
+}
+
 /* The objects of a PEM file, one after the other. */
 static const char *each_object(struct span text, unsigned char *memory,
 			       size_t cap, object_function *object,
@@ -47,6 +59,9 @@ static const char *each_object(struct span text, unsigned char *memory,
 	while (!wrong && span_split(&text, '\n', &line)) {
 		if (line.n && line.p[line.n - 1] == '\r')
 			line.n--;
+		/* the older form of encryption, RFC 1421 4.6.1.1 */
+		if (span_starts(line, SPAN("Proc-Type: 4,ENCRYPTED")))
+			return encrypted;
 		for (size_t i = 0; i <= line.n && !wrong;) {
 			/* the line, then its end */
 			i += i < line.n ? br_pem_decoder_push(&pem, line.p + i,
@@ -71,6 +86,9 @@ static const char *each_object(struct span text, unsigned char *memory,
 				       &wrong);
 				break;
 			case BR_PEM_ERROR:
+				/* the end came within a group of letters */
+				if (inside && is_blank(text))
+					return "an object that is cut";
 				return "text that is not PEM";
 			default:
 				break;
@@ -90,8 +108,13 @@ static bool add_certificate(void *context, const char *name, struct span der,
 			    const char **wrong)
 {
 	struct identity *id = context;
+	struct cert cert;
 	if (!is_certificate(name))
 		return true;
+	if (!cert_read(der, &cert)) {
+		*wrong = "a certificate that cannot be read";
+		return false;
+	}
 	if (id->chain_n == TLS_CHAIN ||
 	    der.n > sizeof id->chain_bytes - id->chain_used) {
 		*wrong = "more than 8 certificates or 16 KiB";
@@ -110,7 +133,7 @@ static bool read_key(void *context, const char *name, struct span der,
 	struct identity *id = context;
 	struct span n = span_of(name);
 	if (span_eq(n, SPAN("ENCRYPTED PRIVATE KEY"))) {
-		*wrong = "a key that is encrypted; decrypt it first";
+		*wrong = encrypted;
 		return false;
 	}
 	if (!span_eq(n, SPAN("RSA PRIVATE KEY")) &&
@@ -232,11 +255,14 @@ static const char *judge_date(const br_x509_decoder_context *d, int64_t now_s)
 }
 
 static bool refuse(struct tls_identity *out, struct buf *error,
-		   const char *option, const char *what, const char *wrong)
+		   const char *option, struct span name, const char *what,
+		   const char *wrong)
 {
 	text_wipe((char *)out->memory, sizeof out->memory);
 	out->on = false;
 	buf_str(error, option);
+	buf_str(error, ": ");
+	text_show(error, name, LIMIT_PLACE);
 	buf_str(error, what);
 	buf_str(error, wrong);
 	return false;
@@ -257,30 +283,31 @@ bool tls_load(struct tls_identity *out, const struct tls_files *files,
 	const char *wrong = each_object(files->cert, memory, sizeof memory,
 					add_certificate, id);
 	if (wrong)
-		return refuse(out, error, cert, found, wrong);
+		return refuse(out, error, cert, files->cert_name, found, wrong);
 	if (id->chain_n == 0)
-		return refuse(out, error, cert, wanted,
+		return refuse(out, error, cert, files->cert_name, wanted,
 			      "a certificate in PEM form");
 	wrong = each_object(files->key, memory, sizeof memory, read_key, id);
 	text_wipe((char *)memory, sizeof memory);
 	if (wrong)
-		return refuse(out, error, key, found, wrong);
+		return refuse(out, error, key, files->key_name, found, wrong);
 	if (id->key.key_type == 0)
-		return refuse(out, error, key, wanted,
+		return refuse(out, error, key, files->key_name, wanted,
 			      "a private key in PEM form");
 	br_x509_decoder_init(&decoder, NULL, NULL);
 	br_x509_decoder_push(&decoder, id->chain[0].data,
 			     id->chain[0].data_len);
 	const br_x509_pkey *pub = br_x509_decoder_get_pkey(&decoder);
 	if (pub == NULL)
-		return refuse(out, error, cert, found,
+		return refuse(out, error, cert, files->cert_name, found,
 			      "a certificate that cannot be read (Ed25519 is "
 			      "not supported)");
 	wrong = judge_key(pub);
 	if (wrong)
-		return refuse(out, error, cert, wanted, wrong);
+		return refuse(out, error, cert, files->cert_name, wanted,
+			      wrong);
 	if (!fits(id, pub))
-		return refuse(out, error, key, wanted,
+		return refuse(out, error, key, files->key_name, wanted,
 			      "the key of the first certificate in --tls-cert");
 	id->issuer_key_type =
 	    (unsigned)br_x509_decoder_get_signer_key_type(&decoder);
@@ -291,9 +318,10 @@ bool tls_load(struct tls_identity *out, const struct tls_files *files,
 		wrong = each_object(files->ca, memory, sizeof memory,
 				    add_anchor, id);
 		if (wrong)
-			return refuse(out, error, ca, found, wrong);
+			return refuse(out, error, ca, files->ca_name, found,
+				      wrong);
 		if (id->anchor_n == 0)
-			return refuse(out, error, ca, wanted,
+			return refuse(out, error, ca, files->ca_name, wanted,
 				      "a CA certificate in PEM form");
 	}
 	out->on = true;

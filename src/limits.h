@@ -61,6 +61,7 @@
 	X(TLS_GREETING_MS, 10000, "ms for a TLS handshake", "closed") \
 	X(SECRETS, 64, "lines of a file of tokens or passwords", \
 	  "error at start") \
+	X(PASSWORD, 512, "bytes of user:password", "error at start") \
 	X(SECRET_FILE, 16384, "bytes", "error at start") \
 	X(ALLOWS, 32, "address ranges", "error at start") \
 	X(CONFIG_FILE, 16384, "bytes", "error at start") \

@@ -68,7 +68,10 @@ static bool load_tls(struct secrets *s, const struct config *c, struct log *log,
 	char ca[LIMIT_SECRET_FILE], bytes[LIMIT_PLACE];
 	struct buf warning = buf_of(bytes, sizeof bytes);
 	struct log_line l;
-	struct tls_files files = {.names = c->tls_name,
+	struct tls_files files = {.cert_name = c->tls_cert,
+				  .key_name = c->tls_key,
+				  .ca_name = c->tls_client_ca,
+				  .names = c->tls_name,
 				  .name_count = c->tls_names};
 	size_t mark = error->n;
 	if (c->tls_cert.p == NULL)
@@ -102,4 +105,9 @@ bool secrets_load(struct secrets *s, const struct config *config,
 	       load_list(s, "--auth-basic-file", config->basic_file,
 			 auth_add_basic, log, error) &&
 	       load_tls(s, config, log, error);
+}
+
+void secrets_wipe(struct secrets *s)
+{
+	text_wipe((char *)s, sizeof *s);
 }

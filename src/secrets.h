@@ -21,4 +21,7 @@ struct secrets {
 bool secrets_load(struct secrets *s, const struct config *config,
 		  struct log *log, struct buf *error);
 
+/* Overwrites them. */
+void secrets_wipe(struct secrets *s);
+
 #endif

@@ -137,8 +137,10 @@ static void fill_poll_set(struct server *s, struct poll_set *set)
 		if (!k->used)
 			continue;
 		conn_room(&k->conn, &room);
-		int events = room ? POLLIN : 0;
-		if (conn_output(&k->conn).n || transport_is_full(&k->transport))
+		bool full = transport_is_full(&k->transport);
+		/* who does not take what TLS holds back is not listened to */
+		int events = room && !(full && !k->greeting) ? POLLIN : 0;
+		if (conn_output(&k->conn).n || full)
 			events |= POLLOUT;
 		add_poll(set, k->transport.fd, events, i);
 	}
@@ -157,6 +159,8 @@ static void handle_slot(struct server *s, struct slot *k,
 	/* a handshake that could not send goes on by reading */
 	if (p->revents & POLLIN || (k->greeting && p->revents & POLLOUT))
 		slot_read(s, k);
+	else if (p->revents & POLLOUT)
+		slot_turn(s, k);
 	else if (p->revents & (POLLERR | POLLHUP | POLLNVAL))
 		slot_close(s, k); /* gone both ways, nobody left to answer */
 }
@@ -172,9 +176,13 @@ static void handle_poll_set(struct server *s, const struct poll_set *set)
 		struct slot *slot = &s->slot[set->owner[i]];
 		if (!set->fd[i].revents)
 			continue;
-		if (slot->greeting && greeted++ >= LIMIT_TLS_GREETINGS)
+		if (slot->greeting && greeted >= LIMIT_TLS_GREETINGS)
 			continue;
+		/* what costs is an answer of ours, not a cut hello */
+		bool greeting = slot->greeting;
+		unsigned before = slot->transport.sent;
 		handle_slot(s, slot, &set->fd[i]);
+		greeted += greeting && slot->transport.sent != before;
 	}
 	for (unsigned i = set->slots_end; i < set->n; i++)
 		if (set->fd[i].revents)
@@ -244,6 +252,7 @@ static void reload(struct server *s)
 		log_text(&l, "why", buf_span(&error));
 		log_end(s->log, &l);
 	}
+	secrets_wipe(s->spare);
 }
 
 static bool has_stopped(const struct server *s)

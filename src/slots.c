@@ -140,23 +140,23 @@ static void go_on(struct server *s, struct slot *k)
 			log_answer(s, k);
 		c->told = false;
 		struct span out = conn_output(c);
-		if (out.n == 0 || c->state == CONN_CLOSED)
+		bool full = transport_is_full(&k->transport);
+		if ((out.n == 0 && !full) || c->state == CONN_CLOSED)
 			break;
+		/* without bytes of its own, this sends what TLS holds back */
 		long put = transport_write(&k->transport, out);
-		if (put == OS_AGAIN)
-			return;
 		if (put < 0) {
 			conn_close(c, &s->service);
 			break;
 		}
+		if (put == 0 && (out.n || transport_is_full(&k->transport)))
+			return;
 		bool held = conn_holds_page(c);
 		conn_sent(c, (size_t)put);
 		s->page_freed |= held && !conn_holds_page(c);
 	}
-	if (c->state == CONN_LINGER && !k->ended) {
-		transport_end(&k->transport);
-		k->ended = true;
-	}
+	if (c->state == CONN_LINGER && !k->ended)
+		k->ended = transport_end(&k->transport);
 	if (c->state == CONN_CLOSED)
 		slot_close(s, k);
 }
@@ -270,7 +270,10 @@ void slot_accept_from(struct server *s, int listener)
 		k->greeting = s->secrets->tls.on;
 		k->greet_by_ms = s->service.now.ms + LIMIT_TLS_GREETING_MS;
 		conn_open(&k->conn, (unsigned)(k - s->slot), s->service.now.ms);
-		slot_read(s, k);
+		/* a request is often there already; a handshake has to wait for
+		 * its turn, see LIMIT_TLS_GREETINGS */
+		if (!k->greeting)
+			slot_read(s, k);
 	}
 }
 

@@ -94,7 +94,8 @@ static unsigned end_chain(const br_x509_class **ctx)
 	if (!has_a_name(c->identity, &cert))
 		return TLS_OTHER_NAME;
 	struct buf name = buf_of(s->client_name, sizeof s->client_name);
-	buf_put(&name, cert.common_name);
+	struct span known = cert_name(&cert);
+	buf_put(&name, known.n ? known : SPAN("without a name"));
 	s->client_name_n = name.n;
 	return 0;
 }
@@ -295,5 +296,5 @@ struct span tls_client(const struct tls_session *t)
 
 void tls_wipe(struct tls_session *t)
 {
-	text_wipe((char *)&session(t)->server, sizeof session(t)->server);
+	text_wipe((char *)t->memory, sizeof t->memory);
 }

@@ -28,6 +28,7 @@ struct tls_identity {
  * Names let only some clients in; none: any that the CA vouches for. */
 struct tls_files {
 	struct span cert, key, ca;
+	struct span cert_name, key_name, ca_name; /* for errors */
 	const struct span *names;
 	unsigned name_count;
 };
@@ -72,7 +73,7 @@ int tls_error(const struct tls_session *t);
 const char *tls_error_text(int error);
 /* The name of the client's certificate, or absent. */
 struct span tls_client(const struct tls_session *t);
-/* Overwrites keys. */
+/* Overwrites keys and what they protected. */
 void tls_wipe(struct tls_session *t);
 
 #endif

@@ -28,6 +28,7 @@ static long flush_records(struct transport *t)
 		if (put <= 0)
 			return put;
 		tls_record_sent(&t->tls, (size_t)put);
+		t->sent++;
 	}
 	return 1;
 }
@@ -127,16 +128,17 @@ bool transport_has_more(const struct transport *t)
 	return t->secure && tls_wants(&t->tls) & TLS_WANTS_PLAIN;
 }
 
-void transport_end(struct transport *t)
+bool transport_end(struct transport *t)
 {
 	if (t->secure) {
 		/* close_notify goes out as far as the socket takes it; the
 		 * peer's is read while the connection lingers */
 		tls_end(&t->tls);
-		if (flush_records(t) <= 0)
-			return;
+		if (flush_records(t) == 0)
+			return false;
 	}
 	os_end_output(t->fd);
+	return true;
 }
 
 void transport_close(struct transport *t)

@@ -15,7 +15,8 @@ enum { TRANSPORT_TLS = OS_END - 1 }; /* transport_error() tells */
 struct transport {
 	int fd;
 	bool secure;
-	bool greeted; /* the handshake is done, or there is none */
+	unsigned sent; /* pieces of records; begins anew when full */
+	bool greeted;  /* the handshake is done, or there is none */
 	struct tls_session tls;
 };
 
@@ -29,8 +30,9 @@ long transport_write(struct transport *t, struct span s);
 bool transport_is_full(const struct transport *t);
 /* Are there bytes of the peer's that poll(2) knows nothing of? */
 bool transport_has_more(const struct transport *t);
-/* Says that nothing more will be written. */
-void transport_end(struct transport *t);
+/* Says that nothing more will be written. False: the socket is full; call it
+ * again when it is not. */
+bool transport_end(struct transport *t);
 void transport_close(struct transport *t);
 /* Why TRANSPORT_TLS: BearSSL's number, 0 if TLS ended well. */
 int transport_error(const struct transport *t);
