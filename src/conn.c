@@ -91,7 +91,8 @@ static void put_page(struct conn *c, struct service *s, enum status status,
 	c->close = a.close;
 	c->status = status;
 	c->told = true;
-	c->settled = code < 500;
+	/* 5xx and a broken connection make the sender send it again */
+	c->settled = code < 500 && status != STATUS_CUT_BODY;
 	c->state = CONN_ANSWER;
 	c->deadline_ms = s->now.ms + LIMIT_ANSWER_MS;
 	s->counters->requests[status]++;

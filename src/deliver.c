@@ -31,12 +31,22 @@ static void log_sink(struct deliver *d, unsigned sink, enum log_level level,
 	log_end(d->log, &l);
 }
 
+/* The run that a record at that position belongs to, or NULL. */
+static const struct skip_run *run_of(const struct delivery *s, uint64_t from)
+{
+	for (unsigned i = 0; i < s->runs; i++)
+		if (from >= s->run[i].from && from < s->run[i].to)
+			return &s->run[i];
+	return NULL;
+}
+
 /* The line that stands for a run of alerts that are too old. */
 static void render_skipped(struct deliver *d, unsigned sink,
-			   const struct record *r, struct buf *out)
+			   const struct skip_run *run, const struct record *r,
+			   struct buf *out)
 {
 	struct record notice = {.kind = RECORD_NOTICE_SKIPPED,
-				.count = d->sink[sink].skipped,
+				.count = run->count,
 				.received_s = r->received_s};
 	if (notice.count)
 		render_record(out, &d->config->sink[sink].format, &notice,
@@ -52,9 +62,10 @@ static void render(struct deliver *d, unsigned sink, uint64_t from, uint64_t to,
 	const struct delivery *s = &d->sink[sink];
 	const struct alert *a = NULL;
 	struct record lost = *r;
-	if (from >= s->skip_from && to <= s->skip_to) {
-		if (to == s->skip_to)
-			render_skipped(d, sink, r, out);
+	const struct skip_run *run = run_of(s, from);
+	if (run) {
+		if (to == run->to)
+			render_skipped(d, sink, run, r, out);
 		return;
 	}
 	if (r->kind == RECORD_ALERT) {
@@ -166,23 +177,29 @@ static void settle(struct deliver *d, unsigned sink, int64_t now_ms)
 static void rewind_to_keep(struct deliver *d, unsigned sink)
 {
 	struct delivery *s = &d->sink[sink];
+	uint64_t to = d->spool->cursor[sink];
+	struct record r;
+	if (s->offset)
+		spool_get(d->spool, &to, &r); /* begun counts too */
+	if (to > s->given)
+		s->given = to;
 	d->spool->cursor[sink] = d->spool->keep[sink];
 	s->offset = s->written = 0;
 }
 
-/* The reader of a FIFO has left. What it has not read stays in the pipe for the
- * next one, unless it has left within a line: then all is taken back, and that
- * line comes again whole. */
+/* The reader of a FIFO has left. What it has not read is taken back and comes
+ * again, from the line on within which it left: nobody would tell us of another
+ * reader that comes and leaves within a line meanwhile. */
 static void lose_reader(struct deliver *d, unsigned sink)
 {
 	struct delivery *s = &d->sink[sink];
-	uint64_t unsent = sink_unsent(&s->sink);
-	if (unsent > s->written || follow(d, sink, s->written - unsent) == 0)
-		return;
 	long back = sink_take_back(&s->sink, d->lines, sizeof d->lines);
-	if (back < 0)
-		sink_close(&s->sink); /* nobody can read the rest any more */
-	else if ((uint64_t)back <= s->written)
+	if (back < 0) {
+		/* out of reach, also for any other reader */
+		back = (long)sink_unsent(&s->sink);
+		sink_close(&s->sink);
+	}
+	if ((uint64_t)back <= s->written)
 		follow(d, sink, s->written - (uint64_t)back);
 	rewind_to_keep(d, sink);
 }
@@ -271,34 +288,80 @@ static void try_up(struct deliver *d, unsigned sink, int64_t now_ms)
 		works(d, sink);
 }
 
-/* Finds the run of alerts at the cursor that have waited too long. */
+/* Has the record waited longer than --max-age? One of an earlier process has
+ * only the wall clock, which may have been wrong then; this process's own clock
+ * does not jump. */
+static bool is_old(const struct deliver *d, const struct record *r, uint64_t to,
+		   struct moment now)
+{
+	int64_t age = to > d->spool->started ? now.ms - r->received_ms
+					     : (now.s - r->received_s) * 1000;
+	return r->kind == RECORD_ALERT && age > (int64_t)d->config->max_age_ms;
+}
+
+static bool is_wanted(struct deliver *d, unsigned sink, const struct record *r)
+{
+	struct buf why = buf_of(NULL, 0);
+	if (r->kind != RECORD_ALERT ||
+	    alert_parse(&d->alert, &d->tokens, r->json, &why) != STATUS_OK)
+		return true;
+	return render_wants(&d->config->sink[sink].format, &r->envelope,
+			    &d->alert);
+}
+
+/* Lets go of runs that `keep` has passed; false if there is no place for one
+ * more, and then what is old is written all the same. */
+static bool has_room_for_run(struct deliver *d, unsigned sink)
+{
+	struct delivery *s = &d->sink[sink];
+	unsigned n = 0;
+	for (unsigned i = 0; i < s->runs; i++)
+		if (s->run[i].to > d->spool->keep[sink])
+			s->run[n++] = s->run[i];
+	s->runs = n;
+	return n < DELIVER_RUNS;
+}
+
+/* Finds the run of alerts that have waited too long, from the first record on
+ * of which nothing was written yet. */
 static void skip_old(struct deliver *d, unsigned sink, struct moment now)
 {
 	struct delivery *s = &d->sink[sink];
-	const struct format *f = &d->config->sink[sink].format;
-	uint64_t to = d->spool->cursor[sink], from = to;
-	int64_t most = (int64_t)d->config->max_age_ms;
+	uint64_t from = d->spool->cursor[sink], to;
 	struct record r;
-	if (most == 0 || s->offset || from < s->skip_to)
+	if (d->config->max_age_ms == 0 || !has_room_for_run(d, sink))
 		return;
-	s->skip_from = s->skip_to = from;
-	s->skipped = 0;
-	while (spool_get(d->spool, &to, &r) && r.kind == RECORD_ALERT) {
-		/* a record of an earlier process has only the wall clock, which
-		 * may have been wrong then; this process's own does not jump */
-		int64_t age = to > d->spool->started
-				  ? now.ms - r.received_ms
-				  : (now.s - r.received_s) * 1000;
-		struct buf why = buf_of(NULL, 0);
-		if (age <= most)
-			break;
-		if (alert_parse(&d->alert, &d->tokens, r.json, &why) ==
-			STATUS_OK &&
-		    render_wants(f, &r.envelope, &d->alert))
-			s->skipped++;
-		s->skip_to = to;
+	if (s->offset && !spool_get(d->spool, &from, &r))
+		return;
+	if (from < s->given)
+		from = s->given;
+	struct skip_run run = {from, from, 0};
+	for (to = from; !run_of(s, from) && spool_get(d->spool, &to, &r) &&
+			is_old(d, &r, to, now);
+	     from = to) {
+		run.count += is_wanted(d, sink, &r);
+		run.to = to;
 	}
-	d->counters->skipped += s->skipped;
+	if (run.to == run.from)
+		return;
+	s->run[s->runs++] = run;
+	d->counters->skipped += run.count;
+}
+
+/* Records that a sink does not want hold nothing up while it is down. */
+static void pass_over(struct deliver *d, unsigned sink)
+{
+	struct delivery *s = &d->sink[sink];
+	uint64_t *cursor = &d->spool->cursor[sink], *keep;
+	uint64_t to = *cursor;
+	struct record r;
+	keep = &d->spool->keep[sink];
+	while (s->offset == 0 && s->written == 0 && *keep == *cursor &&
+	       !run_of(s, *cursor) && spool_get(d->spool, &to, &r) &&
+	       !is_wanted(d, sink, &r)) {
+		*cursor = *keep = to;
+		d->progress++;
+	}
 }
 
 static void pump_sink(struct deliver *d, unsigned sink, struct moment now)
@@ -306,6 +369,8 @@ static void pump_sink(struct deliver *d, unsigned sink, struct moment now)
 	struct delivery *s = &d->sink[sink];
 	struct buf lines;
 	size_t n;
+	if (s->state == DELIVERY_DOWN)
+		pass_over(d, sink);
 	if (s->state != DELIVERY_DOWN)
 		settle(d, sink, now.ms);
 	else if (now.ms >= s->retry_ms &&

@@ -32,16 +32,25 @@ enum delivery_state {
 	DELIVERY_FULL,
 };
 
+/* Records in [from, to) that were too old when their turn came, `count` of them
+ * for that sink; the last one is rendered as the line that says so. */
+struct skip_run {
+	uint64_t from, to, count;
+};
+
+enum { DELIVER_RUNS = 4 };
+
 struct delivery {
 	struct sink sink;
 	enum delivery_state state;
 	uint64_t offset;  /* of the line at the cursor, taken by the sink */
 	uint64_t written; /* bytes of lines from `keep` on */
+	uint64_t given;   /* where the cursor was at most: --max-age is for
+			     what never was written */
 	uint64_t torn_at; /* a line begins there behind a torn one */
 	bool torn;
-	/* records in [skip_from, skip_to) are too old; the last one of them is
-	 * rendered as the line that says how many */
-	uint64_t skip_from, skip_to, skipped;
+	struct skip_run run[DELIVER_RUNS]; /* that `keep` has not passed */
+	unsigned runs;
 	int64_t retry_ms;               /* of DOWN */
 	int64_t look_ms, look_after_ms; /* when to ask what has left */
 	int64_t backoff_ms;

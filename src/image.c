@@ -3,8 +3,10 @@
  *
  * Header: 8 bytes magic, u32 version, u32 zero, u64 size of the ring, u64 u64
  * key, zero, and at 60 the CRC-32C of the 60 bytes before.
- * Cursors: u32 magic, u32 count, u64 sequence, u64 zero, then for each sink its
- * name and its position, u64 each; in the last 4 bytes the CRC-32C of the rest.
+ * Cursors: u32 magic, u32 count, u64 sequence, u64 how far the file was safe
+ * when they were written, u64 head of what was under way, then for each sink
+ * its name and its position, u64 each; in the last 4 bytes the CRC-32C of the
+ * rest.
  */
 #include "image.h"
 
@@ -23,7 +25,9 @@ enum {
 	CURSOR_MAGIC = 0x73727563,
 	AT_COUNT = 4,
 	AT_SEQUENCE = 8,
-	AT_CURSOR = 24,
+	AT_SAFE = 16,
+	AT_HEAD = 24,
+	AT_CURSOR = 32,
 	CURSOR_CRC = IMAGE_CURSOR_BYTES - 4,
 };
 
@@ -99,12 +103,18 @@ enum image_verdict image_recover(struct image *i, struct spool *s,
 				 struct spool_report *report)
 {
 	const char *best = NULL;
+	uint64_t safe = 0, head = 0;
 	for (unsigned k = 0; k < 2; k++) {
 		const char *p = blocks + (size_t)k * IMAGE_BLOCK;
-		if (good_cursors(p) &&
-		    (best == NULL ||
-		     get_u64(p + AT_SEQUENCE) > get_u64(best + AT_SEQUENCE)))
+		if (!good_cursors(p))
+			continue;
+		if (best == NULL ||
+		    get_u64(p + AT_SEQUENCE) > get_u64(best + AT_SEQUENCE))
 			best = p;
+		if (get_u64(p + AT_SAFE) > safe)
+			safe = get_u64(p + AT_SAFE);
+		if (get_u64(p + AT_HEAD) > head)
+			head = get_u64(p + AT_HEAD);
 	}
 	if (best == NULL)
 		return IMAGE_FOREIGN;
@@ -115,7 +125,10 @@ enum image_verdict image_recover(struct image *i, struct spool *s,
 			from = cursor_position(best, k);
 	if (from % 8 || from > UINT64_MAX / 2)
 		return IMAGE_FOREIGN;
-	spool_recover(s, from, report);
+	spool_recover(s, from, safe, report);
+	/* what was under way and did not come, not even its beginning */
+	if (report->torn == 0 && head > s->head && head - s->head <= s->size)
+		report->torn = head - s->head;
 	for (unsigned c = 0; c < s->cursors; c++) {
 		uint64_t position = from;
 		for (unsigned k = 0; k < saved; k++)
@@ -152,6 +165,9 @@ static void plan_cursors(struct image *i, const struct spool *s)
 	put_u32(p, CURSOR_MAGIC);
 	put_u32(p + AT_COUNT, s->cursors);
 	put_u64(p + AT_SEQUENCE, i->sequence);
+	put_u64(p + AT_SAFE, s->synced);
+	put_u64(p + AT_HEAD, s->head);
+	i->told_safe = s->synced;
 	for (unsigned c = 0; c < s->cursors; c++) {
 		i->keep[c] = s->keep[c];
 		put_u64(p + AT_CURSOR + 16 * c, i->sink[c]);
@@ -162,7 +178,9 @@ static void plan_cursors(struct image *i, const struct spool *s)
 
 size_t image_plan(struct image *i, struct spool *s, struct image_write *out)
 {
-	bool moved = i->sequence == 0 || i->failed;
+	bool moved = i->sequence == 0 || i->failed ||
+		     i->told_safe != s->synced ||
+		     (s->wanted && spool_tail(s) != s->freed);
 	i->failed = false;
 	for (unsigned c = 0; c < s->cursors; c++)
 		moved = moved || i->keep[c] != s->keep[c];
@@ -181,7 +199,8 @@ size_t image_plan(struct image *i, struct spool *s, struct image_write *out)
 bool image_wants_sync(const struct image *i, const struct spool *s)
 {
 	return i->safe == 0 || i->head != s->synced ||
-	       (i->tail != s->freed && s->head - s->freed > s->size / 2);
+	       (i->tail != s->freed &&
+		(s->wanted || s->head - s->freed > s->size / 2));
 }
 
 void image_failed(struct image *i)
@@ -194,4 +213,5 @@ void image_synced(struct image *i, struct spool *s)
 	i->safe = i->sequence;
 	s->synced = i->head;
 	s->freed = i->tail;
+	s->wanted = false;
 }

@@ -24,7 +24,7 @@ enum {
 	IMAGE_BLOCK = 4096,
 	IMAGE_RING = 3 * IMAGE_BLOCK,
 	IMAGE_HEADER_BYTES = 64,
-	IMAGE_CURSOR_BYTES = 24 + 16 * LIMIT_SINKS + 8,
+	IMAGE_CURSOR_BYTES = 32 + 16 * LIMIT_SINKS + 8,
 };
 
 enum image_verdict {
@@ -40,6 +40,7 @@ struct image {
 	uint64_t safe;              /* of those that a sync made safe */
 	uint64_t keep[LIMIT_SINKS]; /* as last written */
 	uint64_t sink[LIMIT_SINKS]; /* names of the sinks, see image_sink() */
+	uint64_t told_safe;         /* how far, by the cursors last written */
 	bool failed;                /* the last writing */
 	uint64_t tail;              /* that the cursors under way say */
 	uint64_t head;

@@ -161,8 +161,10 @@ enum intake_result intake_offer(struct intake *in, const struct offer *o,
 		in->counters->duplicates++;
 		return INTAKE_KNOWN;
 	}
-	if (need && !spool_fits(in->spool, need, need))
+	if (need && !spool_fits(in->spool, need, need)) {
+		in->spool->wanted = true;
 		return INTAKE_NO_ROOM;
+	}
 	intake_queue(in, o, slot, wait);
 	return INTAKE_QUEUED;
 }

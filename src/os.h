@@ -43,7 +43,7 @@ const char *os_error(int error);
 /* Writes all of it, waiting as long as it takes; 0 or -errno. */
 int os_write_all(int fd, struct span s);
 
-/* SIGPIPE is ignored: who has gone is told by EPIPE. And
+/* SIGPIPE and SIGXFSZ are ignored: EPIPE and EFBIG tell of the same. And
  * standard streams that are closed get a descriptor that takes nothing, so that
  * no file or socket of ours is ever written to as if it were one of them. */
 void os_prepare(void);

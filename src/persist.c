@@ -59,11 +59,19 @@ static int set_aside(struct persist *p, const char *path, const char *why)
 	char name[256];
 	struct buf b = buf_of(name, sizeof name - 1);
 	struct log_line l;
-	buf_str(&b, path);
-	buf_str(&b, ".kept-");
-	buf_i64(&b, os_unix_s());
-	name[b.n] = '\0';
-	int error = store_rename(path, name);
+	int error = -EEXIST;
+	for (unsigned i = 0; i < 100 && error == -EEXIST; i++) {
+		b.n = 0;
+		buf_str(&b, path);
+		buf_str(&b, ".kept-");
+		buf_i64(&b, os_unix_s());
+		if (i) {
+			buf_char(&b, '-');
+			buf_u64(&b, i);
+		}
+		name[b.n] = '\0';
+		error = store_rename(path, name);
+	}
 	if (error)
 		return error;
 	if (log_begin(p->log, &l, LOG_WARN, why)) {
@@ -101,6 +109,15 @@ static void tell_lost(struct persist *p, uint64_t gaps)
 		spool_put(p->spool, &r);
 }
 
+static bool is_zero(const char *p, size_t n)
+{
+	while (n && *p == 0) {
+		p++;
+		n--;
+	}
+	return n == 0;
+}
+
 /* Takes over an existing file. 0, -errno, or a verdict above 0. */
 static int take_over(struct persist *p, struct hash_key *key)
 {
@@ -111,16 +128,19 @@ static int take_over(struct persist *p, struct hash_key *key)
 	if (error)
 		return error == -EIO ? (int)IMAGE_FOREIGN : error;
 	enum image_verdict verdict = image_read_header(header, s->size, key);
-	if (verdict != IMAGE_GOOD)
+	if (verdict != IMAGE_GOOD && verdict != IMAGE_BLANK)
 		return (int)verdict;
 	if (store_size(p->fd) != (int64_t)(IMAGE_RING + s->size))
-		return IMAGE_SIZE;
+		return verdict == IMAGE_BLANK ? IMAGE_FOREIGN : IMAGE_SIZE;
 	error = store_read(p->fd, p->cursor_blocks, sizeof p->cursor_blocks,
 			   IMAGE_BLOCK);
 	if (!error)
 		error = store_read(p->fd, s->ring, s->size, IMAGE_RING);
 	if (error)
 		return error;
+	if (verdict == IMAGE_BLANK)
+		return is_zero(s->ring, s->size) ? (int)IMAGE_BLANK
+						 : (int)IMAGE_FOREIGN;
 	for (unsigned i = 0; i < s->cursors; i++)
 		p->image.sink[i] = image_sink(key, span_of(p->name[i]));
 	verdict = image_recover(&p->image, s, p->cursor_blocks, &report);

@@ -138,6 +138,7 @@ enum status receive_whole(struct receive *r, struct intake *in,
 	bool fits = spool_fits(in->spool, need.total, need.largest);
 	if (status == STATUS_OK && !fits && need.total) {
 		intake_release(in, r->slot, false);
+		in->spool->wanted = true;
 		if (spool_could_fit(in->spool, need.total, need.largest))
 			return STATUS_NO_ROOM;
 		r->stepwise = true;

@@ -261,11 +261,22 @@ static uint32_t good_record(const struct spool *s, uint64_t position)
 	return length;
 }
 
-/* A PAD reaches to the range's end exactly. */
-static bool good_pad(const struct spool *s, uint64_t position)
+/* The length of what a PAD at that position passes over, up to the range's end
+ * or, over a damaged place, to a good record; else 0. */
+static uint64_t good_pad(const struct spool *s, uint64_t position, uint64_t end)
 {
 	const char *h = place(s, position);
-	return is_pad(h) && get_u32(h) == until_end(s, position);
+	uint64_t n = get_u32(h), rest = until_end(s, position);
+	if (!is_pad(h) || n % 8 || n == 0 || n > rest || position + n >= end)
+		return 0;
+	bool good = good_record(s, position + n) != 0;
+	/* two PADs, where a damaged place goes over the range's end */
+	if (!good && n == rest && is_pad(place(s, position + n))) {
+		uint64_t more = get_u32(place(s, position + n));
+		good = more % 8 == 0 && more < end - position - n &&
+		       good_record(s, position + n + more) != 0;
+	}
+	return good ? n : 0;
 }
 
 /* Lets readers pass over [from, to), which holds nothing of use. */
@@ -306,18 +317,28 @@ static uint64_t next_good(const struct spool *s, uint64_t p, uint64_t end)
 /* What a record that was cut by a crash says of its own length. */
 static uint64_t torn_bytes(const struct spool *s, uint64_t p, uint64_t end)
 {
-	if (p < end && good_pad(s, p))
+	if (p < end && is_pad(place(s, p)) &&
+	    get_u32(place(s, p)) == until_end(s, p))
 		p += until_end(s, p);
-	if (p >= end || until_end(s, p) < SPOOL_HEADER ||
-	    get_u64(place(s, p) + AT_POSITION) != p)
+	if (p >= end || until_end(s, p) < SPOOL_HEADER)
 		return 0;
-	return get_u32(place(s, p));
+	const char *h = place(s, p);
+	uint64_t position = get_u64(h + AT_POSITION);
+	uint32_t length = get_u32(h), kind = get_u32(h + AT_KIND);
+	/* or it is cut before its position; one of an earlier lap is whole */
+	bool begun = length >= SPOOL_HEADER && length % 8 == 0 &&
+		     length <= SPOOL_RECORD_MAX && kind >= RECORD_ALERT &&
+		     kind <= RECORD_NOTICE_LOST && position == 0;
+	return position == p || begun ? length : 0;
 }
 
-void spool_recover(struct spool *s, uint64_t from, struct spool_report *report)
+void spool_recover(struct spool *s, uint64_t from, uint64_t safe,
+		   struct spool_report *report)
 {
-	uint64_t p = from, end = from + s->size, records = 0;
-	uint64_t safe = highest_synced(s, from, end);
+	uint64_t p = from, end = from + s->size, records = 0, pad;
+	uint64_t proved = highest_synced(s, from, end);
+	if (proved > safe)
+		safe = proved;
 	*report = (struct spool_report){0};
 	s->head = from;
 	while (p < end) {
@@ -330,9 +351,8 @@ void spool_recover(struct spool *s, uint64_t from, struct spool_report *report)
 				s->head = p;
 				report->records = records;
 			}
-		} else if (good_pad(s, p) &&
-			   next_good(s, p, end) == p + until_end(s, p)) {
-			p += until_end(s, p);
+		} else if ((pad = good_pad(s, p, end)) != 0) {
+			p += pad;
 		} else {
 			uint64_t next = next_good(s, p, end);
 			if (p >= safe || next == end)
@@ -343,7 +363,8 @@ void spool_recover(struct spool *s, uint64_t from, struct spool_report *report)
 		}
 	}
 	report->torn = p - s->head + torn_bytes(s, p, end);
-	report->rewrite = report->torn || next_good(s, s->head, end) != end;
+	report->rewrite =
+	    report->torn || report->gaps || next_good(s, s->head, end) != end;
 	/* nothing old may look like a good record behind the new head */
 	for (uint64_t q = s->head; q < end; q += 8)
 		memset(place(s, q), 0, 8);

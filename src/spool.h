@@ -50,6 +50,7 @@ struct spool {
 	uint64_t sealed;  /* records before it are fit for the file */
 	uint64_t synced;  /* records before it are in the file */
 	uint64_t freed;   /* the file says that those before it are done */
+	bool wanted;      /* room was asked for in vain since the last sync */
 	uint64_t started; /* head when this process began */
 };
 
@@ -100,13 +101,16 @@ struct spool_report {
 };
 
 /* Takes over a ring that another process has left, as it was read from a file.
- * `from` is the least position that may be needed. Never fails: what is not a
- * good record is not taken over. Sets head and fills *report.
+ * `from` is the least position that may be needed; what stands before `safe` is
+ * known to have been in the file, so what is bad there was damaged. Never
+ * fails: what is not a good record is not taken over. Sets head and fills
+ * *report.
  *
  * What was read may not be safe yet: a process that was killed leaves writes
  * that only the kernel knows of. So the caller writes the ring again if
  * report->rewrite says so, and in any case syncs the file, before it relies on
  * anything or writes anything else. */
-void spool_recover(struct spool *s, uint64_t from, struct spool_report *report);
+void spool_recover(struct spool *s, uint64_t from, uint64_t safe,
+		   struct spool_report *report);
 
 #endif

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -113,7 +112,11 @@ int store_sync_folder(const char *path)
 
 int store_rename(const char *from, const char *to)
 {
-	return rename(from, to) < 0 ? -errno : 0;
+	/* a second name, then away with the first: unlike rename(2) this does
+	 * not replace what is there */
+	if (link(from, to) < 0)
+		return -errno;
+	return unlink(from) < 0 ? -errno : 0;
 }
 
 void store_close(int fd)

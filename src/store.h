@@ -23,6 +23,7 @@ int store_write(int fd, const void *p, size_t n, uint64_t offset);
 int store_sync(int fd);
 /* Makes the file's name safe: syncs its folder. */
 int store_sync_folder(const char *path);
+/* -EEXIST if there is such a file: nothing is ever overwritten. */
 int store_rename(const char *from, const char *to);
 void store_close(int fd);
 

@@ -250,7 +250,7 @@ static size_t recovered(uint64_t from, struct spool_report *report,
 	struct record r;
 	size_t n = 0;
 	spool_init(&spool, ring, sizeof ring, 1);
-	spool_recover(&spool, from, report);
+	spool_recover(&spool, from, 0, report);
 	move_all(from);
 	while (spool_get(&spool, &position, &r))
 		keys[n++] = r.key;

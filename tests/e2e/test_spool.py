@@ -1,0 +1,760 @@
+"""--spool: what got its 200 outlives kills, damage and full disks."""
+import os
+import re
+import resource
+import shutil
+import signal
+import stat
+import subprocess
+import time
+
+import pytest
+
+from delivery_helpers import (Background, FifoReader, count_in, kill_9,
+                              notices, numbered, refused, send_until_200,
+                              wait_down, wait_up)
+from helpers import (BELLWIRE, DEADLINE, alert, as_lines, get, group, head,
+                     names_in, payload, post, read_logfmt, wait_for, JSON)
+
+QUICK = ("--ack-timeout", "150ms")
+RING = 12288  # where the records begin in the file
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "spool"
+
+
+@pytest.fixture
+def path(tmp_path):
+    return str(tmp_path / "bell")
+
+
+@pytest.fixture
+def spooled(start, file, path):
+    """spooled(*options): a server with a spool and a FIFO."""
+    def start_one(*options, size=""):
+        return start("--spool", f"{file}{size}", "--emit", f"fifo:{path}",
+                     *QUICK, *options)
+    return start_one
+
+
+def read_all(path, n, server):
+    """n lines from the FIFO, and there are no more."""
+    with FifoReader(path) as reader:
+        lines = reader.until_lines(n)
+        reader.silence(0.2)
+        wait_for("all is done", lambda: server.metrics()
+                 ["bellwire_spool_bytes"] == 0)
+        assert len(lines) == n, lines
+        return lines
+
+
+def taken_over(server):
+    """What the log says of it."""
+    line, = [x for x in server.log_lines() if "spool taken over" in x]
+    return {k: int(v) for k, v in read_logfmt(line).items() if v.isdigit()}
+
+
+# --- 200 and kill -9 --------------------------------------------------------
+
+def test_200_while_the_reader_is_absent(spooled, path):
+    server = spooled()
+    for i in range(3):
+        assert server.accepts(group(5, name=f"G{i}x")).text() == \
+            "accepted 5 alerts\n"
+    expected = [n for i in range(3) for n in numbered(0, 5, f"G{i}x")]
+    assert names_in(read_all(path, 15, server)) == expected
+
+
+def test_kill_9_loses_nothing_that_got_200(spooled, path):
+    expected = []
+    for life in range(3):
+        server = spooled()
+        for i in range(10):
+            server.accepts(group(4, name=f"L{life}G{i}x"))
+            expected += numbered(0, 4, f"L{life}G{i}x")
+        kill_9(server)
+    server = spooled()
+    assert taken_over(server) == {"records": 120, "torn_bytes_dropped": 0,
+                                  "damaged_places": 0}
+    assert names_in(read_all(path, 120, server)) == expected
+
+
+def test_a_large_group_that_got_200_outlives_kill_9(spooled, path):
+    server = spooled()
+    server.accepts(group(600, pad=300))
+    kill_9(server)
+    server = spooled()
+    assert names_in(read_all(path, 600, server)) == numbered(0, 600)
+
+
+def test_emission_goes_on_where_it_stopped(spooled, path):
+    server = spooled()
+    server.accepts(group(100, name="Old"))
+    read_all(path, 100, server)
+    server.accepts(group(10, name="New"))
+    wait_for("the file to know", lambda: server.metrics()
+             ["bellwire_spool_bytes"] > 0)
+    kill_9(server)
+    server = spooled()
+    assert names_in(read_all(path, 10, server)) == numbered(0, 10, "New")
+    kill_9(server)
+    server = spooled()
+    with FifoReader(path) as reader:
+        wait_up(server, f"fifo:{path}")
+        reader.silence()
+
+
+def test_lines_in_the_pipe_come_again_after_kill_9(spooled, path):
+    """They were written, but nobody had read them."""
+    server = spooled()
+    reader = FifoReader(path)
+    wait_up(server, f"fifo:{path}")
+    server.accepts(group(20))
+    wait_for("written", lambda: server.metrics()
+             [f'bellwire_sink_lines_total{{sink="fifo:{path}"}}'] == 20)
+    read = names_in(reader.take_lines(8))
+    kill_9(server)
+    reader.close()
+    server = spooled()
+    with FifoReader(path) as reader:
+        reader.until("the last", lambda got: b"Bell19 " in got)
+        after = names_in(reader.until_lines(1))
+    assert read == numbered(0, 8)
+    assert after == numbered(20 - len(after), 20)
+    assert len(after) >= 12
+
+
+def test_a_line_half_read_comes_whole_after_kill_9(spooled, path):
+    server = spooled()
+    reader = FifoReader(path)
+    wait_up(server, f"fifo:{path}")
+    server.accepts(group(5))
+    reader.take(130)
+    time.sleep(0.3)
+    kill_9(server)
+    reader.close()
+    server = spooled()
+    with FifoReader(path) as reader:
+        reader.until("the last", lambda got: b"Bell4 text\n" in got)
+        lines = reader.until_lines(1)
+    assert len(lines) >= 3
+    assert names_in(lines) == numbered(5 - len(lines), 5)
+
+
+def test_what_is_sent_again_after_kill_9_is_recognised(spooled, path):
+    """The sender got no answer and sends again; it is in the file."""
+    server = spooled()
+    server.accepts(group(30))
+    kill_9(server)
+    server = spooled()
+    assert server.accepts(group(30)).text() == "accepted 30 alerts\n"
+    assert server.metrics()["bellwire_duplicates_total"] == 30
+    assert names_in(read_all(path, 30, server)) == numbered(0, 30)
+
+
+def test_the_same_after_it_was_emitted_is_a_new_notification(spooled, path):
+    server = spooled()
+    server.accepts(group(3))
+    kill_9(server)
+    server = spooled()
+    read_all(path, 3, server)
+    server.accepts(group(3))
+    assert names_in(read_all(path, 3, server)) == numbered(0, 3)
+
+
+def test_sigterm_and_restart_repeat_nothing_that_was_read(start, file, path):
+    options = ("--spool", str(file), "--emit", f"fifo:{path}")
+    server = start(*options)
+    server.accepts(group(20))
+    with FifoReader(path) as reader:
+        reader.take_lines(5)
+        server.signal(signal.SIGTERM)
+        reader.until_lines(20)
+        assert server.wait() == 0
+        server = start(*options)
+        wait_up(server, f"fifo:{path}")
+        reader.silence()
+        assert names_in(reader.until_lines(20)) == numbered(0, 20)
+
+
+def test_sigterm_and_restart_bring_what_was_not_read(spooled, path):
+    server = spooled()
+    server.accepts(group(20))
+    with FifoReader(path) as reader:
+        read = names_in(reader.take_lines(5))
+        wait_up(server, f"fifo:{path}")
+        server.signal(signal.SIGTERM)  # and it waits no longer than it may
+        assert server.wait() == 0
+    server = spooled()
+    assert read == numbered(0, 5)
+    assert names_in(read_all(path, 15, server)) == numbered(5, 20)
+
+
+def strace(*args):
+    if shutil.which("strace") is None:
+        pytest.skip("no strace")
+    p = subprocess.run(["strace", "-o", "/dev/null", *args, "true"],
+                       capture_output=True)
+    if p.returncode:
+        pytest.skip("strace may not trace here")
+    return ["strace", *args]
+
+
+def attach(server, out, *args):
+    """strace at a running server, until that ends."""
+    command = strace(*args)
+    tracer = subprocess.Popen([*command, "-o", str(out), "-p",
+                               str(server.process.pid)],
+                              stderr=subprocess.PIPE)
+    assert b"attached" in tracer.stderr.readline()
+    return tracer
+
+
+def test_a_record_of_a_killed_process_is_synced_before_its_200(spooled, path,
+                                                               tmp_path):
+    """It was written but not synced when the process was killed: it stands in
+    the kernel's memory only, and the power may go next."""
+    server = spooled()
+    tracer = attach(server, tmp_path / "trace1",
+                    "-e", "inject=fdatasync:signal=KILL:when=1")
+    with server.connect() as c:
+        c.send(post(group(3)))
+        assert server.wait() == -signal.SIGKILL
+    tracer.wait(DEADLINE)
+    trace = tmp_path / "trace2"
+    folder = tmp_path / "second"
+    folder.mkdir()
+    log = folder / "err"
+    with log.open("wb") as err:
+        p = subprocess.Popen(
+            [*strace("-D", "-y", "-e",
+                     "trace=fdatasync,fsync,pwrite64,write,sendto,sendmsg,"
+                     "writev", "-s", "200", "-o", str(trace)),
+             BELLWIRE, "--listen", "127.0.0.1:0",
+             "--spool", str(tmp_path / "spool"), "--emit", f"fifo:{path}",
+             *QUICK], stderr=err)
+    try:
+        wait_for("listening", lambda: b"listening" in log.read_bytes())
+        told = [read_logfmt(x) for x in log.read_text().splitlines()]
+        address = [x["address"] for x in told if "address" in x][0]
+        over = [x for x in told if "records" in x][0]
+        if over["records"] == "0":
+            pytest.skip("the record was not in the file")
+        server.addresses = [address]
+        assert server.accepts(group(3)).status == 200
+    finally:
+        p.kill()
+        p.wait()
+    wait_for("the trace", lambda: "killed by SIGKILL" in trace.read_text())
+    calls = trace.read_text().splitlines()
+    answer = [i for i, x in enumerate(calls) if "accepted 3 alerts" in x][0]
+    syncs = [x for x in calls[:answer]
+             if re.search(r"f(data)?sync\(\d+<[^>]*/spool>\)\s+= 0", x)]
+    assert syncs, "\n".join(calls[:answer + 1])
+
+
+# --- the file ---------------------------------------------------------------
+
+def test_mode_0600_and_its_size_whatever_the_umask(spooled, file):
+    before = os.umask(0)
+    try:
+        spooled(size=",size=512K")
+    finally:
+        os.umask(before)
+    st = file.stat()
+    assert stat.S_IMODE(st.st_mode) == 0o600
+    assert st.st_size == RING + 512 * 1024
+    assert st.st_blocks * 512 >= st.st_size, "room was not taken at once"
+
+
+def fails_at_start(*options, limit=None):
+    """The one line that it leaves."""
+    def set_limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    p = subprocess.run([BELLWIRE, "--listen", "127.0.0.1:0", *options],
+                       capture_output=True, timeout=DEADLINE,
+                       preexec_fn=set_limit if limit else None)
+    told = p.stderr.decode()
+    assert p.returncode == 1, (p.returncode, told)
+    assert p.stdout == b""
+    assert len(told.splitlines()) == 1, told
+    assert read_logfmt(told.strip())["level"] == "error"
+    return told
+
+
+def test_a_second_process_on_the_file_is_refused(spooled, file, path):
+    server = spooled()
+    server.accepts(group(3))
+    before = file.read_bytes()
+    told = fails_at_start("--spool", str(file))
+    assert "another process" in told and str(file) in told
+    assert file.read_bytes() == before
+    assert names_in(read_all(path, 3, server)) == numbered(0, 3)
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo,
+                                  lambda p: os.symlink("/dev/null", p)],
+                         ids=["folder", "fifo", "device"])
+def test_a_spool_that_is_no_file_fails_at_start(file, make):
+    make(file)
+    told = fails_at_start("--spool", str(file))
+    assert str(file) in told
+
+
+def test_a_folder_that_is_not_there_fails_at_start(tmp_path):
+    told = fails_at_start("--spool", str(tmp_path / "no" / "spool"))
+    assert str(tmp_path) in told
+
+
+# --- a file that is not this spool ------------------------------------------
+
+def full_spool(spooled, file):
+    """Twelve requests with an alert each."""
+    server = spooled()
+    for i in range(12):
+        server.accepts(payload(alert(f"Bell{i:02}")))
+    kill_9(server)
+    assert b"Bell11" in file.read_bytes()
+
+
+def twelve(but=()):
+    return [f"Bell{i:02}" for i in range(12) if i not in but]
+
+
+def of_another_version(data):
+    return data[:8] + b"\x02\0\0\0" + data[12:]
+
+
+FOREIGN = {
+    "text": lambda data: b"these are my notes\n" * 5000,
+    "one byte": lambda data: b"x",
+    "random": lambda data: bytes((i * i * 7 + i * 13) % 251
+                                 for i in range(len(data))),
+    "another version": of_another_version,
+    "truncated within the header": lambda data: data[:40],
+    "truncated behind the header": lambda data: data[:4096],
+    "truncated within the ring": lambda data: data[:RING + 700],
+    "one byte short": lambda data: data[:-1],
+    "longer": lambda data: data + b"\0" * 4096,
+    "a bit of the header": lambda data: data[:20] + b"\x01" + data[21:],
+    "no cursors": lambda data: data[:4096] + b"\0" * 8192 + data[RING:],
+    "bad cursors": lambda data: data[:4100] + b"\xff" * 60 + data[4160:8196] +
+    b"\xff" * 60 + data[8256:],
+    "no header": lambda data: b"\0" * 4096 + data[4096:],
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_what_is_not_this_spool_is_kept_aside_and_told(spooled, file, path,
+                                                       what):
+    full_spool(spooled, file)
+    data = FOREIGN[what](file.read_bytes())
+    file.write_bytes(data)
+    server = spooled()
+    kept = [p for p in file.parent.iterdir()
+            if p.name.startswith("spool") and p != file]
+    assert len(kept) == 1, kept
+    assert kept[0].read_bytes() == data
+    told, = [x for x in server.log_lines() if str(kept[0]) in x]
+    assert read_logfmt(told)["level"] in ("warn", "error")
+    server.accepts(group(2, name="New"))
+    assert names_in(read_all(path, 2, server)) == numbered(0, 2, "New")
+    server.accepts(group(2, name="Newer"))
+    kill_9(server)
+    server = spooled()
+    assert names_in(read_all(path, 2, server)) == numbered(0, 2, "Newer")
+
+
+def test_another_size_is_kept_aside_and_comes_back_with_its_size(spooled, file,
+                                                                 path):
+    full_spool(spooled, file)
+    data = file.read_bytes()
+    server = spooled(size=",size=512K")
+    kept, = [p for p in file.parent.iterdir()
+             if p.name.startswith("spool") and p != file]
+    assert kept.read_bytes() == data
+    told, = [x for x in server.log_lines() if str(kept) in x]
+    assert "size" in told
+    kill_9(server)
+    kept.rename(file)
+    server = spooled()
+    assert names_in(read_all(path, 12, server)) == twelve()
+
+
+def test_two_files_set_aside_in_one_second_are_both_kept(spooled, file):
+    for i in range(3):
+        file.write_bytes(b"notes %d\n" % i)
+        kill_9(spooled())
+    kept = {p.read_bytes() for p in file.parent.iterdir()
+            if p.name.startswith("spool") and p != file}
+    assert kept == {b"notes %d\n" % i for i in range(3)}
+
+
+def test_an_empty_file_is_a_new_spool(spooled, file, path):
+    file.touch()
+    server = spooled()
+    server.accepts(group(2))
+    assert names_in(read_all(path, 2, server)) == numbered(0, 2)
+    assert len([p for p in file.parent.iterdir()
+                if p.name.startswith("spool")]) == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_damage_never_crashes_it(spooled, file, path, seed):
+    """Bytes changed anywhere, 40 files a seed: it starts or says why, and what
+    comes then has its 200."""
+    import random
+    numbers = random.Random(seed)
+    full_spool(spooled, file)
+    good = file.read_bytes()
+    used = RING + 8000
+    for i in range(8):
+        data = bytearray(good)
+        for _ in range(numbers.choice((1, 3, 50))):
+            data[numbers.randrange(used)] = numbers.randrange(256)
+        file.write_bytes(data)
+        server = spooled()
+        server.accepts(payload(alert(f"Ok{i}")))
+        with FifoReader(path) as reader:
+            reader.until("the alert", lambda got: b"Ok%d " % i in got)
+        kill_9(server)
+
+
+# --- a file that is damaged within ------------------------------------------
+
+def damage(file, *alerts):
+    """Spoils these alerts in the ring."""
+    data = bytearray(file.read_bytes())
+    for i in alerts:
+        at = data.index(b'"alertname":"Bell%02d"' % i, RING)
+        data[at] ^= 0x20
+        data[at + 1] ^= 0xff
+    file.write_bytes(data)
+
+
+def told_and_the_others(path, server, names):
+    """The NOTICE, where all others come too."""
+    lines = read_all(path, len(names) + 1, server)
+    notice, = notices(lines)
+    assert names_in([x for x in lines if x != notice]) == names
+    return notice
+
+
+@pytest.mark.parametrize("spoiled, places", [
+    ([5], 1), ([0], 1), ([10], 1), ([3, 4], 1), ([2, 7], 2), ([0, 5, 10], 3),
+    (range(11), 1)])
+def test_a_damaged_record_is_told_and_the_others_come(spooled, file, path,
+                                                      spoiled, places):
+    full_spool(spooled, file)
+    damage(file, *spoiled)
+    server = spooled()
+    assert taken_over(server)["damaged_places"] == places
+    notice = told_and_the_others(path, server, twelve(but=spoiled))
+    assert count_in(notice) == places
+    assert "damaged" in notice or "lost" in notice
+
+
+def test_a_damaged_length_is_told_and_the_others_come(spooled, file, path):
+    full_spool(spooled, file)
+    data = bytearray(file.read_bytes())
+    length = int.from_bytes(data[RING:RING + 4], "little")
+    at = RING + 5 * length  # they are all of the same length
+    assert int.from_bytes(data[at:at + 4], "little") == length
+    data[at:at + 4] = b"\xff\xff\xff\x7f"
+    file.write_bytes(data)
+    told_and_the_others(path, spooled(), twelve(but=[5]))
+
+
+def test_damage_is_told_once_over_many_lives(spooled, file, path):
+    full_spool(spooled, file)
+    damage(file, 5)
+    for i in range(3):
+        server = spooled()
+        server.accepts(payload(alert(f"Later{i}")))
+        kill_9(server)
+    server = spooled()
+    with FifoReader(path) as reader:
+        reader.until("the last", lambda got: b"Later2 " in got)
+        reader.silence()
+        lines = reader.until_lines(1)
+    told = notices(lines)
+    assert names_in([x for x in lines if x not in told]) == \
+        [*twelve(but=[5]), *numbered(0, 3, "Later")]
+    assert len(told) == 1, told
+
+
+def test_damage_within_the_youngest_request_is_told_and_the_others_come(
+        spooled, file, path):
+    """It had its 200, and all that follows in it is good."""
+    server = spooled()
+    server.accepts(payload(*(alert(f"Bell{i:02}") for i in range(12))))
+    kill_9(server)
+    damage(file, 5)
+    told_and_the_others(path, spooled(), twelve(but=[5]))
+
+
+def last_record(file):
+    data = file.read_bytes()
+    at = RING
+    while True:
+        length = int.from_bytes(data[at:at + 4], "little")
+        following = data[at + length:at + length + 4]
+        if following == b"\0\0\0\0":
+            return at, length
+        at += length
+
+
+@pytest.mark.parametrize("cut", ["header", "text", "one byte"])
+def test_a_torn_end_is_dropped_and_logged_without_notice(spooled, file, path,
+                                                         cut):
+    """As a power cut leaves it, while the record was being written: nothing of
+    it was synced, nobody got a 200 for it."""
+    server = spooled()
+    server.accepts(group(3))
+    kill_9(server)
+    before = file.read_bytes()
+    at, length = last_record(file)
+    server = spooled()
+    server.accepts(group(1, name="Torn"))
+    kill_9(server)
+    data = bytearray(file.read_bytes())
+    assert b"Torn0" in data
+    torn_at, torn_length = last_record(file)
+    assert torn_at == at + length
+    kept = {"header": 40, "text": torn_length - 200,
+            "one byte": torn_length - 16}[cut]
+    data[torn_at + kept:torn_at + torn_length] = \
+        before[torn_at + kept:torn_at + torn_length]
+    data[4096:RING] = before[4096:RING]  # the cursors of the sync before it
+    file.write_bytes(data)
+    server = spooled()
+    told = taken_over(server)
+    assert told["torn_bytes_dropped"] > 0
+    assert told["damaged_places"] == 0
+    server.accepts(group(1, name="After"))
+    lines = read_all(path, 4, server)
+    assert names_in(lines) == [*numbered(0, 3), "After0"]
+    assert any("torn_bytes_dropped" in x and "level=warn" in x
+               for x in server.log_lines())
+
+
+# --- a full ring ------------------------------------------------------------
+
+def fill(server, size):
+    """Groups until one finds no room; the names of those that did."""
+    names = []
+    for i in range(1000):
+        body = group(20, name=f"F{i}x", pad=500)
+        begin = time.monotonic()
+        answer = server.post(body)
+        if answer.status == 200:
+            names += numbered(0, 20, f"F{i}x")
+            continue
+        assert answer.status == 503
+        assert int(answer.get("Retry-After")) > 0
+        assert answer.tells_one_line()
+        return names, body, time.monotonic() - begin
+    raise AssertionError("it took far more than its size")
+
+
+def test_a_full_ring_gets_503_at_once_and_room_after_a_reader(start, file,
+                                                              path):
+    server = start("--spool", f"{file},size=256K", "--emit", f"fifo:{path}",
+                   "--ack-timeout", "1h")
+    names, body, seconds = fill(server, 256 * 1024)
+    assert len(names) > 100
+    assert seconds < 5  # not after --ack-timeout
+    ready = server.ask(get("/-/ready"))
+    assert ready.status == 503
+    metrics = server.metrics()
+    assert metrics["bellwire_spool_size_bytes"] == 256 * 1024
+    assert 0.5 * 256 * 1024 < metrics["bellwire_spool_bytes"] <= 256 * 1024
+    assert any(k.startswith("bellwire_rejected_total") and v >= 1
+               for k, v in metrics.items())
+    with FifoReader(path) as reader:
+        reading = Background(reader)
+        send_until_200(server, body)
+        wait_for("ready", lambda: server.status_of("/-/ready") == 200)
+        names += [f"{body['alerts'][0]['labels']['alertname'][:-1]}{k}"
+                  for k in range(20)]
+        wait_for("all", lambda: reader.got.count(b"\n") >= len(names))
+        reading.stop()
+        assert names_in(reader.until_lines(1)) == names
+
+
+def test_ready_says_that_the_spool_is_full(start, file, path):
+    """Also where the sink itself is up."""
+    server = start("--spool", f"{file},size=256K", "--emit", f"fifo:{path}",
+                   *QUICK)
+    with FifoReader(path) as stalled:
+        wait_up(server, f"fifo:{path}")
+        assert server.status_of("/-/ready") == 200
+        fill(server, 256 * 1024)
+        ready = server.ask(get("/-/ready"))
+        assert ready.status == 503
+        assert "full" in ready.text()
+        reading = Background(stalled)
+        wait_for("ready", lambda: server.status_of("/-/ready") == 200)
+        reading.stop()
+
+
+def test_a_full_ring_outlives_kill_9(start, file, path):
+    options = ("--spool", f"{file},size=256K", "--emit", f"fifo:{path}", *QUICK)
+    server = start(*options)
+    names, body, _ = fill(server, 256 * 1024)
+    kill_9(server)
+    server = start(*options)
+    refused(server, body)
+    with FifoReader(path) as reader:
+        assert names_in(reader.until_lines(len(names))) == names
+
+
+def test_the_ring_is_used_again_many_times(start, file, path):
+    server = start("--spool", f"{file},size=256K", "--emit", f"fifo:{path}")
+    with FifoReader(path) as reader:
+        wait_up(server, f"fifo:{path}")
+        reading = Background(reader)
+        for i in range(60):
+            send_until_200(server, group(20, name=f"R{i}x", pad=600))
+        wait_for("all", lambda: reader.got.count(b"\n") >= 1200)
+        reading.stop()
+        assert names_in(reader.until_lines(1200)) == \
+            [n for i in range(60) for n in numbered(0, 20, f"R{i}x")]
+
+
+def test_a_streaming_body_larger_than_the_spool_waits_for_room(start, file,
+                                                               path):
+    server = start("--spool", f"{file},size=256K", "--emit", f"fifo:{path}",
+                   "--ack-timeout", "2s")
+    body = group(1500, pad=500)
+    assert len(post(body)) > 3 * 256 * 1024
+    with FifoReader(path) as reader:
+        wait_up(server, f"fifo:{path}")
+        reading = Background(reader, piece=8192, pause=0.005)
+        assert server.post(body).status == 200
+        wait_for("all", lambda: reader.got.count(b"\n") >= 1500)
+        reading.stop()
+        assert names_in(reader.until_lines(1500)) == numbered(0, 1500)
+
+
+def test_such_a_body_is_refused_when_no_sink_makes_progress(start, file, path):
+    server = start("--spool", f"{file},size=256K", "--emit", f"fifo:{path}",
+                   "--ack-timeout", "300ms")
+    body = group(1500, pad=500)
+    begin = time.monotonic()
+    with server.connect() as c:
+        try:
+            c.send(post(body))
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        answer = c.answer()
+    assert answer.status == 503
+    assert int(answer.get("Retry-After")) > 0
+    assert 0.25 < time.monotonic() - begin
+    with FifoReader(path) as reader:
+        reading = Background(reader)
+        send_until_200(server, body)
+        wait_for("all", lambda: reader.got.count(b"\n") >= 1500)
+        reading.stop()
+        assert names_in(reader.until_lines(1500)) == numbered(0, 1500)
+
+
+def test_an_empty_spool_has_room_for_what_fits_in_it(start, file, path):
+    """Nearly half of it was queued and is done; then comes a request that
+    needs more than half, since each alert keeps its groupKey of 12 KB."""
+    server = start("--spool", f"{file},size=256K", "--emit", f"fifo:{path}",
+                   *QUICK)
+
+    def large(n):
+        body = payload(*(alert(f"Large{n}x{k}") for k in range(n)),
+                       groupKey="{}:{x=\"%s\"}" % ("k" * 12000))
+        assert len(post(body)) < 32768
+        return body
+
+    with FifoReader(path) as reader:
+        wait_up(server, f"fifo:{path}")
+        server.accepts(large(10))
+        assert len(reader.until_lines(10)) == 10
+        wait_for("all is done", lambda: server.metrics()
+                 ["bellwire_spool_bytes"] == 0)
+        time.sleep(0.5)
+        send_until_200(server, large(16), seconds=5, pause=0.1)
+
+
+# --- several sinks ----------------------------------------------------------
+
+def test_cursors_find_their_sinks_by_name_when_reordered(start, file, path):
+    a, b = path + "a", path + "b"
+    server = start("--spool", str(file), "--emit", f"fifo:{a}", "--emit",
+                   f"fifo:{b}")
+    with FifoReader(a) as reader:
+        wait_up(server, f"fifo:{a}")
+        server.accepts(group(10))
+        assert names_in(reader.take_lines(10)) == numbered(0, 10)
+        # nothing tells from outside when the file knows of it
+        time.sleep(0.5)
+        server.metrics()
+    kill_9(server)
+    server = start("--spool", str(file), "--emit", f"fifo:{b}", "--emit",
+                   "stdout,match=alertname=New", "--emit", f"fifo:{a}",
+                   "--ack-timeout", "300ms")
+    with FifoReader(b) as reader:
+        assert names_in(reader.until_lines(10)) == numbered(0, 10)
+        reader.silence(0.1)
+    with FifoReader(a) as reader:
+        wait_up(server, f"fifo:{a}")
+        reader.silence()
+        server.accepts(payload(alert("New")))
+        assert names_in(reader.until_lines(1)) == ["New"]
+    wait_for("stdout", lambda: names_in(server.lines()) == ["New"])
+    kill_9(server)
+
+
+def test_a_sink_that_is_taken_away_holds_nothing_back(start, file, path):
+    gone = path + "gone"
+    server = start("--spool", f"{file},size=256K", "--emit", f"fifo:{gone}",
+                   "--emit", f"fifo:{path}", *QUICK)
+    server.accepts(group(10))
+    kill_9(server)
+    server = start("--spool", f"{file},size=256K", "--emit", f"fifo:{path}")
+    with FifoReader(path) as reader:
+        reading = Background(reader)
+        for i in range(30):
+            server.accepts(group(20, name=f"R{i}x", pad=600))
+        wait_for("all", lambda: reader.got.count(b"\n") >= 610)
+        reading.stop()
+
+
+def test_stdout_goes_on_where_it_stopped(start, file):
+    server = start("--spool", str(file))
+    server.accepts(group(5, name="Old"))
+    wait_for("written", lambda: len(server.lines()) == 5)
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+    server = start("--spool", str(file))
+    server.accepts(group(2, name="New"))
+    wait_for("written", lambda: len(server.lines()) >= 2)
+    assert names_in(server.lines()) == numbered(0, 2, "New")
+
+
+# --- no room on the disk ----------------------------------------------------
+
+def test_a_full_disk_fails_at_start(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    p = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "none",
+                        str(disk)], capture_output=True, text=True)
+    if p.returncode:
+        pytest.skip(f"no small disk: {p.stderr.strip()}")
+    try:
+        told = fails_at_start("--spool", f"{disk}/spool,size=1M")
+        assert "room" in told and f"{disk}/spool" in told
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_limit_of_file_size_fails_at_start(file):
+    told = fails_at_start("--spool", str(file), limit=400 * 1024)
+    assert str(file) in told
