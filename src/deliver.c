@@ -245,7 +245,8 @@ static void failed(struct deliver *d, unsigned sink, int error, int64_t now_ms)
 		break;
 	case PLACE_FIFO:
 		s->errors += error != -EPIPE && error != -ENXIO;
-		if (s->sink.fd >= 0)
+		/* with its reader there, the pipe is still good */
+		if (s->sink.fd >= 0 && !sink_is_alive(&s->sink))
 			lose_reader(d, sink);
 		break;
 	case PLACE_SERIAL:

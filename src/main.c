@@ -89,7 +89,7 @@ static int configure(int argc, const char *const *argv)
 }
 
 /* Joins the parts; the sinks come with open_sinks(). */
-static void assemble(void)
+static bool assemble(void)
 {
 	struct log_line l;
 	the.log.level = the.config.log_level;
@@ -102,7 +102,13 @@ static void assemble(void)
 	    log_begin(&the.log, &l, LOG_WARN,
 		      "waiting for the kernel's random numbers"))
 		log_end(&the.log, &l);
-	os_random(&the.intake.hash_key, sizeof the.intake.hash_key);
+	int error = os_random(&the.intake.hash_key, sizeof the.intake.hash_key);
+	if (error && log_begin(&the.log, &l, LOG_ERROR, "no random numbers")) {
+		log_error(&l, error);
+		log_end(&the.log, &l);
+	}
+	if (error)
+		return false;
 	the.server.config = &the.config;
 	the.server.log = &the.log;
 	the.server.deliver = &the.deliver;
@@ -117,6 +123,7 @@ static void assemble(void)
 	    .counters = &the.counters,
 	    .memory = &the.memory,
 	};
+	return true;
 }
 
 static bool open_sinks(void)
@@ -180,7 +187,8 @@ static int serve(int argc, const char *const *argv)
 	int code = configure(argc, argv);
 	if (code != EXIT_FINE)
 		return code;
-	assemble();
+	if (!assemble())
+		return EXIT_FAILED;
 	os_catch_signals();
 	code = load_secrets();
 	if (code != EXIT_FINE)
@@ -361,8 +369,8 @@ static int render(int argc, const char *const *argv)
 		buf_str(&error, wrong);
 		return fail(EXIT_USAGE, buf_span(&error));
 	}
-	assemble();
-	return open_spool() && open_sinks() ? render_payload() : EXIT_FAILED;
+	return assemble() && open_spool() && open_sinks() ? render_payload()
+							  : EXIT_FAILED;
 }
 
 static int probe(int argc, const char *const *argv)

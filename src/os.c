@@ -37,17 +37,19 @@ bool os_random_ready(void)
 	return getrandom(&byte, 1, GRND_NONBLOCK) == 1;
 }
 
-void os_random(void *p, size_t n)
+int os_random(void *p, size_t n)
 {
 	char *at = p;
 	while (n) {
 		ssize_t got = getrandom(at, n, 0);
-		ASSERT(got > 0 || errno == EINTR);
+		if (got < 0 && errno != EINTR)
+			return -errno;
 		if (got > 0) {
 			at += got;
 			n -= (size_t)got;
 		}
 	}
+	return 0;
 }
 
 static long result(ssize_t n)

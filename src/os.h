@@ -16,8 +16,8 @@ int64_t os_unix_s(void);
  */
 bool os_random_ready(void);
 /* Fills p[0..n) from getrandom(2), waiting until it is ready; nothing weaker
- * ever takes its place. */
-void os_random(void *p, size_t n);
+ * ever takes its place. 0 or -errno. */
+int os_random(void *p, size_t n);
 
 /* What read, write and their kin did: more than 0 bytes, or */
 enum {

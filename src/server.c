@@ -40,10 +40,8 @@ static bool inherit(struct server *s)
 		}
 		return false;
 	}
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < n; i++)
 		s->listener[s->listeners++] = FIRST_FD + (int)i;
-		log_listening(s, FIRST_FD + (int)i);
-	}
 	s->inherited = n != 0;
 	return true;
 }
@@ -66,7 +64,6 @@ bool server_open(struct server *s)
 			return false;
 		}
 		s->listener[s->listeners++] = fd;
-		log_listening(s, fd);
 	}
 	s->statm = os_process_open();
 	s->descriptors = os_descriptor_limit();
@@ -327,6 +324,8 @@ static void feed_watchdog(struct server *s)
 void server_run(struct server *s)
 {
 	tell_time(s);
+	for (unsigned i = 0; i < s->listeners; i++)
+		log_listening(s, s->listener[i]);
 	supervisor_tell(&s->supervisor, "READY=1");
 	s->watchdog_at_ms = s->service.now.ms;
 	while (!has_stopped(s)) {

@@ -55,9 +55,9 @@ struct server {
 	char page[LIMIT_ANSWER - 1024]; /* with its head it fits an answer */
 };
 
-/* Opens the listeners and logs where they are. False: that was logged. */
+/* Opens the listeners. False: that was logged. */
 bool server_open(struct server *s);
-/* Serves until told to stop. */
+/* Logs where it listens, and serves until told to stop. */
 void server_run(struct server *s);
 
 /* In slots.c. Takes new connections from a listener, making room for them. */

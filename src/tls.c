@@ -204,7 +204,8 @@ void tls_open(struct tls_session *t, const struct tls_identity *identity,
 		ask_for_client(s, id, now_s);
 	br_ssl_engine_set_buffers_bidi(e, s->in, sizeof s->in, s->out,
 				       sizeof s->out);
-	os_random(seed, sizeof seed);
+	/* it has worked at start, and the kernel does not lose it */
+	ASSERT(os_random(seed, sizeof seed) == 0);
 	br_ssl_engine_inject_entropy(e, seed, sizeof seed);
 	text_wipe((char *)seed, sizeof seed);
 	br_ssl_server_reset(&s->server);
