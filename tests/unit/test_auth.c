@@ -95,8 +95,9 @@ static void compares_whole_digests(void **state)
 
 #define TOKEN_WANTED \
 	": expected a token without blanks, or sha256: and 64 hex digits"
-#define BASIC_WANTED \
-	": expected user:password, or user:sha256: and 64 hex digits"
+#define BASIC_WANTED                                                          \
+	": expected user:password of at most 512 bytes, or user:sha256: and " \
+	"64 hex digits"
 
 static void refuses_files(void **state)
 {

@@ -485,7 +485,7 @@ static void live(struct life *l, unsigned steps, uint64_t one_in)
 {
 	for (unsigned i = 0; i < steps; i++) {
 		bool quiet = below(3) == 0; /* only cursors move */
-		uint64_t n = quiet ? 0 : below(10) ? below(6) : 500;
+		uint64_t n = quiet ? 0 : below(4) ? below(6) : 500;
 		while (n-- && put_one(l))
 			;
 		if (below(4))
@@ -533,7 +533,7 @@ static void a_power_cut_loses_nothing_acknowledged(void **state)
 	run.kills = run.fails = run.equal = false;
 	run.go_on = 60;
 	run.life = 8;
-	run_until(6, 5);
+	run_until(25, 5);
 }
 
 /* Where all records have one size, one that was dropped is easily taken for
@@ -545,7 +545,7 @@ static void nothing_dropped_comes_back_in_a_later_life(void **state)
 	run.equal = true;
 	run.go_on = 4;
 	run.life = 2;
-	run_until(3, 70);
+	run_until(25, 16);
 }
 
 static void writes_and_syncs_that_fail_lose_nothing(void **state)
@@ -555,7 +555,7 @@ static void writes_and_syncs_that_fail_lose_nothing(void **state)
 	run.fails = true;
 	run.go_on = 60;
 	run.life = 8;
-	run_until(6, 5);
+	run_until(25, 5);
 }
 
 static void a_kill_and_then_a_power_cut_lose_nothing(void **state)
@@ -565,7 +565,7 @@ static void a_kill_and_then_a_power_cut_lose_nothing(void **state)
 	run.kills = true;
 	run.go_on = 60;
 	run.life = 4;
-	run_until(5, 12);
+	run_until(12, 9);
 }
 
 int main(void)
