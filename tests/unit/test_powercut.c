@@ -533,7 +533,7 @@ static void a_power_cut_loses_nothing_acknowledged(void **state)
 	run.kills = run.fails = run.equal = false;
 	run.go_on = 60;
 	run.life = 8;
-	run_until(25, 5);
+	run_until(25, 9);
 }
 
 /* Where all records have one size, one that was dropped is easily taken for
@@ -545,7 +545,7 @@ static void nothing_dropped_comes_back_in_a_later_life(void **state)
 	run.equal = true;
 	run.go_on = 4;
 	run.life = 2;
-	run_until(25, 16);
+	run_until(20, 50);
 }
 
 static void writes_and_syncs_that_fail_lose_nothing(void **state)
@@ -555,7 +555,7 @@ static void writes_and_syncs_that_fail_lose_nothing(void **state)
 	run.fails = true;
 	run.go_on = 60;
 	run.life = 8;
-	run_until(25, 5);
+	run_until(20, 9);
 }
 
 static void a_kill_and_then_a_power_cut_lose_nothing(void **state)
@@ -565,7 +565,7 @@ static void a_kill_and_then_a_power_cut_lose_nothing(void **state)
 	run.kills = true;
 	run.go_on = 60;
 	run.life = 4;
-	run_until(12, 9);
+	run_until(12, 12);
 }
 
 int main(void)
