@@ -3,6 +3,7 @@
 #	make            build/bellwire and build/bellwire.debug
 #	make run        set up what is missing, build, serve on 127.0.0.1:5000
 #	make test       set up what is missing, run all checks and tests
+#	make bench      what a byte costs
 #	make demo       Prometheus and Alertmanager in front of bellwire
 #	make install    to $(DESTDIR)$(PREFIX)/bin
 # Settings: V=1 TLS=0 CC= CFLAGS= CROSS_COMPILE= PREFIX= DESTDIR=
@@ -61,7 +62,7 @@ PURE := text status address cert bytes hash json jsontext http body alert payloa
 	request window conn
 WORLD := os log privilege probe supervisor $(if $(filter 0,$(TLS)),notls,tls tlswords identity) \
 	transport sink fifo serial store
-ROOF := persist secrets deliver pages slots server main
+ROOF := persist secrets lines deliver pages slots server main
 OBJECTS := $(patsubst %,$(O)/%.o,$(PURE) $(WORLD) $(ROOF)) $(O)/jsmn.o
 
 all: $(O)/bellwire $(O)/bellwire.debug
@@ -115,6 +116,11 @@ demo: bootstrap-demo
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)exec deploy/prometheus/demo/run $(O)/bellwire
 
+# Instructions a byte, for usual and hostile payloads, and how they grow.
+bench: bootstrap-test
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)O=$(O) tests/check-linear
+
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(O)/bellwire $(DESTDIR)$(PREFIX)/bin/bellwire
@@ -131,7 +137,7 @@ clean:
 distclean: clean
 	rm -rf third_party/unpacked third_party/cache
 
-.PHONY: all run demo test install uninstall format clean distclean
+.PHONY: all run demo test bench install uninstall format clean distclean
 .DELETE_ON_ERROR:
 
 -include $(OBJECTS:.o=.d)

@@ -105,4 +105,15 @@ void deliver_reopen(struct deliver *d, struct moment now);
 /* Puts everything back as it was; nothing is delivered any more. */
 void deliver_close(struct deliver *d);
 
+/* In lines.c. Appends the line of the record in [from, to) for that sink, if it
+ * wants one. */
+void deliver_render(struct deliver *d, unsigned sink, uint64_t from,
+		    uint64_t to, const struct record *r, struct buf *out);
+/* Finds the run of alerts that have waited longer than --max-age, from the
+ * first record on of which nothing was ever written. */
+void deliver_skip_old(struct deliver *d, unsigned sink, struct moment now);
+/* Moves the cursor over records that the sink does not want: they hold nothing
+ * up while it is down. */
+void deliver_pass_over(struct deliver *d, unsigned sink);
+
 #endif

@@ -30,6 +30,18 @@ static bool failed_at_start(struct persist *p, const char *path, int error)
 	return false;
 }
 
+/* Writes what the file does not have; *n counts the pieces. */
+static int write_plan(struct persist *p, size_t *n)
+{
+	struct image_write write[IMAGE_WRITES];
+	int error = 0;
+	*n = image_plan(&p->image, p->spool, write);
+	for (size_t i = 0; i < *n && !error; i++)
+		error =
+		    store_write(p->fd, write[i].p, write[i].n, write[i].offset);
+	return error;
+}
+
 /* A new file: everything there and safe before anything is accepted. */
 static int make_file(struct persist *p, const char *path,
 		     const struct hash_key *key)
@@ -202,18 +214,16 @@ bool persist_open(struct persist *p, const struct config *config,
 
 static int write_all(struct persist *p)
 {
-	struct image_write write[IMAGE_WRITES];
-	size_t n = image_plan(&p->image, p->spool, write);
-	int error = 0;
-	for (size_t i = 0; i < n && !error; i++)
-		error =
-		    store_write(p->fd, write[i].p, write[i].n, write[i].offset);
+	size_t n;
+	int error = write_plan(p, &n);
 	if (error || n == 0 || !image_wants_sync(&p->image, p->spool))
 		return error;
 	error = store_sync(p->fd);
-	if (!error)
-		image_synced(&p->image, p->spool);
-	return error;
+	if (error)
+		return error;
+	image_synced(&p->image, p->spool);
+	/* the proof that it is safe, before anyone hears of it */
+	return write_plan(p, &n);
 }
 
 void persist_sync(struct persist *p, int64_t now_ms)

@@ -485,14 +485,15 @@ static void live(struct life *l, unsigned steps, uint64_t one_in)
 {
 	for (unsigned i = 0; i < steps; i++) {
 		bool quiet = below(3) == 0; /* only cursors move */
-		uint64_t n = quiet ? 0 : below(4) ? below(6) : 500;
+		bool fill = !quiet && below(4) == 0;
+		uint64_t n = quiet ? 0 : fill ? UINT64_MAX : below(6);
 		while (n-- && put_one(l))
 			;
 		if (below(4))
 			move_cursors(l);
 		enum written written = write_all(l);
 		/* before the sync comes back, nothing is acknowledged */
-		if (below(one_in) == 0)
+		if (below(fill ? one_in / 4 + 1 : one_in) == 0)
 			crash(l);
 		if (written == TO_BE_SYNCED) {
 			synced(l);
@@ -533,7 +534,7 @@ static void a_power_cut_loses_nothing_acknowledged(void **state)
 	run.kills = run.fails = run.equal = false;
 	run.go_on = 60;
 	run.life = 8;
-	run_until(25, 9);
+	run_until(25, 12);
 }
 
 /* Where all records have one size, one that was dropped is easily taken for
@@ -545,7 +546,7 @@ static void nothing_dropped_comes_back_in_a_later_life(void **state)
 	run.equal = true;
 	run.go_on = 4;
 	run.life = 2;
-	run_until(20, 50);
+	run_until(20, 70);
 }
 
 static void writes_and_syncs_that_fail_lose_nothing(void **state)
@@ -555,7 +556,7 @@ static void writes_and_syncs_that_fail_lose_nothing(void **state)
 	run.fails = true;
 	run.go_on = 60;
 	run.life = 8;
-	run_until(20, 9);
+	run_until(20, 12);
 }
 
 static void a_kill_and_then_a_power_cut_lose_nothing(void **state)
@@ -565,7 +566,7 @@ static void a_kill_and_then_a_power_cut_lose_nothing(void **state)
 	run.kills = true;
 	run.go_on = 60;
 	run.life = 4;
-	run_until(12, 12);
+	run_until(12, 20);
 }
 
 int main(void)
