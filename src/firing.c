@@ -3,7 +3,18 @@
 
 #include <string.h>
 
-enum { NO_SLOT = 63 }; /* nobody claims entries of the index */
+enum {
+	NO_SLOT = 63, /* nobody claims entries of the index */
+	/* kept free behind each new record, so that any live one can be moved:
+	 * it needs its own size, what is lost at the range's end, and what a
+	 * new record may have lost there */
+	FIRING_RESERVE = 3 * SPOOL_RECORD_MAX,
+};
+
+/* With live records in at most half of the ring, moving them makes room for the
+ * largest new one and the reserve: otherwise dropping would never end. */
+_Static_assert(FIRING_RESERVE + 3 * SPOOL_RECORD_MAX <= LIMIT_FIRING / 2,
+	       "the ring of firing alerts is too small");
 
 void firing_init(struct firing *f)
 {
@@ -88,7 +99,7 @@ void firing_note(struct firing *f, uint64_t name, const struct record *accepted,
 	}
 	if (resolved)
 		return;
-	while (!spool_fits(&f->ring, need, need))
+	while (!spool_fits(&f->ring, need + FIRING_RESERVE, SPOOL_RECORD_MAX))
 		drop_oldest(f);
 	e = recall_add(&f->index, r.key);
 	e->position = spool_put(&f->ring, &r);

@@ -37,9 +37,9 @@
 	  "bytes of an emitted line", "cut with a mark, counted") \
 	X(SPOOL_MEMORY, 262144, "bytes of alerts kept without --spool", \
 	  "503, Alertmanager keeps them") \
-	X(FIRING, 262144, "bytes of alerts that /alerts can list, half of " \
+	X(FIRING, 524288, "bytes of alerts that /alerts can list, half of " \
 	  "which is sure", "the oldest is not listed, counted") \
-	X(FIRING_PAGE, 524288, "bytes of a page of /alerts", \
+	X(FIRING_PAGE, 1048576, "bytes of a page of /alerts", \
 	  "the rest is not listed") \
 	X(SPOOL_FILE, 1048576, "bytes of alerts kept in a --spool file " \
 	  "without size=", "503, Alertmanager keeps them") \

@@ -25,6 +25,12 @@ def sink_up(server, sink):
     return server.metrics()[f'bellwire_sink_up{{sink="{sink}"}}']
 
 
+def wait_lines(server, sink, n):
+    """Until it has been given n lines."""
+    wait_for(f"{n} lines", lambda: server.metrics()
+             [f'bellwire_sink_lines_total{{sink="{sink}"}}'] >= n)
+
+
 def wait_up(server, sink):
     wait_for(f"{sink} to be up", lambda: sink_up(server, sink) == 1)
 
@@ -89,8 +95,8 @@ class End:
 
     def close(self):
         if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
+            fd, self.fd = self.fd, -1
+            os.close(fd)
 
     def some(self, n=65536):
         """What there is now, up to n bytes; None at the end of it all."""
@@ -200,9 +206,12 @@ class Background:
         self.thread.start()
 
     def _run(self):
-        while not self.stopped:
-            if not self.end.some(self.piece):
-                self.end.wait(0.02)
+        while not self.stopped and self.end.fd >= 0:
+            try:
+                if not self.end.some(self.piece):
+                    self.end.wait(0.02)
+            except OSError:
+                assert self.end.fd < 0  # the test has failed, and closed it
             time.sleep(self.pause)
 
     def stop(self):

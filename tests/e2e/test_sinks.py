@@ -7,7 +7,7 @@ import pytest
 
 from delivery_helpers import (Background, FifoReader, Terminal, count_in,
                               notices, numbered, refused, send_until_200,
-                              wait_down, wait_up)
+                              wait_down, wait_lines, wait_up)
 from helpers import (alert, as_lines, group, names_in, payload, post,
                      read_logfmt, wait_for)
 
@@ -433,7 +433,7 @@ def test_max_age_and_a_reader_that_leaves_within_a_line(start, path):
     refused(server, group(10, name="Old"))
     time.sleep(0.6)
     with FifoReader(path) as reader:
-        wait_up(server, f"fifo:{path}")
+        wait_lines(server, f"fifo:{path}", 1)
         send_until_200(server, group(5, name="New"))
         notice, one = reader.take_lines(2)
         assert count_in(notice) == 10
@@ -455,14 +455,13 @@ def test_max_age_twice_and_a_reader_that_leaves_within_a_line(start, path):
     refused(server, group(10, name="OldA"))
     time.sleep(0.6)
     first = FifoReader(path)
-    wait_up(server, f"fifo:{path}")
+    wait_lines(server, f"fifo:{path}", 1)
     send_until_200(server, group(5, name="NewA"))
     first.close()
     wait_down(server, f"fifo:{path}")
     refused(server, group(10, name="OldB"))
     time.sleep(0.6)
     second = FifoReader(path)
-    wait_up(server, f"fifo:{path}")
     send_until_200(server, group(2, name="NewB"))
     notice, one = second.take_lines(2)
     assert count_in(notice) == 10
