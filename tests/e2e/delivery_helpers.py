@@ -157,7 +157,7 @@ class End:
         whole = self.got[:self.got.rindex(b"\n") + 1]
         return as_lines(whole, eol)
 
-    def silence(self, seconds=0.3):
+    def silence(self, seconds=0.15):
         """Nothing more comes."""
         before = self.got
         end = time.monotonic() + seconds

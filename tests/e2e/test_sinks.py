@@ -175,6 +175,7 @@ def test_a_group_of_which_a_part_is_for_a_stalled_sink(start, path):
         refused(server, body)
     assert names_in(server.lines()) == ["Web", "Db"]
     with FifoReader(path) as reader:
+        wait_up(server, f"fifo:{path}")
         send_until_200(server, body)
         assert names_in(reader.until_lines(1)) == ["Db"]
         reader.silence(0.1)
@@ -204,6 +205,7 @@ def test_a_notice_is_sent_again_as_alerts_are(start, path):
     for _ in range(3):
         refused(server, body)
     with FifoReader(path) as reader:
+        wait_up(server, f"fifo:{path}")
         send_until_200(server, body)
         notice, = reader.until_lines(1)
         assert count_in(notice) == 7
@@ -243,6 +245,7 @@ def test_a_group_that_grows_between_two_sendings(start, path):
     for n in range(1, 8):
         refused(server, group(n))
     with FifoReader(path) as reader:
+        wait_up(server, f"fifo:{path}")
         send_until_200(server, group(8))
         assert names_in(reader.until_lines(8)) == numbered(0, 8)
         reader.silence(0.1)
@@ -253,7 +256,7 @@ def test_4096_written_but_unacknowledged_alerts_are_all_recognised(start,
     """All of them are for stdout and were written; the last alert of the
     request is for a FIFO that nobody reads."""
     server = start("--emit", f"fifo:{path},match=team=db", "--emit",
-                   "stdout,match=team!=db", "--ack-timeout", "2s")
+                   "stdout,match=team!=db", "--ack-timeout", "600ms")
     body = payload(*(alert(f"B{i}", annotations={}) for i in range(4096)),
                    alert("Db", labels={"team": "db"}))
     expected = numbered(0, 4096, "B")
@@ -263,6 +266,7 @@ def test_4096_written_but_unacknowledged_alerts_are_all_recognised(start,
         wait_for("stdout", lambda: len(server.lines()) >= 4096)
         assert names_in(server.lines()) == expected
     with FifoReader(path) as reader:
+        wait_up(server, f"fifo:{path}")
         send_until_200(server, body)
         assert names_in(reader.until_lines(1)) == ["Db"]
         reader.silence(0.1)
@@ -338,6 +342,7 @@ def test_dedup_gives_no_200_before_the_first_one_is_out(start, path):
     refused(server, from_am(1, alert("Bell")))
     refused(server, from_am(2, alert("Bell")))
     with FifoReader(path) as reader:
+        wait_up(server, f"fifo:{path}")
         send_until_200(server, from_am(2, alert("Bell")))
         send_until_200(server, from_am(1, alert("Bell")))
         assert names_in(reader.until_lines(1)) == ["Bell"]
@@ -348,12 +353,13 @@ def test_dedup_gives_no_200_before_the_first_one_is_out(start, path):
 
 def test_max_age_skips_what_waited_with_one_line(start, path):
     server = start("--emit", f"fifo:{path}", "--emit", "stdout", "--max-age",
-                   "700ms", *QUICK)
+                   "3s", *QUICK)
     for i in range(4):
         refused(server, group(5, name=f"Old{i}x"))
-    time.sleep(1)
+    time.sleep(3.3)
     refused(server, group(2, name="New"))
     with FifoReader(path) as reader:
+        wait_up(server, f"fifo:{path}")
         send_until_200(server, group(2, name="New"))
         lines = reader.until_lines(3)
         reader.silence()
@@ -428,10 +434,10 @@ def test_max_age_also_holds_for_a_reader_that_stalled(start, path):
 
 def test_max_age_and_a_reader_that_leaves_within_a_line(start, path):
     """What was skipped and told of is not emitted after all."""
-    server = start("--emit", f"fifo:{path}", "--max-age", "400ms",
+    server = start("--emit", f"fifo:{path}", "--max-age", "3s",
                    "--ack-timeout", "50ms")
     refused(server, group(10, name="Old"))
-    time.sleep(0.6)
+    time.sleep(3.3)
     with FifoReader(path) as reader:
         wait_lines(server, f"fifo:{path}", 1)
         send_until_200(server, group(5, name="New"))
@@ -450,18 +456,19 @@ def test_max_age_and_a_reader_that_leaves_within_a_line(start, path):
 def test_max_age_twice_and_a_reader_that_leaves_within_a_line(start, path):
     """What was skipped is not emitted, what was not is not lost, wherever the
     reader leaves."""
-    server = start("--emit", f"fifo:{path}", "--max-age", "400ms",
+    server = start("--emit", f"fifo:{path}", "--max-age", "3s",
                    "--ack-timeout", "50ms")
     refused(server, group(10, name="OldA"))
-    time.sleep(0.6)
+    time.sleep(3.3)
     first = FifoReader(path)
     wait_lines(server, f"fifo:{path}", 1)
     send_until_200(server, group(5, name="NewA"))
     first.close()
     wait_down(server, f"fifo:{path}")
     refused(server, group(10, name="OldB"))
-    time.sleep(0.6)
+    time.sleep(3.3)
     second = FifoReader(path)
+    wait_up(server, f"fifo:{path}")
     send_until_200(server, group(2, name="NewB"))
     notice, one = second.take_lines(2)
     assert count_in(notice) == 10

@@ -42,8 +42,9 @@ def spooled(start, file, path):
 def read_all(path, n, server):
     """n lines from the FIFO, and there are no more."""
     with FifoReader(path) as reader:
+        wait_up(server, f"fifo:{path}")  # makes it look at once
         lines = reader.until_lines(n)
-        reader.silence(0.2)
+        reader.silence(0.1)
         wait_for("all is done", lambda: server.metrics()
                  ["bellwire_spool_bytes"] == 0)
         assert len(lines) == n, lines
@@ -401,10 +402,9 @@ def test_an_empty_file_is_a_new_spool(spooled, file, path):
                 if p.name.startswith("spool")]) == 1
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_random_damage_never_crashes_it(spooled, file, path, seed):
-    """Bytes changed anywhere, 40 files a seed: it starts or says why, and what
-    comes then has its 200."""
+    """Bytes changed anywhere: it starts, and what comes then is emitted."""
     import random
     numbers = random.Random(seed)
     full_spool(spooled, file)
@@ -418,6 +418,7 @@ def test_random_damage_never_crashes_it(spooled, file, path, seed):
         server = spooled()
         server.accepts(payload(alert(f"Ok{i}")))
         with FifoReader(path) as reader:
+            wait_up(server, f"fifo:{path}")
             reader.until("the alert", lambda got: b"Ok%d " % i in got)
         kill_9(server)
 
