@@ -32,7 +32,7 @@ def test_kill_9_under_load_loses_nothing_that_got_200():
     ("ppoll EINTR burst", "ppoll ENOMEM every"),
     ("accept4 EMFILE burst", "read EAGAIN every"),
     ("write fifo EIO burst", "write stdout ENOSPC every"),
-    ("pwrite64 ENOSPC burst",), ("fdatasync EIO burst",),
+    ("pwrite64 EINTR burst", "fdatasync EIO burst"),
     ("start: fallocate ENOSPC", "start: pread64 EIO")])
 def test_calls_that_fail_lose_nothing(words):
     if shutil.which("strace") is None:

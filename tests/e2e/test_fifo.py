@@ -93,7 +93,7 @@ def test_without_reader_it_waits_then_503_then_each_line_comes_once(start,
     for _ in range(3):
         begin = time.monotonic()
         refused(server, group(20))
-        assert time.monotonic() - begin >= 0.39  # clocks in whole ms
+        assert time.monotonic() - begin >= 0.24  # clocks in whole ms
     with FifoReader(path) as reader:
         send_until_200(server, group(20))
         assert names_in(reader.until_lines(20)) == numbered(0, 20)
@@ -257,7 +257,7 @@ def comes_and_goes(start, path, rounds, piece, seed):
     """Readers that come `rounds` times, and the pieces that they got, while
     alerts are posted; then one that reads all the rest."""
     random = random_numbers(seed)
-    server = start("--emit", name_of(path), "--ack-timeout", "20ms")
+    server = start("--emit", name_of(path), "--ack-timeout", "5ms")
     pieces, posted, open_posts = [], 0, []
     for i in range(rounds):
         if i % 4 == 0:
