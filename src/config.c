@@ -1,8 +1,6 @@
 /* config.c - see config.h: reading entries and deciding between them. */
 #include "config.h"
 
-const struct option *config_options(void);
-
 /* How many single-character edits make a into b (Levenshtein); short names. */
 static size_t distance(struct span a, struct span b)
 {
