@@ -355,7 +355,14 @@ bool deliver_is_up(struct deliver *d, unsigned sink, struct moment now)
 	if (s->state == DELIVERY_DOWN &&
 	    (!queued || kind_of(d, sink) == PLACE_FIFO))
 		try_up(d, sink, now.ms);
-	return s->state != DELIVERY_DOWN && sink_is_alive(&s->sink);
+	if (s->state == DELIVERY_DOWN)
+		return false;
+	if (sink_is_alive(&s->sink))
+		return true;
+	/* acted on before it is told: who hears of it may be the next reader */
+	if (kind_of(d, sink) == PLACE_FIFO)
+		failed(d, sink, -ENXIO, now.ms);
+	return false;
 }
 
 static void reopen(struct deliver *d, unsigned sink, struct moment now)

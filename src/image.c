@@ -29,6 +29,7 @@ enum {
 	AT_HEAD = 24,
 	AT_CURSOR = 32,
 	CURSOR_CRC = IMAGE_CURSOR_BYTES - 4,
+	SEQUENCE_STEP = 1 << 20, /* even: which block is safe stays */
 };
 
 void image_put_header(char *p, uint64_t size, const struct hash_key *key)
@@ -136,7 +137,9 @@ enum image_verdict image_recover(struct image *i, struct spool *s,
 				position = cursor_position(best, k);
 		s->cursor[c] = s->keep[c] = align(s, from, position);
 	}
-	i->sequence = i->safe = get_u64(best + AT_SEQUENCE);
+	/* No number comes twice: two writes that were both torn within the
+	 * block, in two lives, would else differ in nothing but their bytes. */
+	i->sequence = i->safe = get_u64(best + AT_SEQUENCE) + SEQUENCE_STEP;
 	return IMAGE_GOOD;
 }
 

@@ -497,6 +497,11 @@ static void live(struct life *l, unsigned steps, uint64_t one_in)
 			crash(l);
 		if (written == TO_BE_SYNCED) {
 			synced(l);
+			/* the proof of it: written, not yet safe */
+			if (write_all(l) == FAILED)
+				image_failed(&l->image);
+			if (below(one_in) == 0)
+				crash(l);
 		} else if (written == FAILED) {
 			image_failed(&l->image);
 			run.failures++;
