@@ -4,6 +4,8 @@
 #include <bearssl_hash.h>
 #include <string.h>
 
+enum { HMAC_BLOCK = 64 }; /* of SHA-256, RFC 2104 2 */
+
 /* Overwrites the stack that a call just made has left behind. */
 static __attribute__((noinline)) void wipe_stack(void)
 {
@@ -65,6 +67,42 @@ static bool read_basic(struct span line, struct auth_entry *e)
 	return read_secret(line, e->secret);
 }
 
+/* The state of SHA-256 behind one block, the key XORed with `pad`. */
+static void start_state(const unsigned char *key, size_t n, unsigned char pad,
+			unsigned char *out)
+{
+	unsigned char block[HMAC_BLOCK];
+	br_sha256_context c;
+	memset(block, pad, sizeof block);
+	for (size_t i = 0; i < n; i++)
+		block[i] ^= key[i];
+	br_sha256_init(&c);
+	br_sha256_update(&c, block, sizeof block);
+	br_sha256_state(&c, out);
+	text_wipe((char *)block, sizeof block);
+	text_wipe((char *)&c, sizeof c);
+	wipe_stack();
+}
+
+/* RFC 2104 2: a key longer than a block counts by its digest. */
+static bool read_key(struct span line, struct auth_entry *e)
+{
+	unsigned char key[HMAC_BLOCK];
+	size_t n = line.n;
+	if (n > LIMIT_PASSWORD)
+		return false;
+	if (n > sizeof key) {
+		digest(line, key);
+		n = AUTH_DIGEST;
+	} else {
+		memcpy(key, line.p, n);
+	}
+	start_state(key, n, 0x36, e->inner);
+	start_state(key, n, 0x5c, e->outer);
+	text_wipe((char *)key, sizeof key);
+	return true;
+}
+
 static bool add(struct auth_entry *entries, unsigned *count, struct span text,
 		bool (*read)(struct span, struct auth_entry *),
 		const char *expected, struct buf *error)
@@ -112,9 +150,15 @@ bool auth_add_basic(struct auth *a, struct span text, struct buf *error)
 		   error);
 }
 
+bool auth_add_keys(struct auth *a, struct span text, struct buf *error)
+{
+	return add(a->key, &a->keys, text, read_key,
+		   "a secret of at most 512 bytes", error);
+}
+
 bool auth_is_on(const struct auth *a)
 {
-	return a->tokens || a->basics;
+	return a->tokens || a->basics || a->keys;
 }
 
 /* Not zero if they differ; looks at all of both. */
@@ -211,8 +255,62 @@ bool auth_allows(const struct auth *a, struct span credential)
 	return false;
 }
 
+bool auth_read_signature(struct auth_signature *sig, struct span mac,
+			 struct span time, int64_t now_s)
+{
+	uint64_t then;
+	sig->given = false;
+	sig->time_n = time.n;
+	if (mac.p == NULL || !read_hex(mac, sig->mac))
+		return false;
+	if (time.p) {
+		if (time.n > sizeof sig->time || !span_u64(time, &then) ||
+		    then > INT64_MAX / 2)
+			return false;
+		int64_t age = now_s - (int64_t)then;
+		if (age > AUTH_WINDOW_S || age < -AUTH_WINDOW_S)
+			return false;
+		memcpy(sig->time, time.p, time.n);
+	}
+	sig->given = true;
+	return true;
+}
+
+/* RFC 2104 2, from the states that read_key() has left. */
+static void hmac(const struct auth_entry *key, const struct auth_signature *sig,
+		 struct span body, unsigned char *out)
+{
+	br_sha256_context c;
+	br_sha256_init(&c);
+	br_sha256_set_state(&c, key->inner, HMAC_BLOCK);
+	if (sig->time_n) {
+		br_sha256_update(&c, sig->time, sig->time_n);
+		br_sha256_update(&c, ":", 1);
+	}
+	br_sha256_update(&c, body.p, body.n);
+	br_sha256_out(&c, out);
+	br_sha256_set_state(&c, key->outer, HMAC_BLOCK);
+	br_sha256_update(&c, out, AUTH_DIGEST);
+	br_sha256_out(&c, out);
+}
+
+bool auth_is_signed(const struct auth *a, const struct auth_signature *sig,
+		    struct span body)
+{
+	unsigned char mac[AUTH_DIGEST];
+	unsigned found = 0;
+	for (unsigned i = 0; i < a->keys; i++) {
+		hmac(&a->key[i], sig, body, mac);
+		found |= is_zero(differ(mac, sig->mac));
+	}
+	return found;
+}
+
 const char *auth_challenge(const struct auth *a)
 {
+	if (a->keys && !a->tokens && !a->basics)
+		return "HMAC-SHA256 realm=\"bellwire\", "
+		       "header=\"X-Grafana-Alerting-Signature\"";
 	if (a->tokens && a->basics)
 		return "Bearer realm=\"bellwire\", Basic realm=\"bellwire\", "
 		       "charset=\"UTF-8\"";

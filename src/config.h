@@ -31,8 +31,8 @@ struct config {
 	struct span tls_cert, tls_key, tls_client_ca; /* absent: off */
 	struct span tls_name[LIMIT_TLS_NAMES];
 	unsigned tls_names;
-	struct span token_file, basic_file; /* absent: off */
-	struct span user, root;             /* --user and --chroot, or absent */
+	struct span token_file, basic_file, hmac_file; /* absent: off */
+	struct span user, root; /* --user and --chroot, or absent */
 	struct template template[LIMIT_TEMPLATES];
 	unsigned templates;
 	struct sink_config sink[LIMIT_SINKS];

@@ -208,7 +208,8 @@ static void begin_request(struct conn *c, struct service *s,
 		return;
 	}
 	enum status status =
-	    request_judge(r, s->config, s->auth, &c->target, &c->allow);
+	    request_judge(r, s->config, s->auth, s->now.s, &c->target,
+			  &c->signature, &c->allow);
 	window_wipe(&c->window, r->credential);
 	if (status == STATUS_OK && c->target == REQUEST_NOTIFICATION)
 		begin_body(c, s, r);
@@ -255,6 +256,11 @@ static void end_body(struct conn *c, struct service *s)
 	c->state = CONN_COMMIT;
 	if (!c->whole)
 		return;
+	if (c->signature.given &&
+	    !auth_is_signed(s->auth, &c->signature, body)) {
+		decide(c, s, STATUS_UNAUTHORIZED);
+		return;
+	}
 	enum status status =
 	    receive_whole(r, s->intake, s->memory, body, s->now);
 	if (status != STATUS_OK) {
@@ -300,6 +306,10 @@ static bool step_body(struct conn *c, struct service *s)
 		}
 		if (status != STATUS_OK) {
 			refuse_and_close(c, s, status);
+			return true;
+		}
+		if (c->signature.given && c->body_bytes > LIMIT_WHOLE_BODY) {
+			decide(c, s, STATUS_SIGNED_SIZE);
 			return true;
 		}
 		if (c->whole && c->body_bytes > LIMIT_WHOLE_BODY) {

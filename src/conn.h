@@ -60,9 +60,10 @@ struct conn {
 	uint64_t body_bytes; /* decoded so far */
 	struct http_scan scan;
 	struct http_body body;
-	bool whole;     /* the body is taken as one, so far */
-	bool expecting; /* 100 Continue is owed */
-	bool head_only; /* HEAD: no body in the answer */
+	struct auth_signature signature; /* that the body must have */
+	bool whole;                      /* the body is taken as one, so far */
+	bool expecting;                  /* 100 Continue is owed */
+	bool head_only;                  /* HEAD: no body in the answer */
 	bool http10;
 	bool close; /* after the answer */
 	const char *allow;

@@ -156,7 +156,7 @@ static enum status parse_request_line(struct span line, struct http_request *r)
 
 /* What may stand once only is noted here when it was seen. */
 struct seen {
-	bool host, length, type, credential;
+	bool host, length, type, credential, signature, signed_at;
 };
 
 static bool twice(bool *seen)
@@ -274,6 +274,14 @@ static enum status parse_value(struct span name, struct span v,
 		if (twice(&seen->credential))
 			return STATUS_BAD_FIELD;
 		r->credential = v;
+	} else if (span_ieq(name, SPAN("x-grafana-alerting-signature"))) {
+		if (twice(&seen->signature))
+			return STATUS_BAD_FIELD;
+		r->signature = v;
+	} else if (span_ieq(name, SPAN("x-grafana-alerting-timestamp"))) {
+		if (twice(&seen->signed_at))
+			return STATUS_BAD_FIELD;
+		r->signed_at = v;
 	}
 	return STATUS_OK;
 }

@@ -37,6 +37,8 @@ struct http_request {
 	bool unknown_coding;    /* 501; the body's end cannot be found */
 	bool wants_text;        /* Accept prefers text/plain */
 	struct span credential; /* value of Authorization, or absent */
+	struct span signature;  /* of X-Grafana-Alerting-Signature */
+	struct span signed_at;  /* and -Timestamp, or absent */
 };
 
 /* Looks for the end of a head. Starts as {0}. */

@@ -235,6 +235,7 @@ static void check_files(struct buf *out)
 	check_file(out, c->tls_client_ca, false);
 	check_file(out, c->token_file, false);
 	check_file(out, c->basic_file, false);
+	check_file(out, c->hmac_file, false);
 	for (unsigned i = 0; i < c->sinks; i++)
 		if (c->sink[i].place.kind != PLACE_STDOUT)
 			check_file(out, span_of(c->sink[i].place.path), true);

@@ -192,6 +192,11 @@ static const char *set_basic_file(struct config *c, struct span v)
 	return set_name(v, &c->basic_file);
 }
 
+static const char *set_hmac_file(struct config *c, struct span v)
+{
+	return set_name(v, &c->hmac_file);
+}
+
 static const char *set_user(struct config *c, struct span v)
 {
 	return set_name(v, &c->user);
@@ -256,6 +261,10 @@ const struct option *config_options(void)
 	    {SPAN("auth-basic-file"), "FILE", NULL,
 	     "user:password or user:sha256:HEX, one a line", false,
 	     set_basic_file},
+	    {SPAN("auth-hmac-file"), "FILE", NULL,
+	     "secrets of Grafana's signatures, one a line; signed bodies may "
+	     "have 32 KiB",
+	     false, set_hmac_file},
 	    {SPAN("allow"), "CIDR[,CIDR]", NULL,
 	     "source addresses that may connect", true, set_allow},
 	    {SPAN("user"), "NAME|UID[:GID]", NULL,

@@ -25,8 +25,24 @@ static bool find_target(struct span path, const struct config *c,
 	return false;
 }
 
+/* Credentials, or a signature that the body will show to be right or wrong;
+ * a request without a body signs an empty one. */
+static bool may_ask(const struct http_request *r, const struct auth *a,
+		    int64_t now_s, bool has_body, struct auth_signature *sig)
+{
+	if (auth_allows(a, r->credential))
+		return true;
+	if (a->keys == 0 ||
+	    !auth_read_signature(sig, r->signature, r->signed_at, now_s))
+		return false;
+	if (has_body)
+		return true;
+	sig->given = false;
+	return auth_is_signed(a, sig, SPAN(""));
+}
+
 static enum status judge_body(const struct http_request *r,
-			      const struct config *c)
+			      const struct config *c, bool is_signed)
 {
 	if (!r->has_length && !r->chunked)
 		return STATUS_NO_LENGTH;
@@ -34,27 +50,32 @@ static enum status judge_body(const struct http_request *r,
 		return STATUS_MEDIA_TYPE;
 	if (r->is_encoded)
 		return STATUS_ENCODING;
-	return r->length > c->max_body ? STATUS_BODY_SIZE : STATUS_OK;
+	if (r->length > c->max_body)
+		return STATUS_BODY_SIZE;
+	return is_signed && r->length > LIMIT_WHOLE_BODY ? STATUS_SIGNED_SIZE
+							 : STATUS_OK;
 }
 
 enum status request_judge(const struct http_request *r, const struct config *c,
-			  const struct auth *a, enum request_target *target,
-			  const char **allow)
+			  const struct auth *a, int64_t now_s,
+			  enum request_target *target,
+			  struct auth_signature *sig, const char **allow)
 {
+	bool post = r->method == HTTP_POST || r->method == HTTP_PUT;
+	bool get = r->method == HTTP_GET || r->method == HTTP_HEAD;
+	sig->given = false;
 	if (r->unknown_method)
 		return STATUS_UNKNOWN_METHOD;
 	if (!find_target(r->path, c, target))
 		return STATUS_NOT_FOUND;
 	bool open = *target == REQUEST_HEALTHY || *target == REQUEST_READY;
-	if (!open && !auth_allows(a, r->credential))
-		return STATUS_UNAUTHORIZED;
-	bool post = r->method == HTTP_POST || r->method == HTTP_PUT;
-	bool get = r->method == HTTP_GET || r->method == HTTP_HEAD;
 	bool wants_post = *target == REQUEST_NOTIFICATION;
+	if (!open && !may_ask(r, a, now_s, wants_post && post, sig))
+		return STATUS_UNAUTHORIZED;
 	*allow = wants_post ? "POST, PUT" : "GET, HEAD";
 	if (wants_post ? !post : !get)
 		return STATUS_METHOD;
 	if (r->expect_other)
 		return STATUS_EXPECTATION;
-	return wants_post ? judge_body(r, c) : STATUS_OK;
+	return wants_post ? judge_body(r, c, sig->given) : STATUS_OK;
 }

@@ -19,9 +19,12 @@ enum request_target {
 	REQUEST_READY,
 };
 
-/* OK and *target, or a cause and, for METHOD, *allow as the value of Allow. */
+/* OK and *target, or a cause and, for METHOD, *allow as the value of Allow.
+ * A signature that is given in *sig on OK stands for the credentials: who reads
+ * the body compares them before anything else is done with it. */
 enum status request_judge(const struct http_request *r, const struct config *c,
-			  const struct auth *a, enum request_target *target,
-			  const char **allow);
+			  const struct auth *a, int64_t now_s,
+			  enum request_target *target,
+			  struct auth_signature *sig, const char **allow);
 
 #endif

@@ -104,6 +104,8 @@ bool secrets_load(struct secrets *s, const struct config *config,
 			 auth_add_tokens, log, error) &&
 	       load_list(s, "--auth-basic-file", config->basic_file,
 			 auth_add_basic, log, error) &&
+	       load_list(s, "--auth-hmac-file", config->hmac_file,
+			 auth_add_keys, log, error) &&
 	       load_tls(s, config, log, error);
 }
 

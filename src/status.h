@@ -30,6 +30,8 @@
 	X(NO_LENGTH, 411, "no_length", "a body needs Content-Length or " \
 	  "Transfer-Encoding: chunked") \
 	X(BODY_SIZE, 413, "body_too_large", "body larger than --max-body") \
+	X(SIGNED_SIZE, 413, "body_too_large", "a signed body larger than 32768 " \
+	  "bytes: it could not be checked before its alerts are emitted") \
 	X(ALERT_SIZE, 413, "alert_too_large", "alert larger than 32768 bytes") \
 	X(TOO_MANY, 413, "too_many_labels", "more than 64 labels or " \
 	  "annotations") \

@@ -423,6 +423,87 @@ static void keeps_digests_alone(void **state)
 	assert_null(memmem(&auth, sizeof auth, word, sizeof word - 1));
 	assert_true(add(auth_add_basic, SPAN("tooth-brush:tooth-brush\n")));
 	assert_null(memmem(&auth, sizeof auth, word, sizeof word - 1));
+	assert_true(add(auth_add_keys, SPAN("tooth-brush\n")));
+	assert_null(memmem(&auth, sizeof auth, word, sizeof word - 1));
+}
+
+/* RFC 4231 4.2 to 4.7; the keys of the last ones are longer than a block. */
+static void signs_as_rfc_4231(void **state)
+{
+	static const struct {
+		const char *key, *body, *mac;
+		size_t repeat;
+	} table[] = {
+	    {"\x0b", "Hi There",
+	     "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+	     20},
+	    {"Jefe", "what do ya want for nothing?",
+	     "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+	     1},
+	    {"\xaa", "Test Using Larger Than Block-Size Key - Hash Key First",
+	     "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+	     131},
+	    {"\xaa",
+	     "This is a test using a larger than block-size key and a larger "
+	     "than block-size data. The key needs to be hashed before being "
+	     "used by the HMAC algorithm.",
+	     "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2",
+	     131},
+	};
+	struct auth_signature sig;
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		char key[200];
+		struct buf b = buf_of(key, sizeof key);
+		for (size_t k = 0; k < table[i].repeat; k++)
+			buf_str(&b, table[i].key);
+		assert_true(add(auth_add_keys, buf_span(&b)));
+		assert_true(auth_read_signature(&sig, span_of(table[i].mac),
+						SPAN_NONE, 0));
+		assert_true(
+		    auth_is_signed(&auth, &sig, span_of(table[i].body)));
+		assert_false(auth_is_signed(&auth, &sig, SPAN("")));
+		sig.mac[31] ^= 1;
+		assert_false(
+		    auth_is_signed(&auth, &sig, span_of(table[i].body)));
+	}
+}
+
+static void reads_times_of_signatures(void **state)
+{
+	static const struct {
+		struct span time;
+		int64_t now_s;
+		bool good;
+	} table[] = {
+	    {SPAN("1000"), 1000, true},
+	    {SPAN("1000"), 1300, true},
+	    {SPAN("1000"), 1301, false},
+	    {SPAN("1000"), 700, true},
+	    {SPAN("1000"), 699, false},
+	    {SPAN("0"), 0, true},
+	    {SPAN(""), 0, false},
+	    {SPAN("+1"), 0, false},
+	    {SPAN("00000000000000000001"), 1, true},
+	    {SPAN("000000000000000000001"), 1, false},
+	    {SPAN("9223372036854775807"), -1, false},
+	    {SPAN("18446744073709551615"), -1, false},
+	    {SPAN("18446744073709551616"), 0, false},
+	};
+	static const struct span mac = SPAN(
+	    "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+	struct auth_signature sig;
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		assert_int_equal(auth_read_signature(&sig, mac, table[i].time,
+						     table[i].now_s),
+				 table[i].good);
+		assert_int_equal(sig.given, table[i].good);
+	}
+	for (size_t n = 0; n < mac.n; n++)
+		assert_false(auth_read_signature(&sig, (struct span){mac.p, n},
+						 SPAN_NONE, 0));
+	assert_false(auth_read_signature(&sig, SPAN_NONE, SPAN("0"), 0));
 }
 
 int main(void)
@@ -439,6 +520,8 @@ int main(void)
 	    cmocka_unit_test(survives_long_credentials),
 	    cmocka_unit_test(asks_for_nothing_when_off),
 	    cmocka_unit_test(challenges),
+	    cmocka_unit_test(signs_as_rfc_4231),
+	    cmocka_unit_test(reads_times_of_signatures),
 	    cmocka_unit_test(keeps_digests_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
