@@ -58,7 +58,7 @@ LINK_FLAGS := -nostdlib -static-pie -Wl,--gc-sections -Wl,-z,relro \
 	-Wl,-z,now -Wl,-z,noexecstack -Wl,-z,text -Wl,--build-id=none
 
 PURE := text status address cert bytes hash json jsontext http body alert payload recall spool \
-	image render template options emit config auth metrics firing intake receive \
+	image render template options emit config auth metrics firing intake receive deadman \
 	request window conn
 WORLD := os log privilege probe supervisor $(if $(filter 0,$(TLS)),notls,tls tlswords identity) \
 	transport sink fifo serial store

@@ -231,6 +231,26 @@ static bool fits_together(const struct config *c, struct buf *error)
 	return error->n == 0;
 }
 
+/* What feeds the dead man's switch is for those sinks alone that ask for it by
+ * one of the switch's own labels. */
+static void hush(struct config *c)
+{
+	for (unsigned i = 0; i < c->sinks; i++) {
+		struct format *f = &c->sink[i].format;
+		bool asked = false;
+		for (unsigned k = 0; k < f->matches; k++)
+			for (unsigned m = 0; m < c->deadman_matches; m++)
+				asked = asked ||
+					(!f->match[k].negated &&
+					 span_eq(f->match[k].label,
+						 c->deadman_match[m].label) &&
+					 span_eq(f->match[k].value,
+						 c->deadman_match[m].value));
+		f->hush = c->deadman_match;
+		f->hushes = asked ? 0 : c->deadman_matches;
+	}
+}
+
 bool config_apply(struct config_input *in, struct config *c, struct buf *error)
 {
 	struct config_input out = {.file_name = in->file_name};
@@ -251,6 +271,8 @@ bool config_apply(struct config_input *in, struct config *c, struct buf *error)
 				return false;
 	}
 	*in = out;
+	if (c->deadman_ms)
+		hush(c);
 	return fits_together(c, error);
 }
 

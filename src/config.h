@@ -11,6 +11,10 @@
 #include "place.h"
 #include "render.h"
 
+/* Labels of the alert that --deadman emits. */
+#define CONFIG_DEADMAN_NAME "BellwireDeadMan"
+#define CONFIG_DEADMAN_SEVERITY "critical"
+
 struct template
 {
 	struct span name, text;
@@ -40,7 +44,11 @@ struct config {
 	struct span spool; /* a file's path, or absent for memory */
 	uint64_t spool_size;
 	uint64_t ack_timeout_ms;
-	uint64_t dedup_ms, max_age_ms; /* 0: off */
+	uint64_t dedup_ms, max_age_ms;             /* 0: off */
+	uint64_t deadman_ms;                       /* 0: off */
+	struct span deadman_text;                  /* the time as written */
+	struct match deadman_match[LIMIT_MATCHES]; /* none: all feed it */
+	unsigned deadman_matches;
 	uint64_t max_body;
 	enum log_level log_level;
 };
@@ -94,6 +102,8 @@ void config_put_check(const struct config_input *in, struct buf *out);
 /* line, json, logfmt or the name of a template; NULL or what would be right. */
 const char *config_read_format(const struct config *c, struct format *f,
 			       struct span value);
+/* LABEL=VALUE or, where it may be, LABEL!=VALUE. */
+bool config_read_match(struct span v, struct match *m, bool may_negate);
 /* KIND[:PLACE][,key=value...]: one more sink. NULL or what would be right. */
 const char *config_set_emit(struct config *c, struct span value);
 /* 500ms 8s 5m 1h 0; 64K 1M 1G; false if neither or too large. */

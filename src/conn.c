@@ -248,6 +248,14 @@ static bool step_head(struct conn *c, struct service *s)
 	return true;
 }
 
+/* A notification was found good: all is well up to here, whether there is room
+ * for its alerts or not. */
+static void feed_switch(const struct conn *c, struct service *s)
+{
+	if (s->config->deadman_matches == 0 || c->receive.feeds)
+		s->fed_ms = s->now.ms;
+}
+
 /* All of the body was read. */
 static void end_body(struct conn *c, struct service *s)
 {
@@ -263,6 +271,8 @@ static void end_body(struct conn *c, struct service *s)
 	}
 	enum status status =
 	    receive_whole(r, s->intake, s->memory, body, s->now);
+	if (status == STATUS_OK || status == STATUS_NO_ROOM)
+		feed_switch(c, s);
 	if (status != STATUS_OK) {
 		note_why(c);
 		decide(c, s, status);
@@ -343,6 +353,8 @@ static bool step_commit(struct conn *c, struct service *s)
 		decide(c, s, status);
 		return true;
 	}
+	if (more)
+		feed_switch(c, s);
 	if (r->blocked)
 		return false;
 	window_drop_body(&c->window);

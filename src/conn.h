@@ -43,6 +43,7 @@ struct service {
 	struct receive_memory *memory;
 	bool stopping;     /* answers close the connection */
 	uint64_t progress; /* bytes that sinks have taken */
+	int64_t fed_ms;    /* when a notification fed the dead man's switch */
 	struct moment now;
 };
 

@@ -24,8 +24,7 @@ const char *config_read_format(const struct config *c, struct format *f,
 	return "format=line, json, logfmt or the name of a --template";
 }
 
-/* LABEL=VALUE or, where `negated` is given, LABEL!=VALUE. */
-static bool read_match(struct span v, struct match *m, bool may_negate)
+bool config_read_match(struct span v, struct match *m, bool may_negate)
 {
 	struct span label;
 	*m = (struct match){0};
@@ -52,7 +51,7 @@ static const char *set_format_key(const struct config *c, struct format *f,
 	if (span_eq(key, SPAN("match"))) {
 		if (f->matches == LIMIT_MATCHES)
 			return "at most 8 match keys";
-		if (!read_match(v, &f->match[f->matches], true))
+		if (!config_read_match(v, &f->match[f->matches], true))
 			return "match=LABEL=VALUE or match=LABEL!=VALUE";
 		f->matches++;
 	} else if (span_eq(key, SPAN("resolved"))) {
@@ -70,7 +69,7 @@ static const char *set_format_key(const struct config *c, struct format *f,
 		if (!f->crlf && !span_eq(v, SPAN("lf")))
 			return "eol=lf or crlf";
 	} else if (span_eq(key, SPAN("bell"))) {
-		if (!read_match(v, &f->bell, false))
+		if (!config_read_match(v, &f->bell, false))
 			return "bell=LABEL=VALUE";
 	} else {
 		return "";

@@ -4,9 +4,9 @@
  * Header: 8 bytes magic, u32 version, u32 zero, u64 size of the ring, u64 u64
  * key, zero, and at 60 the CRC-32C of the 60 bytes before.
  * Cursors: u32 magic, u32 count, u64 sequence, u64 how far the file was safe
- * when they were written, u64 head of what was under way, then for each sink
- * its name and its position, u64 each; in the last 4 bytes the CRC-32C of the
- * rest.
+ * when they were written, u64 head of what was under way, u64 the owner's
+ * number as of that sync, then for each sink its name and its position, u64
+ * each; in the last 4 bytes the CRC-32C of the rest.
  */
 #include "image.h"
 
@@ -17,7 +17,7 @@
 static const char magic[8] = {'b', 'e', 'l', 'l', 'w', 'i', 'r', 'e'};
 
 enum {
-	VERSION = 1,
+	VERSION = 2,
 	AT_VERSION = 8,
 	AT_SIZE = 16,
 	AT_KEY = 24,
@@ -27,7 +27,8 @@ enum {
 	AT_SEQUENCE = 8,
 	AT_SAFE = 16,
 	AT_HEAD = 24,
-	AT_CURSOR = 32,
+	AT_ALARM = 32,
+	AT_CURSOR = 40,
 	CURSOR_CRC = IMAGE_CURSOR_BYTES - 4,
 	SEQUENCE_STEP = 1 << 20, /* even: which block is safe stays */
 };
@@ -137,6 +138,7 @@ enum image_verdict image_recover(struct image *i, struct spool *s,
 				position = cursor_position(best, k);
 		s->cursor[c] = s->keep[c] = align(s, from, position);
 	}
+	i->alarm = i->alarm_safe = i->alarm_told = get_u64(best + AT_ALARM);
 	/* No number comes twice: two writes that were both torn within the
 	 * block, in two lives, would else differ in nothing but their bytes. */
 	i->sequence = i->safe = get_u64(best + AT_SEQUENCE) + SEQUENCE_STEP;
@@ -170,7 +172,9 @@ static void plan_cursors(struct image *i, const struct spool *s)
 	put_u64(p + AT_SEQUENCE, i->sequence);
 	put_u64(p + AT_SAFE, s->synced);
 	put_u64(p + AT_HEAD, s->head);
+	put_u64(p + AT_ALARM, i->alarm_safe);
 	i->told_safe = s->synced;
+	i->alarm_told = i->alarm_safe;
 	for (unsigned c = 0; c < s->cursors; c++) {
 		i->keep[c] = s->keep[c];
 		put_u64(p + AT_CURSOR + 16 * c, i->sink[c]);
@@ -181,15 +185,17 @@ static void plan_cursors(struct image *i, const struct spool *s)
 
 size_t image_plan(struct image *i, struct spool *s, struct image_write *out)
 {
-	bool moved = i->sequence == 0 || i->failed ||
-		     i->told_safe != s->synced ||
-		     (s->wanted && spool_tail(s) != s->freed);
+	bool moved =
+	    i->sequence == 0 || i->failed || i->told_safe != s->synced ||
+	    i->alarm_told != i->alarm_safe || i->alarm != i->alarm_safe ||
+	    (s->wanted && spool_tail(s) != s->freed);
 	i->failed = false;
 	for (unsigned c = 0; c < s->cursors; c++)
 		moved = moved || i->keep[c] != s->keep[c];
 	if (s->synced == s->head && !moved)
 		return 0;
 	spool_seal(s);
+	i->alarm_planned = i->alarm;
 	plan_cursors(i, s);
 	i->head = s->head;
 	i->tail = spool_tail(s);
@@ -202,6 +208,7 @@ size_t image_plan(struct image *i, struct spool *s, struct image_write *out)
 bool image_wants_sync(const struct image *i, const struct spool *s)
 {
 	return i->safe == 0 || i->head != s->synced ||
+	       i->alarm_planned != i->alarm_safe ||
 	       (i->tail != s->freed &&
 		(s->wanted || s->head - s->freed > s->size / 2));
 }
@@ -214,6 +221,7 @@ void image_failed(struct image *i)
 void image_synced(struct image *i, struct spool *s)
 {
 	i->safe = i->sequence;
+	i->alarm_safe = i->alarm_planned;
 	s->synced = i->head;
 	s->freed = i->tail;
 	s->wanted = false;

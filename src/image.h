@@ -24,7 +24,7 @@ enum {
 	IMAGE_BLOCK = 4096,
 	IMAGE_RING = 3 * IMAGE_BLOCK,
 	IMAGE_HEADER_BYTES = 64,
-	IMAGE_CURSOR_BYTES = 32 + 16 * LIMIT_SINKS + 8,
+	IMAGE_CURSOR_BYTES = 40 + 16 * LIMIT_SINKS + 8,
 };
 
 enum image_verdict {
@@ -44,6 +44,9 @@ struct image {
 	bool failed;                /* the last writing */
 	uint64_t tail;              /* that the cursors under way say */
 	uint64_t head;
+	/* One number of the owner's, told once the records before it are
+	 * safe: as it is, as of the plan, as of the sync, as told. */
+	uint64_t alarm, alarm_planned, alarm_safe, alarm_told;
 	char cursors[IMAGE_CURSOR_BYTES];
 };
 

@@ -51,6 +51,9 @@ void intake_name_alert(const struct intake *in, struct offer *o,
 	    .resolved = render_status(e, a) == ALERT_RESOLVED,
 	};
 	o->record.key = name_of(in, &o->record, a, o->resolved);
+	o->feeds =
+	    !o->resolved && render_is_hushed(in->config->deadman_match,
+					     in->config->deadman_matches, a);
 	if (in->firing)
 		o->firing_key = firing_name(&in->hash_key, e, a);
 	if (in->config->dedup_ms)
@@ -128,6 +131,12 @@ uint64_t intake_need(const struct offer *o)
 	return o->sinks ? spool_need(&o->record) : 0;
 }
 
+void intake_note_firing(struct intake *in, const struct offer *o)
+{
+	if (in->firing)
+		firing_note(in->firing, o->firing_key, &o->record, o->resolved);
+}
+
 void intake_queue(struct intake *in, const struct offer *o, unsigned slot,
 		  struct intake_wait *wait)
 {
@@ -145,8 +154,7 @@ void intake_queue(struct intake *in, const struct offer *o, unsigned slot,
 	}
 	if (o->record.kind != RECORD_ALERT)
 		return;
-	if (in->firing)
-		firing_note(in->firing, o->firing_key, &o->record, o->resolved);
+	intake_note_firing(in, o);
 	if (o->resolved)
 		in->counters->alerts_resolved++;
 	else
@@ -167,6 +175,19 @@ enum intake_result intake_offer(struct intake *in, const struct offer *o,
 	}
 	intake_queue(in, o, slot, wait);
 	return INTAKE_QUEUED;
+}
+
+bool intake_put_own(struct intake *in, const struct offer *o)
+{
+	uint64_t need = intake_need(o);
+	if (need && !spool_fits(in->spool, need, need)) {
+		in->spool->wanted = true;
+		return false;
+	}
+	if (need)
+		spool_put(in->spool, &o->record);
+	intake_note_firing(in, o);
+	return true;
 }
 
 bool intake_is_safe(const struct intake *in, const struct intake_wait *wait)

@@ -56,6 +56,7 @@ struct offer {
 	uint64_t dedup_key, firing_key;
 	uint8_t sinks; /* bit i: sink i takes it */
 	bool resolved;
+	bool feeds; /* the dead man's switch */
 };
 
 enum intake_result {
@@ -85,6 +86,12 @@ void intake_queue(struct intake *in, const struct offer *o, unsigned slot,
 /* Both, if there is room. */
 enum intake_result intake_offer(struct intake *in, const struct offer *o,
 				unsigned slot, struct intake_wait *wait);
+
+/* Queues an alert of bellwire's own, which nobody sends again; false if there
+ * is no room. */
+bool intake_put_own(struct intake *in, const struct offer *o);
+/* An alert that was queued in an earlier life is still firing. */
+void intake_note_firing(struct intake *in, const struct offer *o);
 
 bool intake_is_safe(const struct intake *in, const struct intake_wait *wait);
 /* The request has ended; `settled` if its sender will not send it again. */

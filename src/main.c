@@ -113,6 +113,9 @@ static bool assemble(void)
 	the.server.log = &the.log;
 	the.server.deliver = &the.deliver;
 	the.server.persist = &the.persist;
+	the.server.deadman = (struct deadman){.config = &the.config,
+					      .intake = &the.intake,
+					      .memory = &the.memory};
 	the.server.secrets = &the.secrets[0];
 	the.server.spare = &the.secrets[1];
 	the.server.counters = &the.counters;

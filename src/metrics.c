@@ -189,6 +189,8 @@ void metrics_put(struct buf *out, const struct counters *c,
 	single(out, "bellwire_firing_forgotten_total", "counter",
 	       "Firing alerts that /alerts had no room for.",
 	       g->firing_forgotten);
+	known(out, "bellwire_deadman_alert_firing", "gauge",
+	      "1 if the dead man's switch has fired.", g->deadman);
 	single(out, "bellwire_connections", "gauge", "Open connections.",
 	       g->connections);
 	single(out, "bellwire_connections_evicted_total", "counter",

@@ -36,6 +36,7 @@ struct gauges {
 	uint64_t spool_bytes, spool_size;
 	uint64_t connections;
 	uint64_t firing, firing_forgotten;
+	int64_t deadman; /* 1 if it has fired, below 0 if there is none */
 	/* of the process; a value below 0 is not known */
 	int64_t cpu_us, start_s, resident_bytes, virtual_bytes;
 	int64_t open_fds, max_fds;

@@ -128,6 +128,34 @@ static const char *set_max_age(struct config *c, struct span v)
 						      : "a time such as 1h";
 }
 
+/* T[,LABEL=VALUE...]; what it emits itself must not feed it. */
+static const char *set_deadman(struct config *c, struct span v)
+{
+	static const struct match own[] = {
+	    {SPAN("alertname"), SPAN(CONFIG_DEADMAN_NAME), false},
+	    {SPAN("severity"), SPAN(CONFIG_DEADMAN_SEVERITY), false},
+	};
+	struct span part;
+	unsigned n = 0, owns = 0;
+	span_split(&v, ',', &c->deadman_text);
+	if (!config_read_time_ms(c->deadman_text, &c->deadman_ms))
+		return "T[,LABEL=VALUE...], such as 5m,alertname=Watchdog";
+	while (span_split(&v, ',', &part)) {
+		if (n == LIMIT_MATCHES)
+			return "at most 8 labels";
+		struct match *m = &c->deadman_match[n++];
+		if (!config_read_match(part, m, false))
+			return "LABEL=VALUE behind each comma";
+		for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+			owns += span_eq(m->label, own[i].label) &&
+				span_eq(m->value, own[i].value);
+	}
+	c->deadman_matches = n;
+	return n && n == owns ? "a label that " CONFIG_DEADMAN_NAME
+				" itself does not have"
+			      : NULL;
+}
+
 static const char *set_ack_timeout(struct config *c, struct span v)
 {
 	if (!config_read_time_ms(v, &c->ack_timeout_ms) || !c->ack_timeout_ms)
@@ -271,6 +299,9 @@ const struct option *config_options(void)
 	     "drop to it once everything is open", false, set_user},
 	    {SPAN("chroot"), "DIR", NULL,
 	     "make DIR the root once everything is open", false, set_chroot},
+	    {SPAN("deadman"), "T[,LABEL=VALUE...]", NULL,
+	     "no notification that matches for T: emit BellwireDeadMan", false,
+	     set_deadman},
 	    {SPAN("dedup"), "T", "0",
 	     "an identical alert within T is emitted once", false, set_dedup},
 	    {SPAN("max-age"), "T", "0",

@@ -28,6 +28,7 @@ static void fill_gauges(struct server *s, struct gauges *g)
 	g->connections = used_slots(s);
 	g->firing = s->service.intake->firing->count;
 	g->firing_forgotten = s->service.intake->firing->forgotten;
+	g->deadman = s->config->deadman_ms ? s->deadman.fired_s != 0 : -1;
 	g->cpu_us = p.cpu_us;
 	g->start_s = s->start_s;
 	g->resident_bytes = p.resident_bytes;

@@ -244,6 +244,16 @@ void persist_sync(struct persist *p, int64_t now_ms)
 	p->failed = error != 0;
 }
 
+void persist_note_alarm(struct persist *p, int64_t fired_s)
+{
+	p->image.alarm = (uint64_t)fired_s;
+}
+
+int64_t persist_alarm(const struct persist *p)
+{
+	return (int64_t)p->image.alarm;
+}
+
 int64_t persist_deadline(const struct persist *p)
 {
 	return p->failed ? p->retry_ms : INT64_MAX;

@@ -33,6 +33,11 @@ bool persist_open(struct persist *p, const struct config *config,
 
 /* Writes what the file does not have, and makes it safe if anyone waits. */
 void persist_sync(struct persist *p, int64_t now_ms);
+/* When the dead man's switch fired, 0 if it has not: kept for the next process
+ * from that sync on that makes the alert itself safe. */
+void persist_note_alarm(struct persist *p, int64_t fired_s);
+/* What the file says of it. */
+int64_t persist_alarm(const struct persist *p);
 /* When to try again after a failure; INT64_MAX: no need. */
 int64_t persist_deadline(const struct persist *p);
 

@@ -7,7 +7,7 @@ void receive_start(struct receive *r, unsigned slot, bool whole)
 	r->wait = (struct intake_wait){{0}};
 	r->envelope = (struct envelope){0};
 	r->slot = slot;
-	r->blocked = r->alert_at_hand = r->stepwise = false;
+	r->blocked = r->alert_at_hand = r->stepwise = r->feeds = false;
 }
 
 /* Takes the alert that the payload stands behind apart and names it. */
@@ -29,6 +29,7 @@ static enum status read_alert(struct receive *r, const struct intake *in,
 		return status;
 	p->why.n = 0;
 	intake_name_alert(in, o, e, &m->alert, now);
+	r->feeds = r->feeds || o->feeds;
 	return STATUS_OK;
 }
 

@@ -37,6 +37,7 @@ struct receive {
 	unsigned slot;
 	bool blocked;       /* an alert waits for room; go on when there is */
 	bool alert_at_hand; /* and it is the one that payload stands behind */
+	bool feeds;         /* an alert of it feeds the dead man's switch */
 	bool stepwise;      /* a whole body that needs more than the spool */
 };
 

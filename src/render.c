@@ -15,6 +15,15 @@ static bool matches(const struct match *m, const struct alert *a)
 	return equal != m->negated;
 }
 
+bool render_is_hushed(const struct match *hush, unsigned n,
+		      const struct alert *a)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (!matches(&hush[i], a))
+			return false;
+	return n != 0;
+}
+
 bool render_wants(const struct format *f, const struct envelope *e,
 		  const struct alert *a)
 {
@@ -23,7 +32,7 @@ bool render_wants(const struct format *f, const struct envelope *e,
 	for (unsigned i = 0; i < f->matches; i++)
 		if (!matches(&f->match[i], a))
 			return false;
-	return true;
+	return !render_is_hushed(f->hush, f->hushes, a);
 }
 
 /* One code point of the payload's on its way out. */

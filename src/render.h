@@ -34,6 +34,9 @@ struct format {
 	struct match match[LIMIT_MATCHES];
 	unsigned matches;
 	struct match bell; /* absent label: never */
+	/* alerts that match all of these are not for this sink */
+	const struct match *hush;
+	unsigned hushes;
 };
 
 /* Reads a template: NULL, or what would be right. */
@@ -42,6 +45,10 @@ const char *template_check(struct span text);
 /* The alert's status, or the payload's where it has none. */
 enum alert_status render_status(const struct envelope *e,
 				const struct alert *a);
+
+/* Does the alert match all of them, and are there any? */
+bool render_is_hushed(const struct match *hush, unsigned n,
+		      const struct alert *a);
 
 /* Does a sink with that format take the alert? A missing label is an empty one,
  * as in Prometheus. Notices go to every sink. */

@@ -91,6 +91,10 @@ static int64_t next_deadline(const struct server *s)
 	int64_t spool = persist_deadline(s->persist);
 	if (spool < least)
 		least = spool;
+	int64_t deadman =
+	    deadman_deadline(&s->deadman, s->service.fed_ms, now_ms);
+	if (deadman < least && !s->service.stopping)
+		least = deadman;
 	if (s->supervisor.watchdog_ms && s->watchdog_at_ms < least)
 		least = s->watchdog_at_ms;
 	if (s->accept_at_ms > s->service.now.ms && s->accept_at_ms < least)
@@ -307,6 +311,9 @@ static void turn(struct server *s)
 		if (k->used)
 			slot_turn(s, k);
 	}
+	if (!s->service.stopping)
+		deadman_turn(&s->deadman, s->service.fed_ms, s->service.now);
+	persist_note_alarm(s->persist, s->deadman.fired_s);
 	/* requests that waited for room may have found it */
 	persist_sync(s->persist, s->service.now.ms);
 	deliver_pump(s->deliver, s->service.now);
@@ -328,6 +335,8 @@ void server_run(struct server *s)
 		log_listening(s, s->listener[i]);
 	supervisor_tell(&s->supervisor, "READY=1");
 	s->watchdog_at_ms = s->service.now.ms;
+	s->service.fed_ms = deadman_start(
+	    &s->deadman, persist_alarm(s->persist), s->service.now);
 	while (!has_stopped(s)) {
 		feed_watchdog(s);
 		turn(s);

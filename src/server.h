@@ -5,6 +5,7 @@
 #define SERVER_H
 
 #include "conn.h"
+#include "deadman.h"
 #include "deliver.h"
 #include "persist.h"
 #include "secrets.h"
@@ -28,6 +29,7 @@ struct server {
 	struct persist *persist;
 	struct counters *counters;
 	struct service service;
+	struct deadman deadman;
 	struct supervisor supervisor;
 	int64_t watchdog_at_ms;
 	bool inherited; /* the listeners were handed over */

@@ -325,7 +325,7 @@ def twelve(but=()):
 
 
 def of_another_version(data):
-    return data[:8] + b"\x02\0\0\0" + data[12:]
+    return data[:8] + b"\x01\0\0\0" + data[12:]
 
 
 FOREIGN = {

@@ -500,7 +500,7 @@ static void live(struct life *l, unsigned steps, uint64_t one_in)
 			/* the proof of it: written, not yet safe */
 			if (write_all(l) == FAILED)
 				image_failed(&l->image);
-			if (below(one_in) == 0)
+			if (below(4 * one_in) == 0)
 				crash(l);
 		} else if (written == FAILED) {
 			image_failed(&l->image);
