@@ -60,7 +60,7 @@ LINK_FLAGS := -nostdlib -static-pie -Wl,--gc-sections -Wl,-z,relro \
 PURE := text status address cert bytes hash json jsontext http body alert payload recall spool \
 	image render template options emit config auth metrics firing intake receive deadman \
 	request window conn
-WORLD := os log privilege probe supervisor $(if $(filter 0,$(TLS)),notls,tls tlswords identity) \
+WORLD := os log privilege sandbox probe supervisor $(if $(filter 0,$(TLS)),notls,tls tlswords identity) \
 	transport sink fifo serial store
 ROOF := persist secrets lines deliver pages slots server main
 OBJECTS := $(patsubst %,$(O)/%.o,$(PURE) $(WORLD) $(ROOF)) $(O)/jsmn.o
@@ -77,6 +77,15 @@ $(O)/version.h: Makefile third_party/manifest
 	printf '#define BELLWIRE_PARTS "musl, %s"\n' \
 		"$$(sed -n 's/^jsmn  *\([^ ]*\) .*/jsmn \1/p' third_party/manifest)"; \
 	} >$@
+
+# Of src/calls.def, what the target has.
+$(O)/calls.h: src/calls.def Makefile $(O)/flags
+	$(Q)echo '#include <sys/syscall.h>' | \
+		$(CC) $(TARGET_FLAGS) -E -dM - >$@.has
+	$(Q)while read -r name why; do \
+		grep -q "^#define SYS_$$name " $@.has && echo "CALL($$name)"; \
+	done <src/calls.def >$@ || test -s $@
+$(O)/sandbox.o: $(O)/calls.h
 
 $(O)/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h
 	$(SAY) CC $@

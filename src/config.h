@@ -20,6 +20,12 @@ struct template
 	struct span name, text;
 };
 
+enum config_sandbox {
+	CONFIG_SANDBOX_AUTO,    /* what the kernel has */
+	CONFIG_SANDBOX_REQUIRE, /* all of it, or do not start */
+	CONFIG_SANDBOX_OFF,
+};
+
 struct sink_config {
 	char name[LIMIT_SINK_PLACE]; /* as written, up to the first comma */
 	struct place place;
@@ -50,6 +56,7 @@ struct config {
 	struct match deadman_match[LIMIT_MATCHES]; /* none: all feed it */
 	unsigned deadman_matches;
 	uint64_t max_body;
+	enum config_sandbox sandbox;
 	enum log_level log_level;
 };
 

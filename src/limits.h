@@ -67,6 +67,8 @@
 	X(CONFIG_FILE, 16384, "bytes", "error at start") \
 	X(CONFIG_ENTRIES, 128, "options in all", "error at start") \
 	X(SINK_PLACE, 104, "bytes of a sink's name", "error at start") \
+	X(SANDBOX_PATH, 512, "bytes of a path that is needed again", \
+	  "not usable after start") \
 	X(LOG_LINE, 1024, "bytes", "cut with a mark") \
 	X(ACCEPTS, 16, "connections taken a turn of the loop", "the next turn") \
 	X(HEAD_MS, 10000, "ms for a request's head", "408") \

@@ -3,6 +3,7 @@
  */
 #include "privilege.h"
 #include "probe.h"
+#include "sandbox.h"
 #include "server.h"
 #include "version.h"
 
@@ -185,6 +186,55 @@ static int drop(void)
 	return fail(EXIT_FAILED, buf_span(&why));
 }
 
+/* Leaves the files usable that are needed again, and nothing else. */
+static void allow_files(const struct sandbox *s)
+{
+	const struct config *c = &the.config;
+	const struct span read[] = {c->tls_cert,      c->tls_key,
+				    c->tls_client_ca, c->token_file,
+				    c->basic_file,    c->hmac_file};
+	for (size_t i = 0; i < sizeof read / sizeof read[0]; i++)
+		sandbox_allow(s, read[i], SANDBOX_READ);
+	for (unsigned i = 0; i < c->sinks; i++) {
+		const struct place *p = &c->sink[i].place;
+		if (p->kind != PLACE_STDOUT)
+			sandbox_allow(s, span_of(p->path),
+				      p->kind == PLACE_FIFO ? SANDBOX_FIFO
+							    : SANDBOX_SERIAL);
+	}
+	for (unsigned i = 0; i < c->listens; i++)
+		if (c->listen[i].family == ADDRESS_UNIX)
+			sandbox_allow(s, span_of(c->listen[i].path),
+				      SANDBOX_REMOVE);
+}
+
+static int confine(void)
+{
+	struct sandbox s;
+	struct log_line l;
+	if (the.config.sandbox == CONFIG_SANDBOX_OFF)
+		return EXIT_FINE;
+	sandbox_prepare(&s);
+	allow_files(&s);
+	sandbox_enter(&s);
+	bool whole = s.landlock && s.seccomp;
+	if (!whole && the.config.sandbox == CONFIG_SANDBOX_REQUIRE)
+		return fail(EXIT_FAILED,
+			    s.seccomp ? SPAN("--sandbox: the kernel has no "
+					     "Landlock; expected auto or off")
+				      : SPAN("--sandbox: the kernel has no "
+					     "seccomp; expected auto or off"));
+	if (log_begin(&the.log, &l, whole ? LOG_INFO : LOG_WARN,
+		      whole ? "sandboxed"
+			    : "the kernel has not all of the "
+			      "sandbox")) {
+		log_number(&l, "landlock_abi", s.landlock);
+		log_number(&l, "seccomp", s.seccomp);
+		log_end(&the.log, &l);
+	}
+	return EXIT_FINE;
+}
+
 static int serve(int argc, const char *const *argv)
 {
 	int code = configure(argc, argv);
@@ -202,6 +252,8 @@ static int serve(int argc, const char *const *argv)
 	if (!open_spool() || !open_sinks() || !server_open(&the.server))
 		return EXIT_FAILED;
 	code = drop();
+	if (code == EXIT_FINE)
+		code = confine();
 	if (code == EXIT_FINE)
 		server_run(&the.server);
 	return code;

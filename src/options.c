@@ -235,6 +235,19 @@ static const char *set_chroot(struct config *c, struct span v)
 	return set_name(v, &c->root);
 }
 
+static const char *set_sandbox(struct config *c, struct span v)
+{
+	static const struct span names[] = {SPAN("auto"), SPAN("require"),
+					    SPAN("off")};
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		if (span_eq(v, names[i])) {
+			c->sandbox = (enum config_sandbox)i;
+			return NULL;
+		}
+	}
+	return "auto, require or off";
+}
+
 static const char *set_log_level(struct config *c, struct span v)
 {
 	static const struct span names[] = {SPAN("error"), SPAN("warn"),
@@ -299,6 +312,9 @@ const struct option *config_options(void)
 	     "drop to it once everything is open", false, set_user},
 	    {SPAN("chroot"), "DIR", NULL,
 	     "make DIR the root once everything is open", false, set_chroot},
+	    {SPAN("sandbox"), "MODE", "auto",
+	     "auto: what the kernel has of it; require: all or nothing; off",
+	     false, set_sandbox},
 	    {SPAN("deadman"), "T[,LABEL=VALUE...]", NULL,
 	     "no notification that matches for T: emit BellwireDeadMan", false,
 	     set_deadman},

@@ -359,6 +359,29 @@ static int64_t microseconds(const struct timeval *t)
 	return (int64_t)t->tv_sec * 1000000 + t->tv_usec;
 }
 
+/* Of the first 1024, as many as bellwire could ever have: poll(2) marks those
+ * that are not open, many with one call. */
+static int64_t count_descriptors(int64_t limit)
+{
+	struct pollfd set[128];
+	int64_t open = 0;
+	for (int64_t first = 0; first < limit && first < 1024;
+	     first += (int64_t)(sizeof set / sizeof set[0])) {
+		nfds_t n = 0;
+		while (n < sizeof set / sizeof set[0] &&
+		       first + (int64_t)n < limit) {
+			set[n] =
+			    (struct pollfd){.fd = (int)(first + (int64_t)n)};
+			n++;
+		}
+		if (poll(set, n, 0) < 0)
+			return -1;
+		for (nfds_t i = 0; i < n; i++)
+			open += !(set[i].revents & POLLNVAL);
+	}
+	return open;
+}
+
 void os_process_read(int statm, int64_t descriptors, struct os_process *out)
 {
 	char text[64];
@@ -377,7 +400,5 @@ void os_process_read(int statm, int64_t descriptors, struct os_process *out)
 		out->virtual_bytes = (int64_t)v * page;
 	if (span_split(&s, ' ', &pages) && span_u64(pages, &v))
 		out->resident_bytes = (int64_t)v * page;
-	out->open_fds = 0;
-	for (int fd = 0; fd < descriptors && fd < 1024; fd++)
-		out->open_fds += fcntl(fd, F_GETFD) >= 0;
+	out->open_fds = count_descriptors(descriptors);
 }

@@ -36,29 +36,38 @@ unsigned supervisor_sockets(void)
 	return most;
 }
 
+/* The socket that word is sent through, or -1. */
+static int open_socket(const char *name)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	size_t n = name ? strlen(name) : 0;
+	if (n == 0 || n >= sizeof a.sun_path)
+		return -1;
+	memcpy(a.sun_path, name, n);
+	if (a.sun_path[0] == '@')
+		a.sun_path[0] = '\0'; /* an abstract name, unix(7) */
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0 &&
+	    connect(fd, (const struct sockaddr *)&a,
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) <
+		0) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
 void supervisor_open(struct supervisor *s)
 {
 	uint64_t us = own_number("WATCHDOG_USEC", "WATCHDOG_PID");
-	s->socket = getenv("NOTIFY_SOCKET");
+	s->fd = open_socket(getenv("NOTIFY_SOCKET"));
 	/* half of it, as sd_watchdog_enabled(3) advises */
 	s->watchdog_ms =
-	    s->socket && us / 2000 < INT32_MAX ? (int64_t)(us / 2000) : 0;
+	    s->fd >= 0 && us / 2000 < INT32_MAX ? (int64_t)(us / 2000) : 0;
 }
 
 void supervisor_tell(const struct supervisor *s, const char *state)
 {
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	size_t n = s->socket ? strlen(s->socket) : 0;
-	if (n == 0 || n >= sizeof a.sun_path)
-		return;
-	memcpy(a.sun_path, s->socket, n);
-	if (a.sun_path[0] == '@')
-		a.sun_path[0] = '\0'; /* an abstract name, unix(7) */
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return;
-	sendto(fd, state, strlen(state), MSG_NOSIGNAL,
-	       (const struct sockaddr *)&a,
-	       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
-	close(fd);
+	if (s->fd >= 0)
+		send(s->fd, state, strlen(state), MSG_NOSIGNAL);
 }

@@ -9,7 +9,7 @@
 #include "text.h"
 
 struct supervisor {
-	const char *socket;  /* where to send word, or NULL: nobody listens */
+	int fd;              /* where to send word, or -1: nobody listens */
 	int64_t watchdog_ms; /* send word this often at least; 0: never */
 };
 
