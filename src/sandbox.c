@@ -249,21 +249,19 @@ static bool enter_seccomp(void)
 	return prctl(PR_SET_SECCOMP, FILTER_MODE, &p, 0, 0) == 0;
 }
 
-static void limit(int resource, rlim_t most)
+static void limit_resources(void)
 {
-	struct rlimit r;
-	if (getrlimit(resource, &r) < 0)
+	struct rlimit none = {0, 0}, files;
+	setrlimit(RLIMIT_NPROC, &none);
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
 		return;
-	if (r.rlim_cur > most)
-		r.rlim_cur = most;
-	r.rlim_max = r.rlim_cur;
-	setrlimit(resource, &r);
+	files.rlim_max = files.rlim_cur;
+	setrlimit(RLIMIT_NOFILE, &files);
 }
 
 void sandbox_enter(struct sandbox *s)
 {
-	limit(RLIMIT_NPROC, 0);
-	limit(RLIMIT_NOFILE, RLIM_INFINITY);
+	limit_resources();
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (!enter_landlock(s))
 		s->landlock = 0;
