@@ -3,7 +3,7 @@
 #	make            build/bellwire and build/bellwire.debug
 #	make run        set up what is missing, build, serve on 127.0.0.1:5000
 #	make test       set up what is missing, run all checks and tests
-#	make bench      what a byte costs
+#	make bench      what a request costs, beside other servers
 #	make demo       Prometheus and Alertmanager in front of bellwire
 #	make install    to $(DESTDIR)$(PREFIX)/bin
 # Settings: V=1 TLS=0 CC= CFLAGS= CROSS_COMPILE= PREFIX= DESTDIR=
@@ -124,11 +124,6 @@ run: bootstrap-build
 demo: bootstrap-demo
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)exec deploy/prometheus/demo/run $(O)/bellwire
-
-# Instructions a byte, for usual and hostile payloads, and how they grow.
-bench: bootstrap-test
-	$(Q)$(MAKE) --no-print-directory all
-	$(Q)O=$(O) tests/check-linear
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin

@@ -120,6 +120,28 @@ fuzz-%: $(O)/fuzz/fuzz_%
 		$(if $(wildcard fuzz/$*.dict),-dict=$(CURDIR)/fuzz/$*.dict) \
 		found/$* $(CURDIR)/fuzz/corpus/$*
 
+# The floor is built as bellwire is; its reader and its load as anything else.
+BENCH_PROGRAMS := $(addprefix $(O)/bench/,floor load drain receiver)
+$(O)/bench/floor: tests/bench/floor.c
+	@mkdir -p $(@D)
+	$(SAY) BENCH $@
+	$(Q)$(CC) $(TARGET_FLAGS) $(WARNINGS) $(CFLAGS) $(LINK_FLAGS) \
+		$(LINK_START) $< $(LINK_END) -o $@
+$(O)/bench/load $(O)/bench/drain: $(O)/bench/%: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(SAY) BENCH $@
+	$(Q)$(HOSTCC) $(WARNINGS) -D_GNU_SOURCE -O2 $< \
+		$(if $(filter load,$*),-lssl -lcrypto) -o $@
+$(O)/bench/receiver: tests/bench/receiver.go
+	@mkdir -p $(@D)
+	$(SAY) BENCH $@
+	$(Q)GOCACHE=$(abspath $(O))/bench/go-cache go build -o $@ $<
+
+# make bench QUICK=1 takes a minute, make bench up to eight.
+bench: bootstrap-bench
+	$(Q)$(MAKE) --no-print-directory all $(BENCH_PROGRAMS)
+	$(Q)O=$(O) $(PYTHON) tests/bench/run $(if $(QUICK),quick)
+
 .PHONY: fuzz test-programs
 .SECONDARY:
 
