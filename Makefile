@@ -4,6 +4,7 @@
 #	make run        set up what is missing, build, serve on 127.0.0.1:5000
 #	make test       set up what is missing, run all checks and tests
 #	make bench      what a request costs, beside other servers
+#	make profile    where that cost goes
 #	make demo       Prometheus and Alertmanager in front of bellwire
 #	make install    to $(DESTDIR)$(PREFIX)/bin
 # Settings: V=1 TLS=0 CC= CFLAGS= CROSS_COMPILE= PREFIX= DESTDIR=
@@ -133,7 +134,7 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/bellwire
 
 format:
-	clang-format -i src/*.[ch] tests/unit/*.[ch] fuzz/*.[ch]
+	clang-format -i src/*.[ch] tests/unit/*.[ch] tests/bench/*.c fuzz/*.[ch]
 
 clean:
 	rm -rf $(O)
@@ -141,7 +142,7 @@ clean:
 distclean: clean
 	rm -rf third_party/unpacked third_party/cache
 
-.PHONY: all run demo test bench install uninstall format clean distclean
+.PHONY: all run demo test install uninstall format clean distclean
 .DELETE_ON_ERROR:
 
 -include $(OBJECTS:.o=.d)

@@ -4,6 +4,7 @@
 #	fuzz/fuzz_NAME.c         libFuzzer targets; fuzz/corpus/NAME is replayed
 #	tests/e2e/test_*.py      pytest against build/bellwire
 #	tests/check-*            scripts that look at sources and results
+#	tests/bench/             what a request costs, beside other servers
 # Unit tests run on this machine's own C library, once with gcc and once with
 # clang's address and undefined-behaviour sanitizers.
 
@@ -137,12 +138,23 @@ $(O)/bench/receiver: tests/bench/receiver.go
 	$(SAY) BENCH $@
 	$(Q)GOCACHE=$(abspath $(O))/bench/go-cache go build -o $@ $<
 
-# make bench QUICK=1 takes a minute, make bench up to eight.
+# make bench takes up to eight minutes, make bench QUICK=1 less than one.
 bench: bootstrap-bench
 	$(Q)$(MAKE) --no-print-directory all $(BENCH_PROGRAMS)
-	$(Q)O=$(O) $(PYTHON) tests/bench/run $(if $(QUICK),quick)
+ifeq ($(QUICK),)
+	-$(Q)O=$(O) tests/check-linear
+	$(Q)O=$(O) $(PYTHON) tests/bench/run
+	$(Q)tests/bench/plot
+else
+	$(Q)O=$(O) $(PYTHON) tests/bench/run quick
+endif
 
-.PHONY: fuzz test-programs
+# Where a request's cost goes: functions, system calls, the kernel's share.
+profile: bootstrap-bench
+	$(Q)$(MAKE) --no-print-directory all $(BENCH_PROGRAMS)
+	$(Q)O=$(O) $(PYTHON) tests/bench/profile
+
+.PHONY: bench profile fuzz test-programs
 .SECONDARY:
 
 -include $(wildcard $(O)/host/*.d $(O)/san/*.d $(O)/fuzz/*.d)

@@ -52,38 +52,43 @@ static void serve(nfds_t i, size_t length)
 	send(polled[i].fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL);
 }
 
-static void welcome(nfds_t count)
+/* Polled are only those that are there: the kernel looks at each entry. */
+static nfds_t welcome(nfds_t used)
 {
+	nfds_t i = 1;
 	int one = 1;
 	int fd = accept4(polled[0].fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0)
-		return;
+		return used;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	for (nfds_t i = 1; i < count; i++)
-		if (polled[i].fd < 0) {
-			polled[i].fd = fd;
-			got[i] = 0;
-			return;
-		}
-	close(fd);
+	while (i < used && polled[i].fd >= 0)
+		i++;
+	if (i > PEERS) {
+		close(fd);
+		return used;
+	}
+	polled[i] = (struct pollfd){.fd = fd, .events = POLLIN};
+	got[i] = 0;
+	return i < used ? used : used + 1;
 }
 
 int main(int argc, char **argv)
 {
-	nfds_t count = 1 + PEERS;
+	nfds_t used = 1;
 	if (argc != 3)
 		return 2;
 	size_t length = strtoul(argv[2], NULL, 10);
-	for (nfds_t i = 0; i < count; i++)
-		polled[i] = (struct pollfd){.fd = -1, .events = POLLIN};
 	polled[0].fd = listen_on(atoi(argv[1]));
+	polled[0].events = POLLIN;
 	for (;;) {
-		if (poll(polled, count, -1) < 0)
+		if (poll(polled, used, -1) < 0)
 			return 1;
-		for (nfds_t i = 1; i < count; i++)
+		for (nfds_t i = 1; i < used; i++)
 			if (polled[i].revents)
 				serve(i, length);
 		if (polled[0].revents)
-			welcome(count);
+			used = welcome(used);
+		while (used > 1 && polled[used - 1].fd < 0)
+			used--;
 	}
 }

@@ -2,7 +2,7 @@
  * load - a closed loop of HTTP requests: each connection sends the next one
  * when the answer to the last has come.
  *
- *	load [-c CONNECTIONS] [-m MS] [-t] [-1] PORT FILE
+ *	load [-c CONNECTIONS] [-m MS | -n REQUESTS] [-t] [-1] PORT FILE
  *	  -t  TLS    -1  a new connection for each request
  *
  * FILE holds a whole request, head and body. Where it says @@@@ each
@@ -41,7 +41,7 @@ struct peer {
 
 static struct peer peers[CONNECTIONS];
 static struct pollfd polled[CONNECTIONS];
-static size_t count = 1, length, done, busy;
+static size_t count = 1, length, begun, most, done, busy;
 static size_t failures, opened;
 static uint64_t *times;
 static size_t times_room;
@@ -156,6 +156,7 @@ static ssize_t pull(struct peer *p, char *to, size_t n)
 
 static void begin(struct peer *p)
 {
+	begun++;
 	p->began = now_ns();
 	if (p->fd < 0)
 		open_peer(p);
@@ -245,7 +246,8 @@ static void run(uint64_t until, int each_once)
 				continue;
 			size_t before = done;
 			step(p);
-			if (done != before && !each_once && now_ns() < until) {
+			if (done != before && !each_once && begun < most &&
+			    now_ns() < until) {
 				begin(p);
 				step(p);
 			}
@@ -268,15 +270,20 @@ static double percentile_us(double part)
 int main(int argc, char **argv)
 {
 	uint64_t ms = 500;
+	size_t requests = SIZE_MAX;
 	int option;
 	char line[16];
-	while ((option = getopt(argc, argv, "c:m:t1")) != -1)
+	while ((option = getopt(argc, argv, "c:m:n:t1")) != -1)
 		switch (option) {
 		case 'c':
 			count = strtoul(optarg, NULL, 10);
 			break;
 		case 'm':
 			ms = strtoul(optarg, NULL, 10);
+			break;
+		case 'n':
+			requests = strtoul(optarg, NULL, 10);
+			ms = UINT32_MAX;
 			break;
 		case 't':
 			use_tls = 1;
@@ -301,7 +308,8 @@ int main(int argc, char **argv)
 		peers[i].fd = -1;
 
 	run(0, 1);
-	done = failures = opened = 0;
+	done = begun = failures = opened = 0;
+	most = requests;
 	puts("ready");
 	fflush(stdout);
 	if (!fgets(line, sizeof(line), stdin))
