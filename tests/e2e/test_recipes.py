@@ -1,0 +1,585 @@
+"""The recipes of README.md, as they stand there: the blocks are taken out of
+it, ports and paths are replaced, and a posted alert has to come out at the end.
+
+A block that is not run, a recipe without a test and a replacement that finds
+nothing are failures."""
+import datetime
+import json
+import os
+import re
+import signal
+import subprocess
+import termios
+import urllib.request
+
+import pytest
+
+from delivery_helpers import Background, End, FifoReader
+from helpers import (BELLWIRE, Client, Server, alert, as_lines, names_in,
+                     payload, post, read_logfmt, sample)
+from test_stack import ROOT, free_ports, wait_for
+from tls_helpers import pki  # noqa: F401 (a fixture)
+
+PROMPT = "$ "
+
+
+def sections():
+    """{heading: text} of the recipes."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    found = re.search(r"^## Recipes\n(.*?)^## ", text, re.M | re.S)
+    parts = re.split(r"^### (.*)\n", found.group(1), flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+def ingredients(text):
+    """The indented blocks, in order: each command without its prompt, and each
+    text of a file. A line that follows a command directly belongs to it."""
+    found, here, gap = [], False, False
+    for line in text.splitlines():
+        body = line.removeprefix("    ")
+        if line == "":
+            gap = True
+            continue
+        if line == body:
+            here = False
+        elif body.startswith(PROMPT):
+            found.append(body.removeprefix(PROMPT))
+            here = "command"
+        elif not here or gap and here == "command":
+            found.append(body + "\n")
+            here = "file"
+        elif here == "command":
+            found[-1] += "\n" + body
+        else:
+            found[-1] += "\n" * gap + body + "\n"
+        gap = False
+    return found
+
+
+class Running:
+    """A command of a recipe, and all that it starts."""
+
+    def __init__(self, kitchen, command):
+        self.command = command
+        n = len(kitchen.running)
+        self.out, self.err = (kitchen.folder / f"{n}.{x}"
+                              for x in ("out", "err"))
+        self.address = None
+        with self.out.open("wb") as out, self.err.open("wb") as err:
+            self.process = subprocess.Popen(
+                ["sh", "-c", command], stdin=subprocess.DEVNULL, stdout=out,
+                stderr=err, cwd=kitchen.folder, start_new_session=True,
+                env=os.environ | {"PATH": f"{kitchen.bin}:"
+                                  + os.environ["PATH"]})
+
+    def output(self):
+        return self.out.read_bytes()
+
+    def log(self):
+        return self.err.read_text("utf-8", "replace")
+
+    def stop(self, how=signal.SIGKILL):
+        try:
+            os.killpg(self.process.pid, how)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+
+
+class Bell(Running, Server):
+    """One that is a bellwire, with what tests ask of one."""
+
+    def __init__(self, kitchen, command):
+        Running.__init__(self, kitchen, command)
+        try:
+            self.addresses = wait_for("bellwire to listen", self._listens)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _listens(self):
+        assert self.process.poll() is None, self.log()
+        return [read_logfmt(line)["address"]
+                for line in self.log().split("\n")[:-1] if "listening" in line]
+
+    output, log, stop = Running.output, Running.log, Running.stop
+
+
+class Kitchen:
+    def __init__(self, heading, folder):
+        self.text = sections()[heading]
+        self.ingredients = ingredients(self.text)
+        self.left = set(range(len(self.ingredients)))
+        self.folder, self.bin = folder, folder / "bin"
+        self.running = []
+        self.bin.mkdir()
+        (self.bin / "bellwire").symlink_to(BELLWIRE)
+        self.fifo = str(folder / "bell")
+        self.replaced = {"/var/lib/bellwire/": f"{folder}/",
+                         "/run/bell": self.fifo,
+                         "deploy/each": f"{ROOT}/deploy/each"}
+
+    def take(self, i, *replacements):
+        """The i-th ingredient, ready to be used."""
+        self.left.discard(i)
+        text = self.ingredients[i]
+        for old, new in replacements:
+            assert old in text, f"{old!r} is not in {text!r}"
+            text = text.replace(old, str(new))
+        for old, new in self.replaced.items():
+            text = text.replace(old, new)
+        return text
+
+    def bell(self, i, *replacements):
+        """The i-th is a bellwire: as it is there, on a port of its own."""
+        listen = ("--listen :5000", "--listen 127.0.0.1:0") \
+            if "--listen" in self.ingredients[i] else \
+            ("bellwire --", "bellwire --listen 127.0.0.1:0 --")
+        return self.keep(Bell(self, self.take(i, listen, *replacements)))
+
+    def run(self, i, *replacements):
+        return self.shell(self.take(i, *replacements))
+
+    def shell(self, command):
+        """What the recipe takes for granted, such as a broker."""
+        return self.keep(Running(self, command))
+
+    def keep(self, running):
+        self.running.append(running)
+        return running
+
+    def script(self, name, text):
+        path = self.folder / name
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def rung(self):
+        """What `./ring` was given."""
+        path = self.folder / "rung"
+        return as_lines(path.read_bytes()) if path.exists() else []
+
+    def close(self):
+        for r in self.running:
+            r.stop()
+
+
+RING = "#!/bin/sh\ncat >>rung\n"
+tested = set()
+
+
+def recipe(heading):
+    tested.add(heading)
+    return pytest.mark.parametrize("kitchen", [heading], indirect=True)
+
+
+@pytest.fixture
+def kitchen(request, tmp_path):
+    k = Kitchen(request.param, tmp_path)
+    try:
+        yield k
+        assert not k.left, \
+            f"not run: {[k.ingredients[i] for i in sorted(k.left)]}"
+    finally:
+        k.close()
+
+
+def test_each_recipe_has_a_test():
+    assert set(sections()) == tested
+
+
+def test_blocks_are_told_apart():
+    text = "Words\n\n    $ one\n    $ two \\\n      more\n\n    $ three\n\n" \
+        "    # a file\n    key: 1\n\n    last: 2\n\nwords\n"
+    assert ingredients(text) == ["one", "two \\\n  more", "three",
+                                 "# a file\nkey: 1\n\nlast: 2\n"]
+
+
+def alert_named(name, **members):
+    return payload(alert(name, **members))
+
+
+# --- by hand, a shell loop, a serial line -----------------------------------
+
+@recipe("Ring by hand")
+def test_by_hand(kitchen):
+    bell = kitchen.bell(0)
+    cat = kitchen.run(1)
+    curl = kitchen.run(2, ("127.0.0.1:5000", bell.addresses[0]))
+    assert curl.process.wait(60) == 0, curl.log()
+    assert curl.output() == b"accepted 1 alert\n"
+    wait_for("the line", lambda: cat.output().endswith(b"\n"))
+    assert cat.output() == b"- FIRING - Door\n"
+    for words in "accepted 1 alert", "- FIRING - Door":
+        assert f"`{words}`" in kitchen.text
+
+
+@recipe("A FIFO and a shell loop")
+def test_shell_loop(kitchen):
+    kitchen.script("ring", RING)
+    bell = kitchen.bell(0)
+    loop = kitchen.run(1)
+    bell.accepts(group_named("first"))
+    wait_for("the first", lambda: len(kitchen.rung()) == 3)
+    # no loop
+    loop.stop()
+    bell.accepts(group_named("second"))
+    # neither
+    bell.stop()
+    kitchen.script("ring", "#!/bin/sh\nread line; echo tried; exit 1\n")
+    loop = kitchen.run(1)
+    bell = kitchen.bell(0)
+    wait_for("a try", lambda: b"tried" in loop.output())
+    # killed with a line in its hand
+    loop.stop()
+    kitchen.script("ring", RING)
+    loop = kitchen.run(1)
+    wait_for("the second", lambda: len(kitchen.rung()) == 6)
+    # bellwire comes again, the loop stays
+    bell.stop(signal.SIGTERM)
+    bell = kitchen.bell(0)
+    bell.accepts(group_named("third"))
+    wait_for("the third", lambda: len(kitchen.rung()) == 9)
+    assert names_in(kitchen.rung()) == [
+        f"{which}{i}" for which in ("first", "second", "third")
+        for i in range(3)]
+
+
+def group_named(name):
+    return payload(*(alert(f"{name}{i}") for i in range(3)))
+
+
+@recipe("A serial terminal, printer or LED sign")
+def test_serial(kitchen):
+    kitchen.shell("exec socat pty,raw,echo=0,link=dev "
+                  "pty,raw,echo=0,link=other")
+    device, other = (str(kitchen.folder / x) for x in ("dev", "other"))
+    wait_for("a pair of lines", lambda: os.path.exists(device)
+             and os.path.exists(other))
+    fd = os.open(device, os.O_RDWR | os.O_NOCTTY)
+    try:
+        with End(os.open(other, os.O_RDWR | os.O_NOCTTY)) as end:
+            bell = kitchen.bell(0, ("/dev/ttyUSB0", device))
+            bell.accepts(payload(
+                alert("Caf\u00e9", annotations={"summary": "\u2615 is cold"}),
+                alert("Low", labels={"severity": "info"},
+                      annotations={"summary": "x" * 60})))
+            lines = end.until_lines(2, eol="\r\n")
+            assert termios.tcgetattr(fd)[5] == termios.B9600
+    finally:
+        os.close(fd)
+    assert lines == ["\aFIRING   Caf? ? is cold",
+                     "FIRING   Low " + "x" * 26 + ">"]
+    assert len(lines[1]) == 40
+
+
+# --- brokers ----------------------------------------------------------------
+
+class Broker:
+    """A mosquitto that keeps what it has for persistent sessions."""
+
+    def __init__(self, kitchen):
+        self.kitchen = kitchen
+        self.port, = free_ports(1)
+        self.address = f"127.0.0.1 -p {self.port}"
+        (kitchen.folder / "mosquitto").mkdir()
+        (kitchen.folder / "mosquitto.conf").write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\n"
+            "log_type all\npersistence true\n"
+            f"persistence_location {kitchen.folder}/mosquitto/\n"
+            + ("user root\n" if os.getuid() == 0 else ""))
+        self.start()
+
+    def start(self):
+        self.running = self.kitchen.shell(
+            "exec /usr/sbin/mosquitto -c mosquitto.conf")
+        wait_for("the broker", lambda: accepts(self.port))
+
+    def stop(self):
+        self.running.stop(signal.SIGTERM)
+
+    def has_subscriber(self, name):
+        return f"Sending SUBACK to {name}" in self.running.log()
+
+
+def accepts(port):
+    try:
+        Client(f"127.0.0.1:{port}").close()
+        return True
+    except OSError:
+        return False
+
+
+def json_names(output):
+    return [json.loads(line)["labels"]["alertname"]
+            for line in output.decode().splitlines()]
+
+
+@recipe("Many sites over MQTT")
+def test_mqtt(kitchen):
+    broker = Broker(kitchen)
+    there = "broker.example", broker.address
+    subscriber = kitchen.shell("exec mosquitto_sub -q 1 -c -i test "
+                               f"-h {broker.address} -t 'alerts/#'")
+    wait_for("the subscription", lambda: broker.has_subscriber("test"))
+
+    def arrived():
+        return json_names(subscriber.output().rpartition(b"\n")[0])
+
+    bell = kitchen.bell(0)
+    loop = kitchen.run(1, there)
+    bell.accepts(alert_named("One"))
+    wait_for("the first", lambda: arrived() == ["One"])
+    assert ", q1, " in broker.running.log()
+    # the broker is away; then all is killed, with a line in the loop's hand
+    broker.stop()
+    bell.accepts(alert_named("Two"))
+    bell.accepts(alert_named("Three"))
+    wait_for("a try", lambda: "refused" in loop.log())
+    loop.stop()
+    bell.stop()
+    broker.start()
+    kitchen.run(1, there)
+    kitchen.bell(0)
+    wait_for("all", lambda: arrived()[-1] == "Three")
+    assert arrived() == ["One", "Two", "Three"]
+
+
+@recipe("Many sites over MQTT")
+def test_a_plain_pipe_into_mqtt_is_not_enough(kitchen):
+    kitchen.left.clear()
+    pipe = "bellwire | mosquitto_pub -l"
+    assert f"`{pipe}`" in kitchen.text
+    port, = free_ports(1)
+    bell = kitchen.keep(Bell(kitchen, pipe.replace(
+        " |", " --listen 127.0.0.1:0 --ack-timeout 200ms |") +
+        f" -h 127.0.0.1 -p {port} -t alerts"))
+    wait_for("the end of mosquitto_pub", lambda: "refused" in bell.log())
+    for _ in range(2):
+        assert bell.post(alert_named("Lost?")).status == 503
+    assert bell.process.poll() is None
+
+
+def mock_broker(kitchen):
+    """librdkafka's, with a consumer, and its address."""
+    broker = kitchen.shell(
+        "exec kcat -b mock -X test.mock.num.brokers=1 -d mock -C -t alerts "
+        "-o beginning -q -u")
+    return broker, wait_for("the mock broker", lambda: re.search(
+        r"bootstrap\.servers=(127\.0\.0\.1:\d+)", broker.log())).group(1)
+
+
+@recipe("Kafka")
+def test_kafka(kitchen):
+    broker, address = mock_broker(kitchen)
+    bell = kitchen.bell(0)
+    loop = kitchen.run(1, ("kafka.example:9092", address))
+    bell.accepts(group_named("Bell"))
+    wait_for("messages", lambda: broker.output().count(b"\n") == 3)
+    assert json_names(broker.output()) == ["Bell0", "Bell1", "Bell2"]
+    # the broker is away; then all is killed, with a line in the loop's hand
+    broker.stop()
+    bell.accepts(alert_named("Two"))
+    bell.accepts(alert_named("Three"))
+    wait_for("an error", lambda: "ERROR" in loop.log())
+    loop.stop()
+    bell.stop()
+    broker, address = mock_broker(kitchen)
+    kitchen.run(1, ("kafka.example:9092", address))
+    kitchen.bell(0)
+    wait_for("messages", lambda: broker.output().count(b"\n") == 2)
+    assert json_names(broker.output()) == ["Two", "Three"]
+
+
+# --- syslog -----------------------------------------------------------------
+
+RSYSLOG = """
+module(load="imuxsock" SysSock.Use="off")
+input(type="imuxsock" Socket="{folder}/log")
+template(name="bare" type="string" string="%pri-text% %programname%%msg%\\n")
+action(type="omfile" file="{folder}/syslog" template="bare")
+"""
+
+
+@recipe("Syslog")
+def test_syslog(kitchen):
+    bell = kitchen.bell(0)
+    loop = kitchen.run(1, ("--socket-errors=on", "--socket-errors=on -u log"))
+    text = "x" * 3000
+    bell.accepts(alert_named("One", annotations={"summary": text}))
+    bell.accepts(alert_named("Two"))
+    wait_for("an error of logger", lambda: "No such file" in loop.log())
+    (kitchen.folder / "rsyslog.conf").write_text(
+        RSYSLOG.format(folder=kitchen.folder))
+    kitchen.shell("exec /usr/sbin/rsyslogd -n -f rsyslog.conf "
+                  f"-i {kitchen.folder}/rsyslog.pid")
+    log = kitchen.folder / "syslog"
+    wait_for("two messages", lambda: log.exists()
+             and log.read_bytes().count(b"\n") >= 2)
+    start = "daemon.warning bellwire "
+    lines = as_lines(log.read_bytes())
+    assert all(line.startswith(start) for line in lines)
+    lines = [line[len(start):] for line in lines]
+    assert names_in(lines) == ["One", "Two"]
+    assert lines[0].endswith(text)
+
+
+# --- in front of bellwire ---------------------------------------------------
+
+ALERTMANAGER = """
+route: {receiver: bell, group_by: [alertname], group_wait: 0s,
+        group_interval: 1h}
+receivers:
+  - name: bell
+    webhook_configs: [{url: 'http://%s/webhook'}]
+"""
+
+
+def tell_alertmanager(port, name, start):
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/api/v2/alerts",
+        json.dumps([{"labels": {"alertname": name, "severity": "critical"},
+                     "startsAt": start}]).encode(),
+        {"Content-Type": "application/json"})
+    urllib.request.urlopen(request, timeout=60).close()
+
+
+@recipe("A pair of Alertmanagers")
+def test_two_alertmanagers(kitchen):
+    bell = kitchen.bell(0)
+    (kitchen.folder / "am.yml").write_text(ALERTMANAGER % bell.addresses[0])
+    ports = free_ports(2)
+    for port in ports:
+        kitchen.shell(
+            "exec prometheus-alertmanager --config.file am.yml "
+            f"--storage.path {port} --web.listen-address 127.0.0.1:{port} "
+            "--cluster.listen-address ''")
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat()
+    for n, name in enumerate(("One", "Two"), 1):
+        for port in ports:
+            wait_for("Alertmanager", lambda: accepts(port))
+            tell_alertmanager(port, name, now)
+        wait_for("both notifications", lambda: bell.metrics()
+                 ["bellwire_notifications_total"] >= 2 * n)
+    assert bell.metrics()["bellwire_duplicates_total"] == 2
+    assert names_in(bell.lines()) == ["One", "Two"]
+
+
+NGINX = """
+daemon off; pid nginx.pid; worker_processes 1; error_log stderr;
+{user}
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path body; proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+    include bellwire.conf;
+}}
+"""
+
+
+@recipe("Behind nginx, for TLS 1.3")
+def test_nginx(kitchen, start, pki):  # noqa: F811
+    bell = start("--emit", f"fifo:{kitchen.fifo}", "--ack-timeout", "300ms")
+    port, = free_ports(1)
+    pair = pki.server()
+    (kitchen.folder / "bellwire.conf").write_text(kitchen.take(
+        0, ("listen 443", f"listen 127.0.0.1:{port}"),
+        ("/etc/nginx/bell.pem", pair.cert), ("/etc/nginx/bell.key", pair.key),
+        ("127.0.0.1:5000", bell.addresses[0])))
+    (kitchen.folder / "nginx.conf").write_text(NGINX.format(
+        user="user root;" if os.getuid() == 0 else ""))
+    kitchen.shell("exec /usr/sbin/nginx -e stderr -p . -c nginx.conf")
+    wait_for("nginx", lambda: accepts(port))
+
+    def curl(content, *options):
+        p = subprocess.run(
+            ["curl", "-sS", "-w", "\n%{http_code}", "--cacert",
+             pki.ca.cert, *options, "-H", "Content-Type: application/json",
+             "--data-binary", "@-", f"https://127.0.0.1:{port}/webhook"],
+            input=content, capture_output=True, timeout=60)
+        return p.stdout.decode().rpartition("\n")[2], p.stderr.decode()
+
+    def body_of(*alerts):
+        return json.dumps(payload(*alerts)).encode()
+
+    one = body_of(alert("One"))
+    code, why = curl(one, "--tls-max", "1.2")
+    assert code == "000" and "alert" in why
+    # nobody hears it: the 503 gets through, and the repeat is known again
+    assert curl(one, "--tlsv1.3")[0] == "503"
+    with FifoReader(kitchen.fifo) as reader:
+        wait_for("a 200", lambda: curl(one, "--tlsv1.3")[0] == "200")
+        assert names_in(reader.until_lines(1)) == ["One"]
+        # more than nginx takes by itself
+        big = body_of(alert("Two"), *(alert(
+            f"Big{i}", annotations={"description": "x" * 25000,
+                                    "summary": "big"}) for i in range(60)))
+        assert len(big) > 1 << 20
+        reading = Background(reader)
+        wait_for("a 200", lambda: curl(big, "--tlsv1.3")[0] == "200")
+        names = names_in(reader.until_lines(62))
+        assert names == ["One", "Two", *(f"Big{i}" for i in range(60))]
+        reading.stop()
+        reader.silence()
+    bell.signal(signal.SIGTERM)
+    assert bell.wait() == 0
+    assert curl(one, "--tlsv1.3")[0] == "502"
+
+
+@recipe("Grafana")
+def test_grafana(kitchen):
+    token = kitchen.folder / "token"
+    token.write_text("TOKEN\n")
+    token.chmod(0o600)
+    bell = kitchen.bell(0, ("/etc/bellwire/token", token))
+    contact = dict(re.findall(r"^[ -]*(\w+): (.+)$", kitchen.take(
+        1, ("127.0.0.1:5000", bell.addresses[0])), re.M))
+    assert contact["type"] == "webhook" and contact["apiVersion"] == "1"
+    address, _, path = contact["url"].removeprefix("http://").partition("/")
+    assert address == bell.addresses[0]
+    body = sample("grafana-1-firing")
+    assert bell.ask(post(body, target=f"/{path}")).status == 401
+    answer = bell.ask(post(
+        body, f'Authorization: {contact["authorization_scheme"]} '
+        f'{contact["authorization_credentials"]}', target=f"/{path}"))
+    assert answer.status == 200, answer
+    line = bell.lines()[0]
+    assert "FIRING critical Water level{" in line
+    assert line.endswith("The cellar is wet")
+
+
+# --- more than one machine --------------------------------------------------
+
+@recipe("When one machine is not enough")
+def test_replicas(kitchen):
+    kitchen.script("ring", RING)
+    broker = Broker(kitchen)
+    there = "broker.example", broker.address
+    subscriber = kitchen.run(2, there)
+    wait_for("the subscription", lambda: broker.has_subscriber("pager"))
+    replicas = []
+    for n in range(2):
+        kitchen.replaced["/run/bell"] = f"{kitchen.folder}/bell{n}"
+        replicas.append(kitchen.bell(0))
+        kitchen.run(1, there, ("held", f"held{n}"))
+
+    def rung():
+        return sorted(line.partition(" ")[0] for line in kitchen.rung())
+
+    # both have it, as after a 503 of the first
+    twice = [alert("Both"), alert("Both", status="resolved"), alert("Bare")]
+    del twice[2]["fingerprint"], twice[2]["startsAt"]
+    for bell in replicas:
+        bell.accepts(payload(*twice))
+    wait_for("three", lambda: rung() == ["Bare", "Both", "Both"])
+    # one goes, and the subscriber is away for a while
+    subscriber.stop()
+    replicas[0].accepts(alert_named("First"))
+    replicas[0].stop()
+    replicas[1].accepts(payload(*twice, alert("Second")))
+    wait_for("the broker to have them", lambda: broker.running.log().count(
+        "Received PUBLISH") == 11)
+    kitchen.run(2, there)
+    wait_for("all", lambda: rung() == ["Bare", "Both", "Both", "First",
+                                       "Second"])
+    assert "Both about Both" in kitchen.rung()
