@@ -526,6 +526,16 @@ def test_nginx(kitchen, start, pki):  # noqa: F811
     assert curl(one, "--tlsv1.3")[0] == "502"
 
 
+@recipe("Kubernetes")
+def test_kubernetes_points_to_what_is_there(kitchen):
+    folder, = re.findall(r"`(deploy/\w+/)`", kitchen.text)
+    text = "".join(p.read_text() for p in (ROOT / folder).glob("*.yml"))
+    for kind in "Deployment", "Service", "NetworkPolicy":
+        assert kind in kitchen.text
+        assert re.search(rf"^kind: {kind}$", text, re.M)
+    assert "webhook_configs:" in text
+
+
 @recipe("Grafana")
 def test_grafana(kitchen):
     token = kitchen.folder / "token"
