@@ -1,0 +1,110 @@
+"""deploy/systemd: what systemd-analyze thinks of the units, and a systemd of our
+own, in a container made of this machine's /usr, that runs them."""
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from helpers import BELLWIRE
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = ROOT / "deploy/systemd"
+PROBE = ROOT / "tests/e2e/systemd"
+
+# What is left open, and why: no root directory of its own (the program is one
+# file, the tree is read-only), word to systemd, and what ProtectClock= leaves.
+OPEN = {"RootDirectoryOrRootImage", "RestrictAddressFamilies_AF_UNIX",
+        "DeviceAllow"}
+
+
+@pytest.fixture(params=["as it is", "with fifo.conf"])
+def units(request, tmp_path):
+    """The samples; the program stands where it was built."""
+    for name in ("bellwire.service", "bellwire.socket"):
+        text = (SAMPLES / name).read_text()
+        (tmp_path / name).write_text(
+            text.replace("/usr/local/bin/bellwire", BELLWIRE))
+    if request.param == "with fifo.conf":
+        text = (SAMPLES / "fifo.conf").read_text()
+        (tmp_path / "bellwire.service.d").mkdir()
+        (tmp_path / "bellwire.service.d/fifo.conf").write_text(
+            text.replace("/usr/local/bin/bellwire", BELLWIRE))
+    return tmp_path
+
+
+def analyze(*args):
+    return subprocess.run(["systemd-analyze", "--no-pager", *args], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=60)
+
+
+def test_systemd_understands_every_line(units):
+    p = analyze("verify", str(units / "bellwire.service"),
+                str(units / "bellwire.socket"))
+    assert (p.returncode, p.stdout) == (0, "")
+
+
+def test_exposure_is_0_2(units):
+    p = analyze("security", "--offline=true", "--threshold=2",
+                str(units / "bellwire.service"))
+    assert p.returncode == 0, p.stdout
+    assert re.search(r"Overall exposure level for bellwire.service: 0\.[12] ",
+                     p.stdout), p.stdout
+    p = analyze("security", "--offline=true", "--json=short",
+                str(units / "bellwire.service"))
+    rows = json.loads(p.stdout)
+    assert len(rows) > 70
+    assert {r["json_field"] for r in rows
+            if r["set"] is False and r["exposure"]} == OPEN, p.stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can boot a container")
+def test_units_run_under_a_real_systemd(tmp_path):
+    units = tmp_path / "units"
+    probe = tmp_path / "probe"
+    shutil.copytree(SAMPLES, units)
+    shutil.copy(PROBE / "probe.service", units)
+    probe.mkdir()
+    shutil.copy(PROBE / "probe", probe)
+    secrets = tmp_path / "secrets"
+    secrets.mkdir(mode=0o700)
+    (secrets / "token").write_text("a-token-of-the-test\n")
+    p = subprocess.run(
+        ["timeout", "--signal=TERM", "--kill-after=10", "90",
+         "systemd-nspawn", "--quiet", "--register=no", "--keep-unit",
+         f"--machine=bellwire-{os.getpid()}", "--directory=/",
+         "--volatile=yes", "--private-network", "--tmpfs=/usr/local",
+         f"--bind-ro={BELLWIRE}:/usr/local/bin/bellwire",
+         f"--bind-ro={units}:/etc/systemd/system",
+         f"--bind-ro={SAMPLES}:/samples",
+         f"--bind-ro={secrets}:/etc/bellwire", f"--bind={probe}:/probe",
+         "--console=pipe", "/lib/systemd/systemd", "--unit=probe.service"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, errors="replace", text=True)
+    said = p.stdout + "".join(f.read_text() for f in probe.glob("[oe]*"))
+    assert p.returncode == 0, said
+    saw = dict(line.partition("=")[::2]
+               for line in (probe / "out").read_text().split("\n") if line)
+    assert int(saw.pop("resident_kb")) < 4096, said
+    assert int(saw.pop("uid")) > 61183, "no dynamic user"
+    assert saw == {
+        "before": "inactive",
+        "healthy": "200",
+        "no_token": "401",
+        "posted": "200",
+        "status": "notify,active,running",
+        "network": "lo",
+        "rights": "CapEff 0000000000000000,NoNewPrivs 1,Seccomp 2,",
+        "restart": "success,200",
+        "spooled": "200",
+        "fifo": "2026-11-24T02:00:00Z FIRING - Spooled",
+        "modes": "750:adm,640:adm,600:adm,",
+        "stopped": "success,0",
+        "watchdog": "30s",
+        "after_hang": "200",
+        "hang": "seen",
+    }, said
