@@ -102,7 +102,8 @@ $(O)/san/replay_%: $(O)/san/fuzz_%.o $(O)/san/replay.o $(O)/san/pure.a
 $(O)/fuzz/fuzz_%: $(O)/fuzz/fuzz_%.o $(FUZZ_OBJECTS)
 	$(Q)$(CLANG) $(SAN_FLAGS) -fsanitize=fuzzer $^ -o $@
 
-test-programs: all $(O)/libbearssl.a $(UNIT_PROGRAMS) $(REPLAY_PROGRAMS)
+test-programs: all $(O)/libbearssl.a $(UNIT_PROGRAMS) $(REPLAY_PROGRAMS) \
+	$(SCHEMAS)
 
 test: bootstrap-test
 	$(Q)$(MAKE) --no-print-directory -j2 test-programs

@@ -27,3 +27,9 @@ $(O)/libbearssl.a: $(BEARSSL_DIR)/inc/bearssl.h
 	$(Q)$(MAKE) --no-print-directory -f third_party/bearssl.mk \
 		SRC=$(BEARSSL_DIR) OUT=$(O)/bearssl LIB=$@ CC="$(CC)" AR="$(AR)" \
 		FLAGS="$(TARGET_FLAGS) $(CFLAGS) -w $(BEARSSL_FLAGS)"
+
+# Schemas, for the tests alone.
+SCHEMAS := $(patsubst %,$(UNPACKED)/%/package.json,kubernetes \
+	kubernetes-apimachinery kubernetes-prometheus)
+$(SCHEMAS): $(UNPACKED)/%/package.json: third_party/manifest third_party/fetch
+	$(Q)third_party/fetch $* && touch $@
