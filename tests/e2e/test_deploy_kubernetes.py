@@ -123,6 +123,9 @@ def test_the_objects_fit_each_other():
     assert [port["targetPort"]] == [p["name"] for p in CONTAINER["ports"]] == \
         [p["port"] for p in policy["spec"]["ingress"][0]["ports"]]
     assert [e["port"] for e in monitor["spec"]["endpoints"]] == [port["name"]]
+    makefile = (ROOT / "Makefile").read_text()
+    version = re.search(r"^VERSION := (\S+)$", makefile, re.M).group(1)
+    assert CONTAINER["image"] == f"bellwire:{version}"
     assert f':{CONTAINER["ports"][0]["containerPort"]}' in CONTAINER["args"]
     volume, = POD["spec"]["volumes"]
     mount, = CONTAINER["volumeMounts"]
