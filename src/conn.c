@@ -185,7 +185,7 @@ static void begin_body(struct conn *c, struct service *s,
 	c->deadline_ms = s->now.ms + LIMIT_BODY_MS;
 	c->whole = r->chunked || r->length <= LIMIT_WHOLE_BODY;
 	receive_start(&c->receive, c->slot, c->whole);
-	if (c->expecting && window_raw(&c->window).n == 0)
+	if (c->expecting)
 		buf_str(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
 	c->expecting = false;
 }

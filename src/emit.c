@@ -28,7 +28,8 @@ bool config_read_match(struct span v, struct match *m, bool may_negate)
 {
 	struct span label;
 	*m = (struct match){0};
-	if (!span_split(&v, '=', &label) || v.p == NULL)
+	span_split(&v, '=', &label);
+	if (v.p == NULL)
 		return false;
 	if (may_negate && label.n && label.p[label.n - 1] == '!') {
 		m->negated = true;

@@ -121,7 +121,7 @@ static void put_string_char(struct buf *b, struct span *s, bool ascii)
 	struct span before = *s;
 	uint32_t c;
 	utf8_take(s, &c);
-	if (!text_is_unsafe(c) && (c < 0x7f || !ascii)) {
+	if (!text_is_unsafe(c) && !ascii) {
 		buf_put(b, (struct span){before.p, before.n - s->n});
 	} else if (c >= 0x10000) {
 		put_u_escape(b, 0xd800 + ((c - 0x10000) >> 10));

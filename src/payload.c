@@ -61,7 +61,7 @@ void payload_begin_place(struct payload *p)
 {
 	p->why.n = 0;
 	buf_str(&p->why, "alerts[");
-	buf_u64(&p->why, p->count ? p->count - 1 : 0);
+	buf_u64(&p->why, p->count - 1);
 	buf_char(&p->why, ']');
 }
 
@@ -199,7 +199,7 @@ static enum payload_event take_event(struct payload *p, enum json_event e,
 {
 	/* OPEN has entered the container that it tells of */
 	unsigned depth = p->json.depth - (e == JSON_OPEN ? 1U : 0U);
-	if (depth == 0 && e != JSON_KEY) {
+	if (depth == 0) {
 		if (e == JSON_CLOSE || (e == JSON_OPEN && p->json.objects & 1))
 			return PAYLOAD_MORE;
 		buf_str(&p->why, "expected an object");

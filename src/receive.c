@@ -137,7 +137,7 @@ enum status receive_whole(struct receive *r, struct intake *in,
 			add_need(&need, intake_need(&notice));
 	}
 	bool fits = spool_fits(in->spool, need.total, need.largest);
-	if (status == STATUS_OK && !fits && need.total) {
+	if (status == STATUS_OK && !fits) {
 		intake_release(in, r->slot, false);
 		in->spool->wanted = true;
 		if (spool_could_fit(in->spool, need.total, need.largest))
