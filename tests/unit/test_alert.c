@@ -61,6 +61,11 @@ static void refuses_alerts(void **state)
 	     "901234567890\":1}}",
 	     ".labels.0123456789012345678901234567890123456789\xe2\x80\xa6: "
 	     "expected a string"},
+	    /* two names of one hash, neither of which stands twice */
+	    {"{\"labels\":{\"glbvs\":\"\",\"yacxa\":1}}",
+	     ".labels.yacxa: expected a string"},
+	    {"{\"labels\":{\"glbvs\":\"\",\"yacxa\":\"\",\"glbvs\":\"\"}}",
+	     ".labels.glbvs: expected once"},
 	    {"{\"annotations\":3}", ".annotations: expected an object"},
 	    {"{\"annotations\":{\"summary\":3}}",
 	     ".annotations.summary: expected a string"},

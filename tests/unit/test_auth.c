@@ -122,6 +122,10 @@ static void refuses_files(void **state)
 	     SPAN("sha256:gc8bfe8f801d79745c4631d09fff36c82aa37fc4cce4fc946683"
 		  "d7b336b63032"),
 	     "1" TOKEN_WANTED},
+	    {auth_add_tokens,
+	     SPAN("sha256:cg8bfe8f801d79745c4631d09fff36c82aa37fc4cce4fc946683"
+		  "d7b336b63032"),
+	     "1" TOKEN_WANTED},
 	    {auth_add_basic, SPAN("ann\n"), "1" BASIC_WANTED},
 	    {auth_add_basic, SPAN("ann:x\n\nbob\n"), "3" BASIC_WANTED},
 	    {auth_add_basic, SPAN(":x\n"), "1" BASIC_WANTED},
@@ -175,6 +179,22 @@ static void holds_the_limit(void **state)
 				CHECK(allows(SPAN("Bearer t0")) &&
 					  allows(SPAN("Bearer t62")),
 				      "%u lines", n);
+		}
+	}
+}
+
+/* user:password in a file, as long as what is read of a request. */
+static void holds_the_password(void **state)
+{
+	char text[LIMIT_PASSWORD + 1];
+	(void)state;
+	for (size_t colon = 1; colon < 500; colon += 170) {
+		for (size_t n = LIMIT_PASSWORD; n <= LIMIT_PASSWORD + 1; n++) {
+			memset(text, 'x', sizeof text);
+			text[colon] = ':';
+			CHECK(add(auth_add_basic, (struct span){text, n}) ==
+				  (n == LIMIT_PASSWORD),
+			      "%zu bytes", n);
 		}
 	}
 }
@@ -277,6 +297,11 @@ static void judges_passwords(void **state)
 	    {SPAN("Basic YW5uOn=g"), false},
 	    {SPAN("Basic YW5u Ong="), false},
 	    {SPAN("Basic YW5uOng*"), false},
+	    {SPAN("Basic YW5uOng{"), false},
+	    {SPAN("Basic YW5uOng@"), false},
+	    {SPAN("Basic YW5uOng["), false},
+	    {SPAN("Basic YW5uOng`"), false},
+	    {SPAN("Basic YW5uOng:"), false},
 	    {SPAN("Basic YW5uOng\0"), false},
 	    {SPAN("Basic ===="), false},
 	    {SPAN("Basic YW5u"), false},         /* ann */
@@ -513,6 +538,7 @@ int main(void)
 	    cmocka_unit_test(compares_whole_digests),
 	    cmocka_unit_test(refuses_files),
 	    cmocka_unit_test(holds_the_limit),
+	    cmocka_unit_test(holds_the_password),
 	    cmocka_unit_test(survives_cut_files),
 	    cmocka_unit_test(judges_tokens),
 	    cmocka_unit_test(judges_passwords),

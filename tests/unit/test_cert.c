@@ -504,6 +504,42 @@ static void skips_what_else_may_stand_there(void **state)
 	}
 }
 
+/* What the log calls it. */
+static void has_a_name(void **state)
+{
+	static const struct {
+		struct cert c;
+		struct span name;
+	} table[] = {
+	    {{.common_name = SPAN("amy"),
+	      .alternatives = SPAN("\x82\x01"
+				   "b")},
+	     SPAN("amy")},
+	    {{.common_name = {NULL, 0}}, {NULL, 0}},
+	    {{.common_name = SPAN(""), .alternatives = SPAN("")}, {NULL, 0}},
+	    {{.common_name = SPAN(""),
+	      .alternatives = SPAN("\x82\x01"
+				   "b\x82\x01"
+				   "c")},
+	     SPAN("b")},
+	    {{.alternatives = SPAN("\x81\x01"
+				   "m")},
+	     SPAN("m")},
+	    {{.alternatives = SPAN("\x86\x01u")}, SPAN("u")},
+	    /* an address and other names are not for people */
+	    {{.alternatives = SPAN("\x87\x04\x7f\0\0\x01\x82\x01"
+				   "b")},
+	     SPAN("b")},
+	    {{.alternatives = SPAN("\xa0\x02xy\x87\x00")}, {NULL, 0}},
+	    {{.alternatives = SPAN("\x82\x05"
+				   "b")},
+	     {NULL, 0}}, /* cut */
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++)
+		CHECK_SPAN(cert_name(&table[i].c), table[i].name, "row %zu", i);
+}
+
 static void refuses_what_is_no_certificate(void **state)
 {
 	static const struct span table[] = {
@@ -544,6 +580,7 @@ int main(void)
 	    cmocka_unit_test(survives_every_byte),
 	    cmocka_unit_test(reads_long_forms),
 	    cmocka_unit_test(skips_what_else_may_stand_there),
+	    cmocka_unit_test(has_a_name),
 	    cmocka_unit_test(refuses_what_is_no_certificate),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

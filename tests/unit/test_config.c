@@ -87,6 +87,30 @@ static void refuses_with_one_line(void **state)
 	    {"", "--emit stdout,x",
 	     "--emit: \"stdout,x\" is wrong: expected key=value behind each "
 	     "comma"},
+	    {"", "+-path /a",
+	     "+-path: unexpected argument, see bellwire --help"},
+	    {"", "--a-name-that-is-longer-than-any-option x",
+	     "--a-name-that-is-longer-than-any-option: unknown option, see "
+	     "bellwire --help"},
+	    {"", "--tls-cert a", "--tls-cert: expected --tls-key too"},
+	    {"", "--tls-key a", "--tls-key: expected --tls-cert too"},
+	    {"", "--tls-client-ca a",
+	     "--tls-client-ca: expected --tls-cert too"},
+	    {"", "--tls-client-name a",
+	     "--tls-client-name: expected --tls-client-ca too"},
+	    {"", "--tls-cert a --tls-key b --tls-client-name c",
+	     "--tls-client-name: expected --tls-client-ca too"},
+	    {"template = a={status}", "--emit stdout,format=b",
+	     "--emit: \"stdout,format=b\" is wrong: expected format=line, "
+	     "json, logfmt or the name of a --template"},
+	    {"", "--template a",
+	     "--template: \"a\" is wrong: expected NAME=TEXT with a new name "
+	     "and at most 1024 bytes"},
+	    {"", "--template a={",
+	     "--template: \"a={\" is wrong: expected a } behind each {, and "
+	     "{{ for a brace"},
+	    {"", "--max-age 5",
+	     "--max-age: \"5\" is wrong: expected a time such as 1h"},
 	    {"", "--dedup 5",
 	     "--dedup: \"5\" is wrong: expected a time such "
 	     "as 5m"},
@@ -132,11 +156,17 @@ static void refuses_values(void **state)
 	      "serial:/a,baud=", "serial:/a,frame=9n1", "serial:/a,frame=8x1",
 	      "serial:/a,frame=8n3", "serial:/a,frame=8n1x",
 	      "serial:/a,flow=both", "serial:/a,mode=0640"}},
+	    {"emit",
+	     {"fifo:/a,mode=/40", "serial:/a,frame=4n1", "serial:/a,frame=8n0",
+	      "serial:/a,frame=", "stdout,match=", "stdout,bell="}},
 	    {"spool",
 	     {"", ",size=1M", "/a,size=1", "/a,size=255K", "/a,size=2G",
 	      "/a,x=1M", "/a,size", "/a,size="}},
 	    {"allow", {"", "10.0.0.0/33", "a", "10.0.0.1,", ",10.0.0.1"}},
 	    {"log-level", {"", "INFO", "warning", "4"}},
+	    {"template",
+	     {"", "a", "=x", "line=x", "json=x", "logfmt=x", "a={}"}},
+	    {"tls-cert", {""}},
 	    {"user", {""}},
 	    {"chroot", {""}},
 	    {"auth-token-file", {""}},
@@ -257,6 +287,12 @@ static void reads_sinks(void **state)
 	    {"fifo:/a:b=c", "fifo:/a:b=c 0 mode 1a0 at /a:b=c"},
 	    {"serial:/dev/ttyS0",
 	     "serial:/dev/ttyS0 0 crlf 115200 8n1 0 at /dev/ttyS0"},
+	    {"serial:/dev/ttyS0,frame=8n1",
+	     "serial:/dev/ttyS0 0 crlf 115200 8n1 0 at /dev/ttyS0"},
+	    {"serial:/dev/ttyS0,frame=6n2,flow=none",
+	     "serial:/dev/ttyS0 0 crlf 115200 6n2 0 at /dev/ttyS0"},
+	    {"serial:/dev/ttyS0,frame=5o1,flow=rtscts",
+	     "serial:/dev/ttyS0 0 crlf 115200 5o1 1 at /dev/ttyS0"},
 	    {"serial:/dev/ttyS0,eol=lf,baud=9600,frame=7e2,flow=xonxoff",
 	     "serial:/dev/ttyS0 0 9600 7e2 2 at /dev/ttyS0"},
 	};
@@ -386,6 +422,68 @@ static void reads_the_rest(void **state)
 	assert_int_equal(config.log_level, LOG_ERROR);
 }
 
+/* Templates, and the names of files and clients. */
+static void reads_names(void **state)
+{
+	char bytes[256];
+	struct buf error = buf_of(bytes, sizeof bytes);
+	(void)state;
+	CHECK(read_both("template = a={status}=\ntemplate = b=\n"
+			"emit = stdout,format=b\n"
+			"emit = fifo:/f,format=a,width=9\n"
+			"tls-cert = c\ntls-key = k\ntls-client-ca = a\n"
+			"tls-client-name = n\ntls-client-name = m\n"
+			"auth-token-file = t\nauth-basic-file = b\n",
+			"", &error),
+	      "%.*s", (int)error.n, error.p);
+	assert_int_equal(config.templates, 2);
+	assert_int_equal(config.sink[0].format.kind, FORMAT_TEMPLATE);
+	assert_int_equal(config.sink[1].format.kind, FORMAT_TEMPLATE);
+	CHECK_SPAN(config.sink[0].format.text, SPAN(""), "b");
+	CHECK_SPAN(config.sink[1].format.text, SPAN("{status}="), "a");
+	CHECK_SPAN(config.tls_cert, SPAN("c"), "tls-cert");
+	CHECK_SPAN(config.tls_key, SPAN("k"), "tls-key");
+	CHECK_SPAN(config.tls_client_ca, SPAN("a"), "tls-client-ca");
+	assert_int_equal(config.tls_names, 2);
+	CHECK_SPAN(config.tls_name[0], SPAN("n"), "tls-client-name");
+	CHECK_SPAN(config.tls_name[1], SPAN("m"), "tls-client-name");
+	CHECK_SPAN(config.token_file, SPAN("t"), "auth-token-file");
+	CHECK_SPAN(config.basic_file, SPAN("b"), "auth-basic-file");
+	/* each name once, and none of ours */
+	assert_false(
+	    read_both("template = a=1\ntemplate = line=2\n", "", &error));
+	error.n = 0;
+	assert_false(read_both("template = a=1\ntemplate = a=2\n", "", &error));
+}
+
+/* How long values may be. */
+static void holds_the_lengths(void **state)
+{
+	static const struct {
+		const char *option, *front, *behind;
+		size_t most; /* bytes between front and behind */
+	} table[] = {
+	    {"path", "/", "", 1023},
+	    {"spool", "", ",size=1M", 200},
+	    {"user", "", "", 200},
+	    {"template", "a=", "", LIMIT_TEMPLATE},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		for (size_t n = table[i].most; n <= table[i].most + 1; n++) {
+			char bytes[512], text[2048];
+			struct buf error = buf_of(bytes, sizeof bytes);
+			size_t at = (size_t)sprintf(
+			    text, "%s = %s", table[i].option, table[i].front);
+			memset(text + at, 'x', n);
+			strcpy(text + at + n, table[i].behind);
+			CHECK(read_both(text, "", &error) ==
+				  (n == table[i].most),
+			      "row %zu: %zu bytes", i, n);
+		}
+	}
+}
+
 static void holds_the_limits(void **state)
 {
 	static const struct {
@@ -396,6 +494,10 @@ static void holds_the_limits(void **state)
 	    {"emit = fifo:/%u\n", LIMIT_SINKS},
 	    {"allow = 10.0.0.%u\n", LIMIT_ALLOWS},
 	    {"path = /%u\n", LIMIT_CONFIG_ENTRIES},
+	    {"template = a%u=x\n", LIMIT_TEMPLATES},
+	    {"tls-cert = a\ntls-key = b\ntls-client-ca = c\n"
+	     "tls-client-name = a%u\n",
+	     LIMIT_TLS_NAMES},
 	};
 	static char text[8192];
 	(void)state;
@@ -493,6 +595,8 @@ int main(void)
 	    cmocka_unit_test(tells_origins),
 	    cmocka_unit_test(fills_in_defaults),
 	    cmocka_unit_test(reads_the_rest),
+	    cmocka_unit_test(reads_names),
+	    cmocka_unit_test(holds_the_lengths),
 	    cmocka_unit_test(holds_the_limits),
 	    cmocka_unit_test(finds_the_file),
 	    cmocka_unit_test(helps),

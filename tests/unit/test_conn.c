@@ -660,6 +660,11 @@ static void expires(void **state)
 	     "503 Retry-After: 1: the alerts are not safe yet, send them "
 	     "again\n",
 	     CONN_HEAD},
+	    /* a body whose end cannot be found */
+	    {"POST /no HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+	     "\r\n1\r\nxy",
+	     false, CONN_LINGER, CONN_CLOSED, LIMIT_LINGER_MS,
+	     "404 close: no such path\n", CONN_CLOSED},
 	    {"X\r\n\r\n", false, CONN_LINGER, CONN_CLOSED, LIMIT_LINGER_MS,
 	     "400 close: malformed request line\n", CONN_CLOSED},
 	    /* what HEAD leaves out is its own answer's body */
@@ -765,6 +770,121 @@ static void recognises_repeats(void **state)
 		   "twice");
 	assert_int_equal(counters.notifications, 2);
 	assert_int_equal(counters.requests[STATUS_NOT_SAFE], 3);
+}
+
+/* A page that is too large for the connection's own memory stays where it is
+ * until all of it is taken. */
+static void holds_large_pages(void **state)
+{
+	static const struct {
+		const char *method;
+		size_t page, step;
+		bool held;
+	} table[] = {
+	    {"GET", LIMIT_ANSWER / 2, 0, false},
+	    {"GET", LIMIT_ANSWER / 2 + 1, 0, true},
+	    {"GET", LIMIT_ANSWER / 2 + 1, 1, true},
+	    {"GET", sizeof line_bytes / 8, 999, true},
+	    {"HEAD", LIMIT_ANSWER / 2, 0, false},
+	    {"HEAD", sizeof line_bytes / 8, 0, false},
+	};
+	static char page[sizeof line_bytes / 8];
+	(void)state;
+	for (size_t i = 0; i < sizeof page; i++)
+		page[i] = (char)('a' + i % 23);
+	for (size_t i = 0; i < COUNT(table); i++) {
+		char request[64];
+		size_t room,
+		    n = (size_t)sprintf(request,
+					"%s /metrics HTTP/1.1\r\nHost: a"
+					"\r\n\r\n",
+					table[i].method);
+		start_plain();
+		memcpy(conn_room(&conn, &room), request, n);
+		conn_received(&conn, n);
+		conn_step(&conn, &service);
+		assert_int_equal(conn.state, CONN_QUESTION);
+		assert_false(conn_holds_page(&conn));
+		conn_answer_page(&conn, &service, STATUS_OK,
+				 (struct span){page, table[i].page}, "a/b");
+		CHECK(conn_holds_page(&conn) == table[i].held, "row %zu", i);
+		answers.n = 0;
+		for (;;) {
+			struct span out = conn_output(&conn);
+			if (out.n == 0)
+				break;
+			/* the request is not over before all is taken */
+			assert_int_equal(conn.state, CONN_ANSWER);
+			if (table[i].step && out.n > table[i].step)
+				out.n = table[i].step;
+			buf_put(&answers, out);
+			conn_sent(&conn, out.n);
+			conn_step(&conn, &service);
+		}
+		assert_false(answers.cut || conn_holds_page(&conn));
+		assert_int_equal(conn.state, CONN_HEAD);
+		size_t body = table[i].method[0] == 'H' ? 0 : table[i].page;
+		struct span all = buf_span(&answers);
+		size_t head = all.n - body;
+		assert_memory_equal(all.p + head - 4, "\r\n\r\n", 4);
+		CHECK_SPAN(span_skip(all, head), ((struct span){page, body}),
+			   "row %zu", i);
+	}
+	/* a peer that goes away meanwhile */
+	start_plain();
+	size_t room;
+	memcpy(conn_room(&conn, &room), "GET /metrics HTTP/1.0\r\n\r\n", 25);
+	conn_received(&conn, 25);
+	conn_step(&conn, &service);
+	conn_answer_page(&conn, &service, STATUS_OK,
+			 (struct span){page, sizeof page}, "a/b");
+	conn_ended(&conn);
+	conn_step(&conn, &service);
+	assert_true(conn_holds_page(&conn));
+	conn_close(&conn, &service);
+	assert_false(conn_holds_page(&conn));
+}
+
+/* What comes when nothing is read any more. */
+static void reads_no_more(void **state)
+{
+	size_t room;
+	(void)state;
+	/* the peer has said that it sends no more */
+	start_plain();
+	send_text("G");
+	conn_room(&conn, &room);
+	assert_true(room != 0);
+	conn_ended(&conn);
+	conn_room(&conn, &room);
+	assert_int_equal(room, 0);
+	/* it has been refused, and goes on all the same */
+	start_plain();
+	send_text("X\r\n\r\n");
+	assert_int_equal(conn.state, CONN_LINGER);
+	for (int i = 0; i < 3; i++) {
+		memset(conn_room(&conn, &room), 'x', 9);
+		assert_int_equal(room, sizeof conn.window.bytes);
+		conn_received(&conn, room);
+		attend_all();
+		assert_int_equal(conn.state, CONN_LINGER);
+	}
+	conn_ended(&conn);
+	assert_int_equal(conn.state, CONN_CLOSED);
+	attend_all();
+	conn_room(&conn, &room);
+	assert_int_equal(room, 0);
+	/* an owner that has no page in time, and one that asks again */
+	start_plain();
+	memcpy(conn_room(&conn, &room), HEALTH, strlen(HEALTH));
+	conn_received(&conn, strlen(HEALTH));
+	conn_step(&conn, &service);
+	assert_int_equal(conn.state, CONN_QUESTION);
+	for (int i = 0; i < 2; i++) {
+		conn_expire(&conn, &service);
+		assert_int_equal(conn.state, CONN_CLOSED);
+		conn_step(&conn, &service);
+	}
 }
 
 /* A client that goes away leaves no claim, and its alerts stay known. */
@@ -1220,6 +1340,45 @@ static void refuses_large_bodies(void **state)
 		check_answers(table[0].answers, "large");
 		check_lines(150);
 	}
+	/* what is wrong at the very end */
+	static const struct {
+		const char *end, *answers;
+	} ends[] = {
+	    {",\"y\":0", "400: not JSON: byte 40007: expected more, the text "
+			 "is cut\n200: healthy\n"},
+	    {"}", "422: not a webhook payload: alerts: missing, expected an "
+		  "array\n200: healthy\n"},
+	};
+	for (size_t i = 0; i < COUNT(ends); i++) {
+		struct buf b = buf_of(large, sizeof large);
+		struct buf r = buf_of(request_bytes, sizeof request_bytes);
+		buf_str(&b, "{\"x\":\"");
+		while (b.n < 40000)
+			buf_char(&b, 'x');
+		buf_char(&b, '"');
+		buf_str(&b, ends[i].end);
+		make_request(&r, buf_span(&b), i ? 5000 : 0);
+		buf_str(&r, HEALTH);
+		start_plain();
+		send_bytes(buf_span(&r), 777, 777, 0);
+		check_answers(ends[i].answers, "at the end");
+	}
+	/* more than --max-body in chunks, which nobody knows before */
+	for (size_t n = 50000; n <= 50001; n++) {
+		struct buf b = buf_of(large, sizeof large);
+		struct buf r = buf_of(request_bytes, sizeof request_bytes);
+		buf_str(&b, "{\"status\":\"firing\",\"alerts\":[{}],\"x\":\"");
+		while (b.n < n - 2)
+			buf_char(&b, 'x');
+		buf_str(&b, "\"}");
+		make_request(&r, buf_span(&b), 3333);
+		start(sizeof ring, 2,
+		      (const char *const[]){"--max-body", "50000"});
+		send_bytes(buf_span(&r), 777, 777, 0);
+		check_answers(n == 50000 ? "200: accepted 1 alert\n"
+					 : "413: body larger than --max-body\n",
+			      "chunks");
+	}
 	/* the alert that is too large is told of */
 	struct buf b = buf_of(large, sizeof large);
 	struct buf r = buf_of(request_bytes, sizeof request_bytes);
@@ -1279,6 +1438,8 @@ int main(void)
 	    cmocka_unit_test(keeps_deadlines),
 	    cmocka_unit_test(recognises_repeats),
 	    cmocka_unit_test(closes),
+	    cmocka_unit_test(holds_large_pages),
+	    cmocka_unit_test(reads_no_more),
 	    cmocka_unit_test(takes_large_bodies),
 	    cmocka_unit_test(waits_for_room),
 	    cmocka_unit_test(commits),

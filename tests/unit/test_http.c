@@ -87,6 +87,9 @@ static void refuses_heads(void **state)
 	    {STATUS_BAD_LINE, SPAN("GET / HTTP/1,1\r\nHost: a\r\n\r\n")},
 	    {STATUS_BAD_LINE, SPAN("GET / HTTP/-1.1\r\nHost: a\r\n\r\n")},
 	    {STATUS_BAD_LINE, SPAN("GET / HTTP/x.1\r\nHost: a\r\n\r\n")},
+	    {STATUS_BAD_LINE, SPAN("GET / HTTP/!.1\r\nHost: a\r\n\r\n")},
+	    {STATUS_BAD_LINE, SPAN("GET / HTTP/1.x\r\nHost: a\r\n\r\n")},
+	    {STATUS_BAD_LINE, SPAN("GET / HTTP/1.!\r\nHost: a\r\n\r\n")},
 	    {STATUS_BAD_LINE, SPAN("GET / HTTPS/1.1\r\nHost: a\r\n\r\n")},
 	    {STATUS_BAD_LINE, SPAN("GET / ICY\r\nHost: a\r\n\r\n")},
 	    {STATUS_BAD_LINE, SPAN("\r\n\r\nGET / HTTP/1.1\r\n\r\n")},
@@ -95,6 +98,7 @@ static void refuses_heads(void **state)
 	    {STATUS_HTTP_VERSION, SPAN("GET / HTTP/2.0\r\nHost: a\r\n\r\n")},
 	    {STATUS_HTTP_VERSION, SPAN("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")},
 	    {STATUS_HTTP_VERSION, SPAN("GET / HTTP/0.9\r\nHost: a\r\n\r\n")},
+	    {STATUS_HTTP_VERSION, SPAN("GET / HTTP/1.2\r\nHost: a\r\n\r\n")},
 	    {STATUS_HTTP_VERSION, SPAN("GET / HTTP/3.0\r\nHost: a\r\n\r\n")},
 	    /* bytes that never may be there, and lines that end otherwise */
 	    {STATUS_BAD_BYTE, SPAN("\n")},
@@ -362,6 +366,7 @@ static void reads_heads(void **state)
 	     "POST /webhook keep_alive expect_other"},
 	    {"POST / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n",
 	     "POST / http10"}, /* RFC 9110 10.1.1 */
+	    {GET "Host: a\r\nAccept: */*\r\n\r\n", "GET / keep_alive"},
 	    {GET "Host: a\r\nAccept: text/plain\r\n\r\n",
 	     "GET / keep_alive wants_text"},
 	    {GET "Host: a\r\nAccept: application/json\r\n\r\n",

@@ -250,6 +250,12 @@ static void names_notices(void **state)
 	assert_int_equal(offer(&b, 2), INTAKE_QUEUED);
 	intake_name_notice(&intake, &b, RECORD_NOTICE_TOO_LARGE, &e, 5, now);
 	assert_int_equal(offer(&b, 2), INTAKE_QUEUED);
+	/* --dedup is for alerts alone */
+	start();
+	config.dedup_ms = 60000;
+	assert_int_equal(offer(&b, 1), INTAKE_QUEUED);
+	intake_release(&intake, 1, true);
+	assert_int_equal(offer(&b, 1), INTAKE_QUEUED);
 }
 
 /* --dedup: from whichever Alertmanager, within the time, even after a 200. */
@@ -315,6 +321,57 @@ static void knows_what_was_left(void **state)
 	assert_true(spool.head > head);
 }
 
+/* That places were damaged is no alert that could be sent again. */
+static void forgets_notices_of_damage(void **state)
+{
+	struct envelope e = {.status = ALERT_FIRING};
+	struct offer lost, left_out;
+	(void)state;
+	start();
+	intake_name_notice(&intake, &lost, RECORD_NOTICE_LOST, &e, 1,
+			   (struct moment){0, 0});
+	intake_name_notice(&intake, &left_out, RECORD_NOTICE_TRUNCATED, &e, 1,
+			   (struct moment){0, 0});
+	offer(&lost, 1);
+	offer(&left_out, 1);
+	memset(&intake.recall, 0, sizeof intake.recall);
+	intake_recover(&intake);
+	assert_null(recall_find(&intake.recall, lost.record.key, 1));
+	assert_non_null(recall_find(&intake.recall, left_out.record.key, 1));
+}
+
+/* What is queued is what fires; with no sink too, and once. */
+static void notes_what_fires(void **state)
+{
+	static struct firing firing;
+	static const char json[] = "{\"labels\":{\"a\":\"b\"}}";
+	static const char resolved[] =
+	    "{\"status\":\"resolved\",\"labels\":{\"a\":\"b\"}}";
+	(void)state;
+	start();
+	memset(&firing, 0, sizeof firing);
+	firing_init(&firing);
+	intake.firing = &firing;
+	struct offer o = alert_named(json);
+	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
+	assert_int_equal(firing.count, 1);
+	uint64_t head = firing.ring.head;
+	assert_int_equal(offer(&o, 2), INTAKE_KNOWN);
+	assert_int_equal(firing.ring.head, head);
+	/* another group, the same alert */
+	o = name(json, "\"r\"", "\"g2\"", 0);
+	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
+	assert_int_equal(firing.count, 1);
+	o = name(json, "\"r2\"", "\"g\"", 0);
+	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
+	assert_int_equal(firing.count, 2);
+	config.sink[0].format.skip_resolved = true;
+	o = alert_named(resolved);
+	assert_int_equal(o.sinks, 0);
+	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
+	assert_int_equal(firing.count, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +384,8 @@ int main(void)
 	    cmocka_unit_test(names_notices),
 	    cmocka_unit_test(emits_twins_once),
 	    cmocka_unit_test(knows_what_was_left),
+	    cmocka_unit_test(forgets_notices_of_damage),
+	    cmocka_unit_test(notes_what_fires),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

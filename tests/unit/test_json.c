@@ -565,6 +565,11 @@ static void takes_characters(void **state)
 	    {SPAN("\\ud83d\\n"), {0xfffd, '\n'}, 2},
 	    {SPAN("\\ud83d\\nabcd"), {0xfffd, '\n', 'a', 'b', 'c'}, 5},
 	    {SPAN("\\ud83d\\u0041"), {0xfffd, 'A'}, 2},
+	    {SPAN("\\ud83d\\udbff"), {0xfffd, 0xfffd}, 2},
+	    {SPAN("\\ud83d\\ue000"), {0xfffd, 0xe000}, 2},
+	    {SPAN("\\ud7ff\\udc00"), {0xd7ff, 0xfffd}, 2},
+	    {SPAN("\\udc00\\udc00"), {0xfffd, 0xfffd}, 2},
+	    {SPAN("\\uffff\\udc00"), {0xffff, 0xfffd}, 2},
 	    {SPAN("\\ud83d\\ud83d\\ude00"), {0xfffd, 0x1f600}, 2},
 	    {SPAN("\\ude00\\ud83d"), {0xfffd, 0xfffd}, 2},
 	};
@@ -636,6 +641,9 @@ static void compares_with_plain_text(void **state)
 	    {SPAN("\\\\"), SPAN("\\\\"), false},
 	    {SPAN("a\\u0062"), SPAN("a"), false},
 	    {SPAN("\\u0061"), SPAN("ab"), false},
+	    /* text that is not UTF-8 is nothing that JSON can say */
+	    {SPAN("\\u00ff"), SPAN("\xff"), false},
+	    {SPAN("\\u0003"), SPAN("\xc3"), false},
 	    {SPAN(""), SPAN(""), true},
 	    {SPAN("alerts"), SPAN("alerts"), true},
 	    {SPAN("\\u0061lerts"), SPAN("alerts"), true},

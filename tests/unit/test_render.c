@@ -135,6 +135,11 @@ static void writes_line(void **state)
 		    "\"\\u0061\":\"5\""),
 	     "- FIRING - -{\"a.b\"=\"1\",\"9\"=\"2\",\"\"=\"3\",\"a b\"=\"4\","
 	     "\"a\"=\"5\"}\n"},
+	    /* what stands beside letters and digits is none */
+	    {LABELS("\"`\":\"1\",\"{\":\"2\",\"@\":\"3\",\"[\":\"4\",\"a/\":"
+		    "\"5\",\"a:\":\"6\",\"azAZ09_\":\"7\""),
+	     "- FIRING - -{\"`\"=\"1\",\"{\"=\"2\",\"@\"=\"3\",\"[\"=\"4\","
+	     "\"a/\"=\"5\",\"a:\"=\"6\",azAZ09_=\"7\"}\n"},
 	    {LABELS("\"a\":\"\\\"},x{b=\\\"\",\"c\\\"=\\\"\":\"\\\\\""),
 	     "- FIRING - -{a=\"\\\"},x{b=\\\"\",\"c\\\"=\\\"\"=\"\\\\\"}\n"},
 	    /* the annotation that says most */
@@ -152,6 +157,18 @@ static void writes_line(void **state)
 	     "2026-11-24T01:55:52+01:00 FIRING - -\n"},
 	    {STARTS("2026-11-24T01:55:52.999-00:30"),
 	     "2026-11-24T01:55:52-00:30 FIRING - -\n"},
+	    {STARTS("2026-11-24T01:55:52.5*01:00"),
+	     "2026-11-24T01:55:52.5*01:00 FIRING - -\n"},
+	    {STARTS("2026-11-24T01:55:52.5+01:0x"),
+	     "2026-11-24T01:55:52.5+01:0x FIRING - -\n"},
+	    {STARTS("2026-11-24T01:55:52.5/"),
+	     "2026-11-24T01:55:52.5/ FIRING - -\n"},
+	    {STARTS("2026-11-24T01:55:52.5:"),
+	     "2026-11-24T01:55:52.5: FIRING - -\n"},
+	    {STARTS("2026-11-2/T01:55:52.5Z"),
+	     "2026-11-2/T01:55:52.5Z FIRING - -\n"},
+	    {STARTS("2026-11-2:T01:55:52.5Z"),
+	     "2026-11-2:T01:55:52.5Z FIRING - -\n"},
 	    {STARTS("2026-11-24T01:55:52+01:00"),
 	     "2026-11-24T01:55:52+01:00 FIRING - -\n"},
 	    {STARTS("2026-11-24T01:55:52."),
@@ -368,6 +385,7 @@ static void writes_logfmt(void **state)
 	     LOGFMT},
 	    /* times */
 	    {STARTS("a b"), "ts=\"a b\" status=firing\n", LOGFMT},
+	    {STARTS("a\\\"b"), "ts=\"a\\\"b\" status=firing\n", LOGFMT},
 	    {STARTS("a\\nstatus=x"), "ts=\"a\\nstatus=x\" status=firing\n",
 	     LOGFMT},
 	    {STARTS("2026-11-24T01:55:52.5Z"),
@@ -449,6 +467,25 @@ static void writes_notices(void **state)
 	     {.kind = FORMAT_LINE, .ascii = true, .crlf = true},
 	     "2026-11-24T01:55:52Z NOTICE 5 alerts were left out by the "
 	     "sender, receiver ?\r\n"},
+	    {RECORD_NOTICE_LOST,
+	     2,
+	     "",
+	     {.kind = FORMAT_LINE},
+	     "2026-11-24T01:55:52Z NOTICE at least 2 alerts were lost to "
+	     "damage of the spool\n"},
+	    {RECORD_NOTICE_LOST,
+	     1,
+	     "",
+	     {.kind = FORMAT_JSON},
+	     "{\"notice\":\"lost\",\"count\":1}\n"},
+	    {RECORD_NOTICE_SKIPPED,
+	     1,
+	     "",
+	     {.kind = FORMAT_LINE},
+	     "2026-11-24T01:55:52Z NOTICE 1 alert was skipped, having waited "
+	     "too long\n"},
+	    {RECORD_NOTICE_SKIPPED, 3, "", LOGFMT,
+	     "ts=2026-11-24T01:55:52Z status=notice notice=skipped count=3\n"},
 	    {RECORD_NOTICE_TRUNCATED,
 	     5,
 	     "\"ops\"",
@@ -621,11 +658,16 @@ static void fits_the_largest(void **state)
 /* A line that does not fit is cut at a character and marked. */
 static void cuts_what_does_not_fit(void **state)
 {
-	static const struct span json =
+	/* the last one of the second leaves just the room for a mark */
+	static const struct span jsons[] = {
 	    SPAN(SUMMARY("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"
-			 "abcdef"));
+			 "abcdef")),
+	    SPAN(SUMMARY("abcdefghijklmnop\xf0\x9f\x98\x80")),
+	};
 	(void)state;
-	for (size_t room = 24; room < 60; room++) {
+	for (size_t round = 2 * 24; round < 2 * 60; round++) {
+		size_t room = round / 2;
+		struct span json = jsons[round % 2];
 		for (unsigned ascii = 0; ascii < 2; ascii++) {
 			char why_bytes[64];
 			struct buf why = buf_of(why_bytes, sizeof why_bytes);

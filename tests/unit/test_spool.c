@@ -2,6 +2,7 @@
  * over of a ring that another process has left. */
 #include "check.h"
 
+#include "bytes.h"
 #include "spool.h"
 
 enum { RING = (2 * SPOOL_RECORD_MAX + 7) / 8 * 8, MOST = 4096 };
@@ -383,6 +384,213 @@ static void passes_over_damage(void **state)
 	}
 }
 
+/* Damage on both sides of the range's end is passed over with two PADs, and
+ * they are still good when the ring is taken over again. */
+static void passes_over_the_end(void **state)
+{
+	(void)state;
+	/* the second record ends before the range does, with every rest */
+	for (uint64_t rest = 0; rest < 300; rest += 8) {
+		uint64_t end[8], keys[16];
+		struct spool_report report;
+		leave_ring(0, 2, end);
+		uint64_t from = 2 * (uint64_t)RING - rest - end[1];
+		leave_ring(from, 5, end);
+		ring[(end[1] - 100) % RING] ^= 1;
+		ring[(end[2] - 100) % RING] ^= 1;
+		for (int again = 0; again < 2; again++) {
+			CHECK(recovered(from, &report, keys) == 3,
+			      "rest %u, %d", (unsigned)rest, again);
+			assert_int_equal(keys[1], 103);
+			assert_int_equal(report.gaps, !again);
+			assert_int_equal(report.records, 3);
+			assert_int_equal(report.rewrite, !again);
+		}
+	}
+}
+
+/* Writes a PAD, which may be a wrong one. */
+static void put_pad(uint64_t position, uint64_t n)
+{
+	put_u32(ring + position % RING, (uint32_t)n);
+	put_u32(ring + position % RING + 4, RECORD_PAD);
+}
+
+static void refuses_wrong_pads(void **state)
+{
+	(void)state;
+	for (size_t k = 0; k < COUNT(froms); k++) {
+		uint64_t end[8], keys[16], from = froms[k];
+		struct spool_report report;
+		leave_ring(from, 6, end);
+		memcpy(copy, ring, sizeof ring);
+		const struct {
+			uint64_t n;
+			size_t left, gaps;
+		} table[] = {
+		    {end[1] - end[0], 5, 0}, /* leads to a good record */
+		    {end[2] - end[0], 4, 0},
+		    {0, 5, 1},
+		    {end[1] - end[0] - 8, 5, 1},
+		    {end[1] - end[0] - 4, 5, 1},
+		    {RING - 8, 5, 1},
+		    {RING, 5, 1},
+		    {UINT32_MAX - 7, 5, 1},
+		};
+		for (size_t i = 0; i < COUNT(table); i++) {
+			memcpy(ring, copy, sizeof ring);
+			put_pad(end[0], table[i].n);
+			/* what crosses the end is no PAD of the first sort */
+			if (end[0] / RING != (end[3] - 1) / RING)
+				continue;
+			size_t n = recovered(from, &report, keys);
+			CHECK(n == table[i].left, "from %u, row %zu: %zu",
+			      (unsigned)from, i, n);
+			CHECK(report.gaps == table[i].gaps, "row %zu: gaps", i);
+		}
+	}
+	/* two PADs over the end, of which the second is wrong */
+	static const uint64_t wrong[] = {0, 4, 12, 16, RING, UINT32_MAX - 7};
+	for (size_t i = 0; i < COUNT(wrong); i++) {
+		uint64_t end[8], keys[16];
+		struct spool_report report;
+		leave_ring(0, 2, end);
+		uint64_t from = RING - end[1];
+		leave_ring(from, 4, end);
+		assert_int_equal(end[1], RING);
+		put_pad(end[0], end[1] - end[0]);
+		put_pad(end[1], wrong[i]);
+		CHECK(recovered(from, &report, keys) == 2, "wrong %zu", i);
+		assert_int_equal(keys[1], 103);
+		assert_int_equal(report.gaps, 1);
+	}
+}
+
+/* A ring that is full to the last byte, and one that ends with a PAD. */
+static void recovers_full_rings(void **state)
+{
+	static uint64_t keys[RING / SPOOL_HEADER];
+	(void)state;
+	for (int pad = 0; pad < 3; pad++) {
+		const uint64_t last = 400;
+		struct spool_report report;
+		size_t n = 0;
+		struct record r;
+		leave_ring(0, 0, NULL);
+		while (RING - spool.head > last + 4000) {
+			r = make_record(n++, 3000);
+			move_all(spool_put(&spool, &r));
+		}
+		r = make_record(n++, RING - spool.head - last - 96);
+		move_all(spool_put(&spool, &r));
+		assert_int_equal(RING - spool.head, last);
+		if (pad == 0) {
+			r = make_record(n++, last - SPOOL_HEADER - 8);
+			spool_put(&spool, &r);
+			assert_int_equal(spool.head, RING);
+		}
+		spool_seal(&spool);
+		if (pad)
+			put_pad(RING - last, pad == 1 ? last : last - 8);
+		assert_int_equal(recovered(0, &report, keys), n);
+		assert_int_equal(spool.head, pad ? RING - last : RING);
+		assert_int_equal(report.torn, 0);
+		assert_int_equal(report.rewrite, 0);
+	}
+}
+
+/* Damage at the very end of what was safe: nothing good is behind it. */
+static void tells_of_a_damaged_end(void **state)
+{
+	(void)state;
+	for (size_t k = 0; k < COUNT(froms); k++) {
+		uint64_t end[8];
+		struct spool_report report;
+		leave_ring(froms[k], 4, end);
+		uint64_t head = spool.head;
+		ring[(end[3] - 100) % RING] ^= 1;
+		spool_init(&spool, ring, sizeof ring, 1);
+		spool_recover(&spool, froms[k], head, &report);
+		assert_int_equal(spool.head, end[2]);
+		assert_int_equal(report.records, 3);
+		assert_int_equal(report.gaps, 0);
+		assert_int_equal(report.torn, 304); /* the record */
+		assert_true(report.rewrite);
+	}
+}
+
+/* What was not damaged and is no record that bellwire could have written: its
+ * checksum is right, what it says is not. */
+static void refuses_strange_records(void **state)
+{
+#define DEEP "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["
+	static const struct {
+		struct record r;
+		bool good;
+	} table[] = {
+	    {{.kind = RECORD_ALERT, .json = SPAN("{}")}, true},
+	    {{.kind = RECORD_NOTICE_LOST}, true},
+	    {{.kind = RECORD_NOTICE_LOST,
+	      .envelope = {SPAN("null"), SPAN("\"\""), SPAN("\"a\""),
+			   ALERT_RESOLVED}},
+	     true},
+	    {{.kind = (enum record_kind)0}, false},
+	    {{.kind = RECORD_NOTICE_SKIPPED}, false},
+	    {{.kind = RECORD_ALERT}, false},
+	    {{.kind = RECORD_NOTICE_LOST, .json = SPAN("{}")}, false},
+	    {{.kind = RECORD_NOTICE_LOST,
+	      .envelope = {.status = (enum alert_status)3}},
+	     false},
+	    {{.kind = RECORD_ALERT, .json = SPAN("")}, false},
+	    {{.kind = RECORD_ALERT, .json = SPAN("[]")}, false},
+	    {{.kind = RECORD_ALERT, .json = SPAN("{")}, false},
+	    {{.kind = RECORD_ALERT, .json = SPAN("{}}")}, false},
+	    {{.kind = RECORD_ALERT, .json = SPAN("{\"a\":" DEEP)}, false},
+	    {{.kind = RECORD_NOTICE_LOST, .envelope = {.receiver = SPAN("")}},
+	     false},
+	    {{.kind = RECORD_NOTICE_LOST, .envelope = {.receiver = SPAN("1")}},
+	     false},
+	    {{.kind = RECORD_NOTICE_LOST,
+	      .envelope = {.receiver = SPAN("\"a\"b")}},
+	     false},
+	    {{.kind = RECORD_NOTICE_LOST,
+	      .envelope = {.group_key = SPAN("\"a\nb\"")}},
+	     false},
+	    {{.kind = RECORD_NOTICE_LOST,
+	      .envelope = {.group_key = SPAN("nul")}},
+	     false},
+	    {{.kind = RECORD_NOTICE_LOST,
+	      .envelope = {.external_url = SPAN("{}")}},
+	     false},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		uint64_t keys[16];
+		struct spool_report report;
+		leave_ring(0, 0, NULL);
+		spool_put(&spool, &table[i].r);
+		spool_seal(&spool);
+		CHECK(recovered(0, &report, keys) == table[i].good, "row %zu",
+		      i);
+	}
+	/* lengths that do not fill the record, or more than that */
+	for (uint32_t n = 0; n < 40; n++) {
+		uint64_t keys[16];
+		struct spool_report report;
+		const struct record r = {.kind = RECORD_NOTICE_LOST,
+					 .envelope = {SPAN("\"123456789\""),
+						      {NULL, 0},
+						      SPAN("\"123456789\""),
+						      ALERT_FIRING}};
+		leave_ring(0, 0, NULL);
+		assert_int_equal(spool_put(&spool, &r), SPOOL_HEADER + 24);
+		put_u32(ring + 40, n);
+		spool_seal(&spool);
+		/* the text itself is only whole in its own length */
+		CHECK(recovered(0, &report, keys) == (n == 11), "length %u", n);
+	}
+}
+
 /* Whatever the ring holds, it is taken over without harm: random bytes, and
  * good rings with random damage. */
 static void survives_anything(void **state)
@@ -446,6 +654,11 @@ int main(void)
 	    cmocka_unit_test(drops_torn_groups),
 	    cmocka_unit_test(drops_what_is_behind_a_torn_one),
 	    cmocka_unit_test(passes_over_damage),
+	    cmocka_unit_test(passes_over_the_end),
+	    cmocka_unit_test(refuses_wrong_pads),
+	    cmocka_unit_test(recovers_full_rings),
+	    cmocka_unit_test(tells_of_a_damaged_end),
+	    cmocka_unit_test(refuses_strange_records),
 	    cmocka_unit_test(survives_anything),
 	    cmocka_unit_test(forgets_old_records),
 	};
