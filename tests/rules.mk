@@ -159,3 +159,5 @@ profile: bootstrap-bench
 .SECONDARY:
 
 -include $(wildcard $(O)/host/*.d $(O)/san/*.d $(O)/fuzz/*.d)
+
+include tests/quality.mk

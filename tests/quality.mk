@@ -1,0 +1,34 @@
+# quality.mk - how good the tests are; included by tests/rules.mk.
+#
+#	make coverage   what unit tests and fuzz corpora reach of the pure tower
+# The last result is kept in tests/coverage.txt.
+
+COVER_CC ?= clang-19
+COVER_LLVM ?= -19
+COVER_FLAGS := -g -O1 -fprofile-instr-generate -fcoverage-mapping \
+	-fcoverage-mcdc
+COVER_OBJECTS := $(patsubst %,$(O)/cov/%.o,$(PURE)) \
+	$(O)/host/jsmn.o $(O)/host/sha256.o
+COVER_PROGRAMS := $(patsubst %,$(O)/cov/test_%,$(UNIT)) \
+	$(patsubst %,$(O)/cov/replay_%,$(FUZZ))
+
+# Counters are put into the sources of src/ alone.
+$(O)/cov/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h
+	@mkdir -p $(@D)
+	$(SAY) COVER $@
+	$(Q)$(COVER_CC) $(HOST_FLAGS) $(COVER_FLAGS) -c $< -o $@
+$(O)/cov/pure.a: $(COVER_OBJECTS)
+	$(Q)rm -f $@; ar rcsD $@ $^
+$(O)/cov/test_%: $(O)/host/test_%.o $(O)/cov/pure.a
+	$(Q)$(COVER_CC) $(COVER_FLAGS) $^ -lcmocka -o $@
+$(O)/cov/replay_%: $(O)/host/fuzz_%.o $(O)/host/replay.o $(O)/cov/pure.a
+	$(Q)$(COVER_CC) $(COVER_FLAGS) $^ -o $@
+
+cover-programs: $(COVER_PROGRAMS)
+coverage: bootstrap-quality
+	$(Q)$(MAKE) --no-print-directory -j2 cover-programs
+	$(Q)LLVM=$(COVER_LLVM) $(PYTHON) tests/coverage $(O)/cov
+
+.PHONY: cover-programs coverage
+
+-include $(wildcard $(O)/cov/*.d)
