@@ -58,13 +58,13 @@ LINK_END = $(MUSL_LIB)/libc.a $(shell $(CC) -print-libgcc-file-name) \
 LINK_FLAGS := -nostdlib -static-pie -Wl,--gc-sections -Wl,-z,relro \
 	-Wl,-z,now -Wl,-z,noexecstack -Wl,-z,text -Wl,--build-id=none
 
-PURE := text status address cert bytes hash json jsontext http body alert payload recall spool \
+PURE := text status address cert bytes hash json jsontext jsmn http body alert payload recall spool \
 	image render template options emit config auth metrics firing intake receive deadman \
 	request window conn
 WORLD := os log privilege sandbox probe supervisor $(if $(filter 0,$(TLS)),notls,tls tlswords identity) \
 	transport sink fifo serial store
 ROOF := persist secrets lines deliver pages slots server main
-OBJECTS := $(patsubst %,$(O)/%.o,$(PURE) $(WORLD) $(ROOF)) $(O)/jsmn.o
+OBJECTS := $(patsubst %,$(O)/%.o,$(PURE) $(WORLD) $(ROOF))
 
 all: $(O)/bellwire $(O)/bellwire.debug
 
@@ -88,9 +88,14 @@ $(O)/calls.h: src/calls.def Makefile $(O)/flags
 	done <src/calls.def >$@ || test -s $@
 $(O)/sandbox.o: $(O)/calls.h
 
+# Where a payload's bytes go, speed counts; everywhere else, size.
+HOT := text hash json jsontext jsmn alert payload
+$(HOT:%=$(O)/%.o): HOT_FLAGS := -O2
+
 $(O)/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h
 	$(SAY) CC $@
-	$(Q)$(CC) $(TARGET_FLAGS) $(WARNINGS) $(CFLAGS) $(JSMN_FLAGS) \
+	$(Q)$(CC) $(TARGET_FLAGS) $(WARNINGS) $(CFLAGS) $(HOT_FLAGS) \
+		$(JSMN_FLAGS) \
 		-isystem $(UNPACKED) \
 		-isystem $(BEARSSL_DIR)/inc -I$(O) -Isrc -MMD -MP -c $< -o $@
 

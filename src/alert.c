@@ -8,6 +8,8 @@
 
 #include "json.h"
 
+#include <string.h>
+
 /* The members that bellwire reads; each may stand once. */
 enum member {
 	MEMBER_STATUS,
@@ -103,8 +105,13 @@ static void put_name(struct buf *why, struct span name)
 static uint32_t name_hash(struct span name)
 {
 	uint32_t h = 2166136261U;
-	while (name.n)
-		h = (h ^ json_take_char(&name)) * 16777619U;
+	while (name.n) {
+		unsigned char c = (unsigned char)name.p[0];
+		bool plain = c < 0x80 && c != '\\';
+		h = (h ^ (plain ? c : json_take_char(&name))) * 16777619U;
+		if (plain)
+			name = span_skip(name, 1);
+	}
 	return h;
 }
 
@@ -189,7 +196,9 @@ enum status alert_parse(struct alert *a, struct alert_tokens *memory,
 {
 	bool seen[MEMBER_OTHER] = {false};
 	jsmn_parser parser;
-	*a = (struct alert){.json = json, .token = memory->token};
+	memset(a, 0, offsetof(struct alert, label));
+	a->json = json;
+	a->token = memory->token;
 	if (json.p[0] != '{')
 		return refuse(why, "expected an object");
 	jsmn_init(&parser);

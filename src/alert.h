@@ -37,10 +37,10 @@ struct alert {
 	/* raw JSON values, a string or null; absent where there is none */
 	struct span labels_json, annotations_json;
 	struct span starts_at, ends_at, generator_url, fingerprint;
-	struct pair label[LIMIT_LABELS], annotation[LIMIT_LABELS];
 	size_t labels, annotations;
 	const jsmntok_t *token; /* of the whole object, for its other members */
 	size_t tokens;
+	struct pair label[LIMIT_LABELS], annotation[LIMIT_LABELS];
 };
 
 /* Working memory for one alert; large, so one for the whole program. */

@@ -21,11 +21,6 @@ uint32_t get_u32(const char *p)
 	return v;
 }
 
-uint64_t get_u64(const char *p)
-{
-	return (uint64_t)get_u32(p + 4) << 32 | get_u32(p);
-}
-
 /* Four bits at a time: a table of 64 bytes instead of 1,024. */
 uint32_t crc32c(uint32_t crc, const char *p, size_t n)
 {

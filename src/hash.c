@@ -1,6 +1,8 @@
 /* hash.c - see hash.h. */
 #include "hash.h"
 
+#include "bytes.h"
+
 static uint64_t rotate(uint64_t x, unsigned n)
 {
 	return x << n | x >> (64 - n);
@@ -48,13 +50,13 @@ static void byte(struct hash *h, char c)
 
 static void bytes(struct hash *h, const char *p, size_t n)
 {
-	for (; n && h->total & 7; n--)
-		byte(h, *p++);
+	/* a word of the input lies across two of the hash's, with `used` bits
+	 * in the first */
+	unsigned used = (unsigned)(8 * (h->total & 7));
 	for (; n >= 8; n -= 8, p += 8, h->total += 8) {
-		uint64_t m = 0;
-		for (size_t k = 8; k-- > 0;)
-			m = m << 8 | (unsigned char)p[k];
-		word(h, m);
+		uint64_t m = get_u64(p);
+		word(h, h->tail | m << used);
+		h->tail = used ? m >> (64 - used) : 0;
 	}
 	for (; n; n--)
 		byte(h, *p++);

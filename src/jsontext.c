@@ -1,25 +1,27 @@
 /* jsontext.c - the readers of json.h for strings and values that are valid. */
 #include "json.h"
 
+#include "bytes.h"
+
 #include <string.h>
 
 /* Eight bytes at a time: a byte's top bit ends up set in one of the terms when
  * it is above 0x7f, below 0x20, or equal to one of the three (the subtraction
- * borrows out of zero). A set bit may be a false alarm, by a borrow of a byte
- * further down, never a miss; so a hit only ends the fast part. */
+ * borrows out of zero). A borrow can set a bit above it for no reason, never
+ * below: so the lowest one set, which belongs to the first byte, is true. */
 size_t json_plain(struct span s)
 {
 	const uint64_t ones = 0x0101010101010101U, top = ones << 7;
 	size_t i = 0;
 	for (; s.n - i >= 8; i += 8) {
-		uint64_t w;
-		memcpy(&w, s.p + i, 8);
+		uint64_t w = get_u64(s.p + i);
 		uint64_t quote = w ^ ones * '"', slash = w ^ ones * '\\',
 			 del = w ^ ones * 0x7f;
-		if ((w | (w - ones * 0x20) | (quote - ones) | (slash - ones) |
-		     (del - ones)) &
-		    top)
-			break;
+		uint64_t hit = (w | (w - ones * 0x20) | (quote - ones) |
+				(slash - ones) | (del - ones)) &
+			       top;
+		if (hit)
+			return i + (size_t)__builtin_ctzll(hit) / 8;
 	}
 	while (i < s.n && s.p[i] >= 0x20 && s.p[i] != '"' && s.p[i] != '\\' &&
 	       s.p[i] < 0x7f)
@@ -77,7 +79,8 @@ uint32_t json_take_char(struct span *s)
 /* Without a backslash, the inside of a string is its own UTF-8 form. */
 static bool has_escape(struct span s)
 {
-	return s.n && memchr(s.p, '\\', s.n) != NULL;
+	size_t plain = json_plain(s);
+	return plain < s.n && memchr(s.p + plain, '\\', s.n - plain) != NULL;
 }
 
 bool json_equal(struct span a, struct span b)
@@ -95,8 +98,11 @@ bool json_is(struct span s, struct span text)
 	uint32_t c;
 	if (s.n && text.n && s.p[0] != text.p[0] && s.p[0] != '\\')
 		return false;
+	/* an escape is longer than what it stands for */
+	if (s.n <= text.n)
+		return span_eq(s, text) && !has_escape(s);
 	if (!has_escape(s))
-		return span_eq(s, text);
+		return false;
 	while (s.n && text.n)
 		if (!utf8_take(&text, &c) || json_take_char(&s) != c)
 			return false;

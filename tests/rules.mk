@@ -20,9 +20,9 @@ SAN_FLAGS := -g -O1 -fno-omit-frame-pointer -funsigned-char \
 UNIT := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst fuzz/fuzz_%.c,%,$(wildcard fuzz/fuzz_*.c))
 
-HOST_OBJECTS := $(patsubst %,$(O)/host/%.o,$(PURE) jsmn sha256)
-SAN_OBJECTS := $(patsubst %,$(O)/san/%.o,$(PURE) jsmn sha256)
-FUZZ_OBJECTS := $(patsubst %,$(O)/fuzz/%.o,$(PURE) jsmn sha256)
+HOST_OBJECTS := $(patsubst %,$(O)/host/%.o,$(PURE) sha256)
+SAN_OBJECTS := $(patsubst %,$(O)/san/%.o,$(PURE) sha256)
+FUZZ_OBJECTS := $(patsubst %,$(O)/fuzz/%.o,$(PURE) sha256)
 UNIT_PROGRAMS := $(patsubst %,$(O)/host/test_%,$(UNIT)) \
 	$(patsubst %,$(O)/san/test_%,$(UNIT))
 REPLAY_PROGRAMS := $(patsubst %,$(O)/host/replay_%,$(FUZZ)) \
@@ -62,17 +62,6 @@ $(O)/fuzz/%.o: fuzz/%.c $(JSMN_H)
 	$(SAY) FUZZ $@
 	$(Q)$(CLANG) $(HOST_FLAGS) $(SAN_FLAGS) -fsanitize=fuzzer-no-link \
 		-c $< -o $@
-
-$(O)/host/jsmn.o: $(JSMN_H)
-	@mkdir -p $(@D)
-	$(Q)$(HOSTCC) -w -g -O1 $(JSMN_FLAGS) -x c -c $< -o $@
-$(O)/san/jsmn.o: $(JSMN_H)
-	@mkdir -p $(@D)
-	$(Q)$(CLANG) -w $(SAN_FLAGS) $(JSMN_FLAGS) -x c -c $< -o $@
-$(O)/fuzz/jsmn.o: $(JSMN_H)
-	@mkdir -p $(@D)
-	$(Q)$(CLANG) -w $(SAN_FLAGS) -fsanitize=fuzzer-no-link $(JSMN_FLAGS) \
-		-x c -c $< -o $@
 
 # Of BearSSL the pure tower uses SHA-256 alone.
 SHA256 := $(addprefix $(BEARSSL_DIR)/src/,hash/sha2small.c codec/dec32be.c \

@@ -5,19 +5,14 @@ UNPACKED := third_party/unpacked
 JSMN_H := $(UNPACKED)/jsmn.h
 BEARSSL_DIR := $(UNPACKED)/bearssl
 
-$(JSMN_H): third_party/manifest third_party/fetch
+$(JSMN_H): third_party/manifest third_party/fetch \
+		$(wildcard third_party/patches/jsmn-*.patch)
 	$(Q)third_party/fetch jsmn && touch $@
 $(BEARSSL_DIR)/inc/bearssl.h: third_party/manifest third_party/fetch \
 		$(wildcard third_party/patches/bearssl-*.patch)
 	$(Q)third_party/fetch bearssl && touch $@
 
-# jsmn is one header; this object is its code. Strict, since the rest is not
-# JSON; with parent links, since the search for them is quadratic otherwise.
 JSMN_FLAGS := -DJSMN_STRICT -DJSMN_PARENT_LINKS
-$(O)/jsmn.o: $(JSMN_H)
-	@mkdir -p $(@D)
-	$(SAY) CC $@
-	$(Q)$(CC) $(TARGET_FLAGS) $(CFLAGS) -w $(JSMN_FLAGS) -x c -c $< -o $@
 
 # BearSSL from its sources with our flags. Entropy comes from getrandom and is
 # handed in: RDRAND alone is not to be trusted, /dev/urandom need not be there.
