@@ -238,6 +238,8 @@ static bool is_sane(const struct spool *s, uint64_t position)
 	    get_u32(h + AT_STATUS) > ALERT_RESOLVED)
 		return false;
 	read_record(h, &r);
+	if (r.json.n > LIMIT_ALERT)
+		return false;
 	return is_json(r.envelope.receiver, "\"n") &&
 	       is_json(r.envelope.group_key, "\"n") &&
 	       is_json(r.envelope.external_url, "\"n") &&

@@ -642,6 +642,29 @@ static void forgets_old_records(void **state)
 	assert_int_equal(report.torn, 0);
 }
 
+/* An alert that is larger than any that is taken, as only a file made by
+ * somebody else can hold: it may have more values than alert_parse() can. */
+static void takes_no_alert_over_the_limit(void **state)
+{
+	static char text[LIMIT_ALERT + 2];
+	uint64_t keys[8];
+	struct spool_report report;
+	(void)state;
+	for (size_t n = LIMIT_ALERT - 1; n <= LIMIT_ALERT + 1; n++) {
+		struct buf b = buf_of(text, n);
+		start(1);
+		buf_str(&b, n % 2 ? "{\"a\":[1" : "{\"aa\":[1");
+		while (b.n + 2 < n)
+			buf_str(&b, ",1");
+		buf_str(&b, "]}");
+		assert_false(b.cut);
+		struct record r = {.kind = RECORD_ALERT, .json = buf_span(&b)};
+		spool_put(&spool, &r);
+		spool_seal(&spool);
+		assert_int_equal(recovered(0, &report, keys), n <= LIMIT_ALERT);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -661,6 +684,7 @@ int main(void)
 	    cmocka_unit_test(refuses_strange_records),
 	    cmocka_unit_test(survives_anything),
 	    cmocka_unit_test(forgets_old_records),
+	    cmocka_unit_test(takes_no_alert_over_the_limit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
