@@ -101,32 +101,66 @@ static enum status parse_method(struct span word, struct http_request *r)
 	return STATUS_OK;
 }
 
-/* origin-form, absolute-form, or what CONNECT and OPTIONS use; of these only
- * the first two name a path. RFC 9112 3.2. */
-static enum status parse_target(struct span t, struct http_request *r)
+/* uri-host [ ":" port ], RFC 3986 3.2; loosely: no character that could end
+ * the authority or begin another one. */
+static bool is_host(struct span v)
+{
+	for (size_t i = 0; i < v.n; i++) {
+		char c = v.p[i];
+		if (!char_is_visible(c) || strchr("/?#@\\\",<>^`{|}", c))
+			return false;
+	}
+	return true;
+}
+
+/* uri-host ":" port, RFC 9112 3.2.3; is_host() looks at the characters. */
+static bool is_authority(struct span t)
+{
+	struct span host;
+	uint64_t port;
+	size_t colon = t.n;
+	while (colon && t.p[colon - 1] != ':')
+		colon--;
+	host = (struct span){t.p, colon ? colon - 1 : 0};
+	return host.n && is_host(host) && span_u64(span_skip(t, colon), &port);
+}
+
+/* origin-form and absolute-form name a path; of the others, an authority is for
+ * CONNECT alone, and the asterisk for OPTIONS and for methods that only others
+ * know. RFC 9112 3.2. */
+static enum status parse_target(struct span method, struct span t,
+				struct http_request *r)
 {
 	if (t.n == 0)
 		return STATUS_BAD_LINE;
 	for (size_t i = 0; i < t.n; i++)
 		if (!char_is_visible(t.p[i]) || t.p[i] == '#')
 			return STATUS_BAD_LINE;
+	if (span_eq(method, SPAN("CONNECT"))) {
+		r->path = t;
+		return is_authority(t) ? STATUS_OK : STATUS_BAD_LINE;
+	}
 	size_t scheme = 0;
 	if (t.n > 7 && span_ieq((struct span){t.p, 7}, SPAN("http://")))
 		scheme = 7;
 	if (t.n > 8 && span_ieq((struct span){t.p, 8}, SPAN("https://")))
 		scheme = 8;
 	if (scheme) {
-		t = span_skip(t, scheme);
+		struct span host = span_skip(t, scheme);
+		t = host;
 		while (t.n && t.p[0] != '/' && t.p[0] != '?')
 			t = span_skip(t, 1);
+		host.n -= t.n;
+		if (host.n == 0 || !is_host(host))
+			return STATUS_BAD_LINE;
 	}
+	bool asterisk = span_eq(t, SPAN("*")) &&
+			(r->unknown_method || span_eq(method, SPAN("OPTIONS")));
 	span_split(&t, '?', &r->path);
 	if (scheme && r->path.n == 0)
 		r->path = SPAN("/");
-	/* a path or an asterisk; an authority is for CONNECT alone */
-	if (r->path.n && r->path.p[0] == '/')
-		return STATUS_OK;
-	return r->method == HTTP_OTHER_METHOD ? STATUS_OK : STATUS_BAD_LINE;
+	bool path = r->path.n && r->path.p[0] == '/';
+	return path || asterisk ? STATUS_OK : STATUS_BAD_LINE;
 }
 
 static enum status parse_version(struct span v, struct http_request *r)
@@ -150,7 +184,7 @@ static enum status parse_request_line(struct span line, struct http_request *r)
 		return status;
 	if (!span_split(&line, ' ', &target) || line.p == NULL)
 		return STATUS_BAD_LINE;
-	status = parse_target(target, r);
+	status = parse_target(method, target, r);
 	return status == STATUS_OK ? parse_version(line, r) : status;
 }
 
@@ -164,18 +198,6 @@ static bool twice(bool *seen)
 	bool before = *seen;
 	*seen = true;
 	return before;
-}
-
-/* uri-host [ ":" port ], RFC 3986 3.2; loosely: no character that could end
- * the authority or begin another one. */
-static bool is_host(struct span v)
-{
-	for (size_t i = 0; i < v.n; i++) {
-		char c = v.p[i];
-		if (!char_is_visible(c) || strchr("/?#@\\\",<>^`{|}", c))
-			return false;
-	}
-	return true;
 }
 
 static enum status parse_length(struct span v, struct http_request *r)
