@@ -5,10 +5,19 @@
 #include "json.h"
 #include "receive.h"
 
+#include "mutate.h"
+#include "poison.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+size_t fuzz_json_at(const uint8_t *data, size_t size)
+{
+	(void)data;
+	return size ? 1 : 0;
+}
 
 static struct config config = {.sinks = 2};
 static struct counters counters;
@@ -196,6 +205,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	intake.spool = &spool;
 	intake.config = &config;
 	intake.counters = &counters;
+	POISON(&receive, sizeof receive);
+	POISON(&memory, sizeof memory);
+	POISON(ring, sizeof ring);
 	check_splits(body, 1 + (size_t)data[0] * data[0]);
 	if (data[0] == 0)
 		take_whole(body);

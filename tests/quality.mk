@@ -21,8 +21,11 @@ $(O)/cov/pure.a: $(COVER_OBJECTS)
 	$(Q)rm -f $@; ar rcsD $@ $^
 $(O)/cov/test_%: $(O)/host/test_%.o $(O)/cov/pure.a
 	$(Q)$(COVER_CC) $(COVER_FLAGS) $^ -lcmocka -o $@
-$(O)/cov/replay_%: $(O)/host/fuzz_%.o $(O)/host/replay.o $(O)/cov/pure.a
-	$(Q)$(COVER_CC) $(COVER_FLAGS) $^ -o $@
+$(O)/cov/replay_pem: $(O)/host/identity.o
+$(O)/cov/replay_%: $(O)/host/fuzz_%.o $(O)/host/replay.o $(O)/cov/pure.a \
+		$(O)/libbearssl.a
+	$(Q)$(COVER_CC) $(COVER_FLAGS) $(filter %.o,$^) $(@D)/pure.a \
+		$(O)/libbearssl.a -o $@
 
 cover-programs: $(COVER_PROGRAMS)
 coverage: bootstrap-quality
