@@ -139,7 +139,8 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/bellwire
 
 format:
-	clang-format -i src/*.[ch] tests/unit/*.[ch] tests/bench/*.c fuzz/*.[ch]
+	clang-format -i src/*.[ch] tests/unit/*.[ch] tests/bench/*.c \
+		tests/differential/*.[ch] fuzz/*.[ch]
 
 clean:
 	rm -rf $(O)

@@ -3,6 +3,7 @@
 #	tests/unit/test_NAME.c   cmocka, linked with the pure tower
 #	fuzz/fuzz_NAME.c         libFuzzer targets; fuzz/corpus/NAME is replayed
 #	tests/e2e/test_*.py      pytest against build/bellwire
+#	tests/differential/      against other implementations
 #	tests/check-*            scripts that look at sources and results
 #	tests/bench/             what a request costs, beside other servers
 # Unit tests run on this machine's own C library, once with gcc and once with
@@ -135,12 +136,26 @@ $(F)/fuzz_%: $(F)/fuzz_%.o $(F)/pure.a $(F)/libbearssl.a
 	$(Q)$(FUZZ_LD) $(FUZZ_FLAGS) $(FUZZ_ENGINE) $(filter %.o,$^) \
 		$(F)/pure.a $(F)/libbearssl.a -o $@
 
+$(O)/host/%.o: tests/differential/%.c
+	@mkdir -p $(@D)
+	$(SAY) HOST $@
+	$(Q)$(HOSTCC) $(HOST_FLAGS) -g -O1 -c $< -o $@
+$(O)/host/frame: $(O)/host/frame.o $(O)/host/pure.a
+	$(Q)$(HOSTCC) $^ -o $@
+
 test-programs: all $(O)/libbearssl.a $(UNIT_PROGRAMS) $(REPLAY_PROGRAMS) \
-	$(SCHEMAS)
+	$(SCHEMAS) $(O)/host/frame
 
 test: bootstrap-test
 	$(Q)$(MAKE) --no-print-directory -j2 test-programs
 	$(Q)O=$(O) $(PYTHON) tests/run $(TESTS)
+
+# The long share of what `make test` compares, with cases of its own.
+N ?= 200000
+SEED ?= 2
+differential: bootstrap-test
+	$(Q)$(MAKE) --no-print-directory all $(O)/host/frame
+	$(Q)O=$(O) $(PYTHON) tests/differential/run --cases $(N) --seed $(SEED)
 
 # make fuzz T=60: each target for T seconds; make fuzz-json T=600: one of them;
 # SANITIZE=memory: with that one. What is found, and new coverage, goes to
@@ -190,7 +205,7 @@ profile: bootstrap-bench
 	$(Q)$(MAKE) --no-print-directory all $(BENCH_PROGRAMS)
 	$(Q)O=$(O) $(PYTHON) tests/bench/profile
 
-.PHONY: bench fuzz fuzz-programs profile test-programs
+.PHONY: bench differential fuzz fuzz-programs profile test-programs
 .SECONDARY:
 
 -include $(wildcard $(O)/host/*.d $(O)/san/*.d $(F)/*.d)

@@ -1,0 +1,249 @@
+"""bellwire's verdict on payloads, and the values that come out of it in json,
+against Python's json module with its leniencies mended, and a model of a
+webhook payload in Python."""
+import json
+import os
+import re
+import socket
+import subprocess
+import tempfile
+import time
+
+MAX_DEPTH = 32
+KNOWN = ("status", "labels", "annotations", "startsAt", "endsAt",
+         "generatorURL", "fingerprint")
+OURS = ("receiver", "groupKey", "externalURL", "notice")
+ENVELOPE = ("receiver", "groupKey", "externalURL", "status", "version",
+            "truncatedAlerts", "alerts")
+
+
+class Members(list):
+    """An object with its members in order, which may repeat."""
+
+
+class Number(str):
+    """A number as it was written."""
+
+
+class Refused(Exception):
+    """Not JSON."""
+
+
+def no_constant(name):
+    raise Refused(name)
+
+
+def read(text):
+    """Python's json, made strict: no NaN, no byte order mark, no UTF-8 that is
+    none, numbers as they are written, members as they stand."""
+    try:
+        return json.loads(text.decode("utf-8"), parse_constant=no_constant,
+                          parse_int=Number, parse_float=Number,
+                          object_pairs_hook=Members)
+    except (ValueError, RecursionError) as e:
+        raise Refused(str(e)) from None
+
+
+def depth_of(text):
+    """Of brackets outside of strings."""
+    outside = re.sub(rb'"(?:[^"\\]|\\.)*"?', b"", text, flags=re.S)
+    depth = most = 0
+    for c in outside:
+        if c in b"[{":
+            depth += 1
+            most = max(most, depth)
+        elif c in b"]}":
+            depth -= 1
+    return most
+
+
+class NoPayload(Exception):
+    """JSON, but no webhook payload."""
+
+
+class TooLarge(Exception):
+    """More than a limit allows."""
+
+
+def once(members, names):
+    found = {}
+    for name, value in members:
+        if name in names:
+            if name in found:
+                raise NoPayload(name)
+            found[name] = value
+    return found
+
+
+def is_text(value):
+    return value is None or type(value) is str
+
+
+def status(value, default):
+    if value is None:
+        return default
+    if value not in ("firing", "resolved"):
+        raise NoPayload("status")
+    return value
+
+
+def check_pairs(value):
+    if value is None:
+        return
+    if not isinstance(value, Members):
+        raise NoPayload("pairs")
+    for i, (name, text) in enumerate(value):
+        if i == 64:
+            raise TooLarge()
+        if type(text) is not str or name in [n for n, _ in value[:i]]:
+            raise NoPayload(name)
+
+
+def plain(value):
+    """For comparison: later members win, as most parsers have it."""
+    if isinstance(value, Members):
+        return {n: plain(v) for n, v in value}
+    if isinstance(value, list):
+        return [plain(v) for v in value]
+    return ("number", str(value)) if isinstance(value, Number) else value
+
+
+def expect(payload):
+    """The objects that the payload's lines must be."""
+    if not isinstance(payload, Members):
+        raise NoPayload("object")
+    top = once(payload, ENVELOPE)
+    alerts = top.get("alerts")
+    if not isinstance(alerts, list) or isinstance(alerts, Members):
+        raise NoPayload("alerts")
+    for name in ("receiver", "groupKey", "externalURL"):
+        if not is_text(top.get(name)):
+            raise NoPayload(name)
+    default = status(top.get("status"), None)
+    truncated = top.get("truncatedAlerts")
+    if truncated is not None and not (
+            isinstance(truncated, Number) and re.fullmatch("[0-9]+", truncated)
+            and int(truncated) < 2 ** 64):
+        raise NoPayload("truncatedAlerts")
+    lines = []
+    for alert in alerts:
+        if not isinstance(alert, Members):
+            raise NoPayload("alert")
+    for alert in alerts:
+        a = once(alert, KNOWN)
+        check_pairs(a.get("labels"))
+        check_pairs(a.get("annotations"))
+        for name in KNOWN[3:]:
+            if not is_text(a.get(name)):
+                raise NoPayload(name)
+        line = {n: plain(v) for n, v in alert if n not in OURS}
+        line["status"] = status(a.get("status"), default)
+        if line["status"] is None:
+            raise NoPayload("status")
+        line.setdefault("labels", {})
+        line.setdefault("annotations", {})
+        for name in ("receiver", "groupKey", "externalURL"):
+            if name in top:
+                line[name] = top[name]
+        lines.append(line)
+    if truncated is not None and int(truncated):
+        line = {"notice": "truncated", "count": ("number", str(int(truncated)))}
+        if "receiver" in top:
+            line["receiver"] = top["receiver"]
+        lines.append(line)
+    return lines
+
+
+def model(text):
+    """(codes that may be answered, lines)."""
+    deep = depth_of(text) > MAX_DEPTH
+    try:
+        payload = read(text)
+    except Refused:
+        # or what stands before it is no payload, or too much
+        return (400, 422, 413), []
+    if deep:
+        return (413,), []
+    try:
+        return (200,), expect(payload)
+    except NoPayload:
+        # which of two faults is named first is bellwire's to choose
+        return (422, 413), []
+    except TooLarge:
+        return (413, 422), []
+
+
+class Bellwire:
+    """One that serves, on one connection, its lines in a pipe."""
+
+    def __init__(self, binary):
+        self.folder = tempfile.TemporaryDirectory()
+        path = f"{self.folder.name}/socket"
+        self.process = subprocess.Popen(
+            [binary, "--listen", f"unix:{path}", "--emit", "stdout,format=json",
+             "--log-level", "error"], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE)
+        deadline = time.monotonic() + 20
+        while not os.path.exists(path):
+            assert time.monotonic() < deadline, "does not listen"
+            time.sleep(0.01)
+        self.path = path
+        self.connect()
+
+    def connect(self):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(60)
+        self.socket.connect(self.path)
+        self.answers = self.socket.makefile("rb")
+
+    def post(self, body):
+        """The code, and the answer's line."""
+        self.socket.sendall(
+            b"POST /webhook HTTP/1.1\r\nHost: a\r\nContent-Type: application/json"
+            b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        code = int(self.answers.readline().split()[1])
+        length, close = 0, False
+        while (field := self.answers.readline()) != b"\r\n":
+            name, _, value = field.lower().partition(b":")
+            if name == b"content-length":
+                length = int(value)
+            close = close or (name == b"connection" and b"close" in value)
+        line = self.answers.read(length).decode()
+        if close:
+            self.socket.close()
+            self.connect()
+        return code, line
+
+    def lines(self, n):
+        """200 says that they are written."""
+        return [self.process.stdout.readline() for _ in range(n)]
+
+    def close(self):
+        self.socket.close()
+        self.process.terminate()
+        rest = self.process.stdout.read()
+        assert self.process.wait(30) == 0
+        self.folder.cleanup()
+        return rest
+
+
+def run(binary, texts, report):
+    server = Bellwire(binary)
+    for text in texts:
+        codes, wanted = model(text)
+        code, said = server.post(text)
+        wrong = None
+        if code not in codes:
+            wrong = f"answered {code}, expected {codes}: {said}"
+        elif code == 200:
+            got = [plain(read(l)) for l in server.lines(len(wanted))]
+            if got != wanted:
+                wrong = f"emitted {got}, expected {wanted}"
+        report("json", text, ("other", wrong) if wrong else None)
+        if wrong:  # lines may be left over: begin anew
+            server.process.kill()
+            server.process.wait()
+            server = Bellwire(binary)
+    rest = server.close()
+    if rest:
+        report("json", b"", ("other", f"lines that nobody expected: {rest}"))
