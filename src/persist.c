@@ -136,6 +136,7 @@ static int take_over(struct persist *p, struct hash_key *key)
 	char header[IMAGE_HEADER_BYTES];
 	struct spool *s = p->spool;
 	struct spool_report report;
+	size_t size = (size_t)s->size; /* at most LIMIT_SPOOL_FILE_MAX */
 	int error = store_read(p->fd, header, sizeof header, 0);
 	if (error)
 		return error == -EIO ? (int)IMAGE_FOREIGN : error;
@@ -147,12 +148,12 @@ static int take_over(struct persist *p, struct hash_key *key)
 	error = store_read(p->fd, p->cursor_blocks, sizeof p->cursor_blocks,
 			   IMAGE_BLOCK);
 	if (!error)
-		error = store_read(p->fd, s->ring, s->size, IMAGE_RING);
+		error = store_read(p->fd, s->ring, size, IMAGE_RING);
 	if (error)
 		return error;
 	if (verdict == IMAGE_BLANK)
-		return is_zero(s->ring, s->size) ? (int)IMAGE_BLANK
-						 : (int)IMAGE_FOREIGN;
+		return is_zero(s->ring, size) ? (int)IMAGE_BLANK
+					      : (int)IMAGE_FOREIGN;
 	for (unsigned i = 0; i < s->cursors; i++)
 		p->image.sink[i] = image_sink(key, span_of(p->name[i]));
 	verdict = image_recover(&p->image, s, p->cursor_blocks, &report);
@@ -160,7 +161,7 @@ static int take_over(struct persist *p, struct hash_key *key)
 		return (int)verdict;
 	log_recovered(p, &report);
 	if (report.rewrite)
-		error = store_write(p->fd, s->ring, s->size, IMAGE_RING);
+		error = store_write(p->fd, s->ring, size, IMAGE_RING);
 	if (!error)
 		error = store_sync(p->fd);
 	tell_lost(p, report.gaps);
@@ -176,7 +177,8 @@ bool persist_open(struct persist *p, const struct config *config,
 	    [IMAGE_SIZE] = "a spool of another size",
 	};
 	char path[256] = "";
-	uint64_t size = config->spool_size / 8 * 8;
+	/* at most LIMIT_SPOOL_FILE_MAX */
+	size_t size = (size_t)config->spool_size / 8 * 8;
 	p->spool = spool;
 	p->log = log;
 	memcpy(path, config->spool.p, config->spool.n);
