@@ -7,6 +7,7 @@
 #	make profile    where that cost goes
 #	make demo       Prometheus and Alertmanager in front of bellwire
 #	make install    to $(DESTDIR)$(PREFIX)/bin
+#	make TARGET=mips   for another board, to build/mips; `make targets` for all
 # Settings: V=1 TLS=0 CC= CFLAGS= CROSS_COMPILE= PREFIX= DESTDIR=
 
 VERSION := 0.1.0
@@ -15,7 +16,11 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || \
 	stat -c %Y CHANGELOG.md)
 TLS ?= 1
 PREFIX ?= /usr/local
+ifdef TARGET
+include third_party/targets.mk
+endif
 O ?= build
+SHARED ?= $(O)
 
 ifeq ($(origin CC),default)
 CC := $(CROSS_COMPILE)gcc
@@ -45,18 +50,26 @@ MUSL_LIB ?= /usr/lib/$(MUSL_TRIPLET)
 WARNINGS := -std=c11 -Wall -Wextra -Wconversion -Wshadow -Werror \
 	-Wstrict-prototypes -Wmissing-prototypes -Wvla
 # `-isystem GCC` behind musl's headers: stddef.h and its like come from musl.
-TARGET_FLAGS = -nostdinc -isystem $(MUSL_INC) \
+TARGET_FLAGS = $(ARCH_FLAGS) -nostdinc -isystem $(MUSL_INC) \
 	-isystem $(shell $(CC) -print-file-name=include) \
-	-fPIE -ffunction-sections -fdata-sections -fstack-protector-strong \
-	-fno-asynchronous-unwind-tables -D_GNU_SOURCE
+	-ffunction-sections -fdata-sections -D_GNU_SOURCE $(HARDENING)
+# What is built in to make bugs harmless; musl gets it too if it is built here.
+tried = $(shell $(CC) $(1) -Werror -E -x c /dev/null >/dev/null 2>&1 && \
+	echo $(1))
+HARDENING = -fPIE -fvisibility=hidden -fno-asynchronous-unwind-tables \
+	-ffile-prefix-map=$(CURDIR)=. -fstack-protector-strong \
+	$(TRIED) $(HARDEN)
+TRIED := $(call tried,-fstack-clash-protection) \
+	$(call tried,-ftrivial-auto-var-init=zero)
 # musl-gcc cannot link a static PIE (wrong start files, or a loader asked for),
-# so the start files are named here: rcrt1.o relocates the program itself.
-LINK_START = $(MUSL_LIB)/rcrt1.o $(MUSL_LIB)/crti.o \
-	$(shell $(CC) -print-file-name=crtbeginS.o)
-LINK_END = $(MUSL_LIB)/libc.a $(shell $(CC) -print-libgcc-file-name) \
-	$(shell $(CC) -print-file-name=crtendS.o) $(MUSL_LIB)/crtn.o
-LINK_FLAGS := -nostdlib -static-pie -Wl,--gc-sections -Wl,-z,relro \
-	-Wl,-z,now -Wl,-z,noexecstack -Wl,-z,text -Wl,--build-id=none
+# nor can every cross gcc, so ld is told itself: rcrt1.o relocates the program.
+# crtbegin.o and its kin are for constructors, of which C has none.
+LINK_START = $(MUSL_LIB)/rcrt1.o
+LINK_END = -Wl,--start-group $(MUSL_LIB)/libc.a $(LIBGCC) -Wl,--end-group
+LIBGCC ?= $(shell $(CC) $(ARCH_FLAGS) -print-libgcc-file-name)
+LINK_FLAGS := -nostdlib -static -Wl,-pie,--no-dynamic-linker,-z,text \
+	-Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack \
+	-Wl,--build-id=none -Wl,-T,$(O)/target.ld
 
 PURE := text status address cert bytes hash json jsontext jsmn http body alert payload recall spool \
 	image render template options emit config auth metrics firing intake receive deadman \
@@ -80,7 +93,7 @@ $(O)/version.h: Makefile third_party/manifest
 	} >$@
 
 # Of src/calls.def, what the target has.
-$(O)/calls.h: src/calls.def Makefile $(O)/flags
+$(O)/calls.h: src/calls.def Makefile $(O)/flags | $(MUSL_READY)
 	$(Q)echo '#include <sys/syscall.h>' | \
 		$(CC) $(TARGET_FLAGS) -E -dM - >$@.has
 	$(Q)while read -r name why; do \
@@ -92,7 +105,8 @@ $(O)/sandbox.o: $(O)/calls.h
 HOT := text hash json jsontext jsmn alert payload
 $(HOT:%=$(O)/%.o): HOT_FLAGS := -O2
 
-$(O)/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h
+$(O)/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h \
+		$(MUSL_READY)
 	$(SAY) CC $@
 	$(Q)$(CC) $(TARGET_FLAGS) $(WARNINGS) $(CFLAGS) $(HOT_FLAGS) \
 		$(JSMN_FLAGS) \
@@ -100,7 +114,7 @@ $(O)/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h
 		-isystem $(BEARSSL_DIR)/inc -I$(O) -Isrc -MMD -MP -c $< -o $@
 
 # The same flags as last time? Else everything is built again.
-FLAGS_NOW := $(CC) $(CFLAGS) $(TLS) $(MUSL_LIB) $(VERSION)
+FLAGS_NOW := $(CC) $(ARCH_FLAGS) $(CFLAGS) $(HARDENING) $(TLS) $(MUSL_LIB) $(VERSION)
 ifneq ($(FLAGS_NOW),$(shell cat $(O)/flags 2>/dev/null))
 .PHONY: $(O)/flags
 endif
@@ -109,10 +123,13 @@ $(O)/flags:
 	@echo '$(FLAGS_NOW)' >$@
 $(OBJECTS): $(O)/flags
 
-$(O)/bellwire.debug: $(OBJECTS) $(O)/libbearssl.a tests/check-elf
+$(O)/target.ld: third_party/target.ld $(O)/flags
+	$(Q)$(CC) $(ARCH_FLAGS) $(HARDENING) -E -P -x c $< -o $@
+
+$(O)/bellwire.debug: $(O)/target.ld $(OBJECTS) $(SHARED)/libbearssl.a $(LIBGCC) tests/check-elf
 	$(SAY) LINK $@
-	$(Q)$(CC) $(LINK_FLAGS) $(LDFLAGS) $(LINK_START) $(OBJECTS) \
-		$(O)/libbearssl.a $(LINK_END) -o $@.new
+	$(Q)$(CC) $(LINK_FLAGS) $(LINK_HARDEN) $(LDFLAGS) $(LINK_START) $(OBJECTS) \
+		$(SHARED)/libbearssl.a $(LINK_END) -o $@.new
 	$(Q)READELF=$(READELF) tests/check-elf $@.new
 	$(Q)mv $@.new $@
 

@@ -519,5 +519,7 @@ int main(int argc, char **argv)
 	if (argc < 1)
 		return EXIT_USAGE;
 	os_prepare();
+	if (privilege_seal())
+		return fail(EXIT_FAILED, SPAN("cannot protect memory"));
 	return run(argc - 1, (const char *const *)argv + 1);
 }

@@ -213,3 +213,24 @@ def test_not_dumpable(start, for_all, monkeypatch):
             timeout=20)
         assert p.returncode and not p.stdout, file
     server.accepts(payload(alert()))
+
+
+def test_memory_is_sealed(start):
+    """What RELRO names is read-only once the program runs, and nothing is both
+    writable and executable. Nobody but bellwire itself sees to the first."""
+    server = start()
+    headers = subprocess.run(["readelf", "-lW", helpers.BELLWIRE], text=True,
+                             stdout=subprocess.PIPE, check=True).stdout
+    at, size = (int(x, 16) for x in re.search(
+        r"GNU_RELRO +\S+ (\S+) \S+ \S+ (\S+)", headers).groups())
+    maps = [re.match(r"(\w+)-(\w+) (\S+) .* (\S*)$", line).groups()
+            for line in Path(f"/proc/{server.process.pid}/maps")
+            .read_text().splitlines()]
+    base = min(int(first, 16) for first, _, _, name in maps
+               if name.endswith("/bellwire"))
+    rights = {page: r for first, end, r, _ in maps for page in
+              range(int(first, 16), int(end, 16), 4096)}
+    sealed = range(base + at // 4096 * 4096, base + at + size, 4096)
+    assert sealed
+    assert {rights[page] for page in sealed} == {"r--p"}
+    assert not any("w" in r and "x" in r for r in rights.values())
