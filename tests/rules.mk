@@ -174,7 +174,7 @@ fuzz-%: $(F)/fuzz_%
 
 # The floor is built as bellwire is; its reader and its load as anything else.
 BENCH_PROGRAMS := $(addprefix $(O)/bench/,floor load drain receiver)
-$(O)/bench/floor: tests/bench/floor.c
+$(O)/bench/floor: tests/bench/floor.c $(O)/flags
 	@mkdir -p $(@D)
 	$(SAY) BENCH $@
 	$(Q)$(CC) $(TARGET_FLAGS) $(WARNINGS) $(CFLAGS) $(LINK_FLAGS) \

@@ -11,13 +11,15 @@ import subprocess
 import sys
 import time
 
+import payload
+
 HERE = pathlib.Path(__file__).parent
 O = pathlib.Path(os.environ.get("O", "build")).resolve()
 BENCH = O / "bench"
 WORK = BENCH / "work"
-SERVER_CORE, LOAD_CORE = {0}, {1}
-
-sys.path.insert(0, str(HERE))
+# Two of those that this process may use; the first has the server.
+CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORE, LOAD_CORE = {CORES[0]}, {CORES[min(1, len(CORES) - 1)]}
 
 
 def free_port():
@@ -69,6 +71,18 @@ def lighttpd(port):
     return ["lighttpd", "-D", "-f", conf]
 
 
+def request_file(alerts):
+    path = WORK / f"request-{alerts}"
+    if not path.exists():
+        path.write_bytes(payload.request(alerts))
+    return path
+
+
+def floor(alerts):
+    length = request_file(alerts).stat().st_size
+    return lambda port: [BENCH / "floor", port, length]
+
+
 def bellwire(port, *options):
     return [O / "bellwire", "--listen", f"127.0.0.1:{port}", *options]
 
@@ -82,7 +96,7 @@ def make_certificate():
 
 
 COMMANDS = {
-    "floor": lambda port: [BENCH / "floor", port, 1 << 30],
+    "floor": lambda port: floor(1)(port),
     "bellwire": bellwire,
     "nginx": nginx,
     "go": lambda port: [BENCH / "receiver", port],
