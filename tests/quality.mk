@@ -1,7 +1,8 @@
 # quality.mk - how good the tests are; included by tests/rules.mk.
 #
 #	make coverage   what unit tests and fuzz corpora reach of the pure tower
-# The last result is kept in tests/coverage.txt.
+#	make mutate     how many planted faults they catch; N=200 SEED=1 FILE=
+# The last results are kept in tests/coverage.txt and tests/mutate.txt.
 
 COVER_CC ?= clang-19
 COVER_LLVM ?= -19
@@ -32,6 +33,14 @@ coverage: bootstrap-quality
 	$(Q)$(MAKE) --no-print-directory -j2 cover-programs
 	$(Q)LLVM=$(COVER_LLVM) $(PYTHON) tests/coverage $(O)/cov
 
-.PHONY: cover-programs coverage
+# N faults, chosen by SEED, in all files or only in FILE="json body".
+mutate: bootstrap-test
+	$(Q)$(MAKE) --no-print-directory -j2 test-programs
+	$(Q)N=$(N) SEED=$(SEED) PURE='$(PURE)' BUILD=$(O) HOSTCC=$(HOSTCC) \
+		CLANG=$(CLANG) SAN_FLAGS='$(SAN_FLAGS)' \
+		FLAGS='$(filter-out -MMD -MP -W%,$(HOST_FLAGS))' \
+		$(PYTHON) tests/mutate $(O)/mutate $(FILE)
+
+.PHONY: cover-programs coverage mutate
 
 -include $(wildcard $(O)/cov/*.d)

@@ -16,6 +16,10 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "text.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
@@ -45,6 +49,23 @@ static inline void check_span(struct span got, struct span want,
 		    want.p ? "" : "(absent)", (int)want.n,
 		    want.p ? want.p : "");
 	_fail(file, line);
+}
+
+/* Does f end the process by an ASSERT? Tried in a process of its own. */
+static inline bool traps(void (*f)(void))
+{
+	int status;
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		signal(SIGILL, SIG_DFL); /* cmocka would take it for its own */
+		signal(SIGTRAP, SIG_DFL);
+		f();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WIFSIGNALED(status) &&
+	       (WTERMSIG(status) == SIGILL || WTERMSIG(status) == SIGTRAP);
 }
 
 /* A copy of exactly s.n bytes, so that a sanitizer sees what is read beyond. */

@@ -175,8 +175,13 @@ static void holds_the_limit(void **state)
 					   SPAN("65: expected at most 64 "
 						"lines"),
 					   "%u lines", n);
-			else if (!basic)
-				CHECK(allows(SPAN("Bearer t0")) &&
+			else if (basic) /* u:t0, u:tx */
+				CHECK(allows(SPAN("Basic dTp0MA==")) &&
+					  !allows(SPAN("Basic dTp0eA==")),
+				      "%u lines", n);
+			else
+				CHECK(!allows(SPAN("Bearer x")) &&
+					  allows(SPAN("Bearer t0")) &&
 					  allows(SPAN("Bearer t62")),
 				      "%u lines", n);
 		}

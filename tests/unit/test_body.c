@@ -251,7 +251,7 @@ static void put_chunk(struct buf *b, size_t n)
 	buf_str(b, "\r\nz\r\n");
 }
 
-/* The limit counts a chunk's line without CRLF; it is the same for the first
+/* The limit counts a chunk's line with its CR; it is the same for the first
  * chunk and for those behind it. */
 static void holds_the_chunk_line(void **state)
 {
@@ -274,7 +274,7 @@ static void holds_the_chunk_line(void **state)
 				assert_int_equal(o.status, STATUS_BAD_CHUNK);
 		}
 	}
-	CHECK(most[0] >= LIMIT_CHUNK_LINE - 2 && most[0] <= LIMIT_CHUNK_LINE,
+	CHECK(most[0] == LIMIT_CHUNK_LINE - 1,
 	      "lines of up to %zu bytes are taken", most[0]);
 	CHECK(most[1] == most[0] && most[2] == most[0],
 	      "the first chunk may have %zu bytes, later ones %zu and %zu",
@@ -300,6 +300,29 @@ static void holds_the_trailers(void **state)
 			      status_info(o.status)->text);
 			CHECK(o.done == fits, "%zu bytes", b.n - 3);
 		}
+	}
+}
+
+/* To the byte: all of them count but the last LF. */
+static void holds_the_trailers_exactly(void **state)
+{
+	static struct outcome o;
+	static char bytes[2 * LIMIT_HEAD];
+	(void)state;
+	for (size_t n = LIMIT_HEAD - 3; n <= LIMIT_HEAD + 3; n++) {
+		struct buf b = buf_of(bytes, sizeof bytes);
+		buf_str(&b, "1\r\nz\r\n0\r\n");
+		size_t front = b.n;
+		buf_str(&b, "X:");
+		while (b.n - front + 3 < n)
+			buf_char(&b, 'x');
+		buf_str(&b, "\r\n\r\n");
+		assert_int_equal(b.n - front - 1, n);
+		run(&o, &chunked, buf_span(&b), b.n, 1);
+		CHECK(o.status ==
+			  (n <= LIMIT_HEAD ? STATUS_OK : STATUS_HEAD_SIZE),
+		      "%zu bytes: %s", n, status_info(o.status)->text);
+		CHECK(o.done == (n <= LIMIT_HEAD), "%zu bytes", n);
 	}
 }
 
@@ -340,6 +363,7 @@ int main(void)
 	    cmocka_unit_test(reads_lengths),
 	    cmocka_unit_test(holds_the_chunk_line),
 	    cmocka_unit_test(holds_the_trailers),
+	    cmocka_unit_test(holds_the_trailers_exactly),
 	    cmocka_unit_test(joins_what_was_split),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

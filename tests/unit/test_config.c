@@ -197,6 +197,7 @@ static void reads_times_and_sizes(void **state)
 		{"500ms", 500}, {"8s", 8000},
 		{"5m", 300000}, {"1h", 3600000},
 		{"007s", 7000}, {"8784h", 31622400000},
+		{"9s", 9000},   {"90ms", 90},
 	    },
 	  sizes[] = {
 	      {"0", 0},        {"1", 1},           {"64K", 65536},
@@ -214,6 +215,9 @@ static void reads_times_and_sizes(void **state)
 		      sizes[i].text);
 		CHECK(v == sizes[i].v, "%s", sizes[i].text);
 	}
+	/* what a file can hold */
+	assert_false(config_read_size(SPAN("1\0"), &v));
+	assert_false(config_read_time_ms(SPAN("1s\0"), &v));
 }
 
 static void put_match(struct buf *b, const struct match *m)
@@ -310,6 +314,30 @@ static void reads_sinks(void **state)
 	}
 }
 
+/* The rates that termios has a name for, and none beside them. */
+static void knows_rates(void **state)
+{
+	static const unsigned rates[] = {
+	    300,   600,   1200,   2400,   4800,   9600,   19200,
+	    38400, 57600, 115200, 230400, 460800, 921600,
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(rates); i++) {
+		for (int more = -1; more <= 1; more++) {
+			char bytes[512], text[64];
+			struct buf error = buf_of(bytes, sizeof bytes);
+			unsigned rate = rates[i] + (unsigned)more;
+			snprintf(text, sizeof text, "emit=serial:/a,baud=%u",
+				 rate);
+			CHECK(read_both(text, "", &error) == (more == 0), "%u",
+			      rate);
+			if (more == 0)
+				assert_int_equal(config.sink[0].place.baud,
+						 rate);
+		}
+	}
+}
+
 static void decides_what_is_in_force(void **state)
 {
 	static const struct {
@@ -372,6 +400,34 @@ static void tells_origins(void **state)
 					       "# b.conf:2\npath = /a\n"
 					       "# default\nemit = stdout\n")),
 	      "%.*s", (int)out.n, out.p);
+}
+
+/* The file's name, as far as there is room. */
+static void shows_long_names(void **state)
+{
+	static char name[LIMIT_PLACE + 2];
+	(void)state;
+	for (size_t n = LIMIT_PLACE; n <= LIMIT_PLACE + 1; n++) {
+		char bytes[512], out_bytes[4096], want[512];
+		struct buf error = buf_of(bytes, sizeof bytes),
+			   out = buf_of(out_bytes, sizeof out_bytes);
+		memset(name, 'n', n);
+		snprintf(want, sizeof want, "%.*s%s:1", LIMIT_PLACE, name,
+			 n == LIMIT_PLACE ? "" : "\xe2\x80\xa6");
+		start();
+		input.file_name = name;
+		assert_false(config_add_file(&input, SPAN("x"), &error));
+		CHECK(span_starts(buf_span(&error), span_of(want)), "%.*s",
+		      (int)error.n, error.p);
+		start();
+		input.file_name = name;
+		assert_true(config_add_file(&input, SPAN("path=/a"), &error));
+		assert_true(config_apply(&input, &config, &error) ||
+			    error.n != 0);
+		config_put_check(&input, &out);
+		out.p[out.n] = '\0';
+		CHECK(strstr(out.p, want), "%s", out.p);
+	}
 }
 
 static void fills_in_defaults(void **state)
@@ -591,8 +647,10 @@ int main(void)
 	    cmocka_unit_test(refuses_values),
 	    cmocka_unit_test(reads_times_and_sizes),
 	    cmocka_unit_test(reads_sinks),
+	    cmocka_unit_test(knows_rates),
 	    cmocka_unit_test(decides_what_is_in_force),
 	    cmocka_unit_test(tells_origins),
+	    cmocka_unit_test(shows_long_names),
 	    cmocka_unit_test(fills_in_defaults),
 	    cmocka_unit_test(reads_the_rest),
 	    cmocka_unit_test(reads_names),

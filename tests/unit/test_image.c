@@ -242,6 +242,71 @@ static void tells_of_what_did_not_come(void **state)
 	assert_int_equal(report.torn, 0);
 }
 
+/* Either block may tell how far the file was safe: damage before that is told
+ * of, and behind it ends what is taken over. */
+static void knows_what_was_safe(void **state)
+{
+	(void)state;
+	for (size_t k = 0; k < 3; k++) {
+		struct spool_report report;
+		uint64_t end[3];
+		start();
+		for (size_t i = 0; i < 3; i++) {
+			put(i + 1);
+			end[i] = spool.head;
+		}
+		/* all at once, so that no record proves another one */
+		write_plan();
+		image_synced(&image, &spool);
+		write_plan();
+		ring[end[0] + 4] ^= 1;
+		patch(AT_SAFE, 0, 8);
+		for (size_t i = 0; i < 2 && k < 2; i++) {
+			char *p = blocks + i * IMAGE_BLOCK;
+			put_u64(p + AT_SAFE, i == k ? end[2] : 0);
+			put_u32(p + IMAGE_CURSOR_BYTES - 4,
+				crc32c(0, p, IMAGE_CURSOR_BYTES - 4));
+		}
+		assert_int_equal(recover(&report), IMAGE_GOOD);
+		bool told = k < 2;
+		CHECK(report.gaps == (told ? 1 : 0), "block %zu: gaps", k);
+		CHECK(report.records == (told ? 2 : 0), "block %zu: %u", k,
+		      (unsigned)report.records);
+		CHECK(spool.head == (told ? end[2] : 0), "block %zu: head", k);
+	}
+}
+
+/* Header and cursors in the file, byte by byte. */
+static void keeps_the_format(void **state)
+{
+	char want[IMAGE_CURSOR_BYTES] = {0}, got[IMAGE_HEADER_BYTES];
+	(void)state;
+	memset(got, 0xa5, sizeof got);
+	image_put_header(got, 0x1122334455667788, &key);
+	memcpy(want, "bellwire\1", 9);
+	put_u64(want + 16, 0x1122334455667788);
+	put_u64(want + 24, key.k0);
+	put_u64(want + 32, key.k1);
+	put_u32(want + 60, crc32c(0, want, 60));
+	assert_memory_equal(got, want, sizeof got);
+
+	uint64_t first = leave();
+	memset(want, 0, sizeof want);
+	put_u32(want, 0x73727563);
+	put_u32(want + 4, 2);
+	put_u64(want + 8, image.sequence);
+	put_u64(want + 16, spool.synced);
+	put_u64(want + 24, spool.head);
+	put_u64(want + 32, image_sink(&key, SPAN("stdout")));
+	put_u64(want + 40, first);
+	put_u64(want + 48, image_sink(&key, SPAN("fifo:/a")));
+	put_u64(want + 56, spool.head);
+	put_u32(want + sizeof want - 4, crc32c(0, want, sizeof want - 4));
+	const char *p = blocks + image.sequence % 2 * IMAGE_BLOCK;
+	assert_memory_equal(p, want, sizeof want);
+	assert_int_equal(image.sequence, 4);
+}
+
 /* When cursors must be written, and when they must be safe. */
 static void plans(void **state)
 {
@@ -298,6 +363,8 @@ int main(void)
 	    cmocka_unit_test(finds_cursors),
 	    cmocka_unit_test(refuses_foreign_cursors),
 	    cmocka_unit_test(tells_of_what_did_not_come),
+	    cmocka_unit_test(knows_what_was_safe),
+	    cmocka_unit_test(keeps_the_format),
 	    cmocka_unit_test(plans),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -152,6 +152,9 @@ static void waits_for_the_sinks_that_take_it(void **state)
 	assert_true(is_safe(1));
 	assert_false(is_safe(2));
 	spool.cursor[0] = spool.head;
+	spool.cursor[1] = first;
+	assert_false(is_safe(2)); /* the other one has it, this one not */
+	spool.cursor[1] = spool.head;
 	assert_true(is_safe(2));
 }
 
@@ -250,12 +253,20 @@ static void names_notices(void **state)
 	assert_int_equal(offer(&b, 2), INTAKE_QUEUED);
 	intake_name_notice(&intake, &b, RECORD_NOTICE_TOO_LARGE, &e, 5, now);
 	assert_int_equal(offer(&b, 2), INTAKE_QUEUED);
-	/* --dedup is for alerts alone */
+	/* to the last digit */
+	intake_name_notice(&intake, &a, RECORD_NOTICE_TRUNCATED, &e, UINT64_MAX,
+			   now);
+	intake_name_notice(&intake, &b, RECORD_NOTICE_TRUNCATED, &e,
+			   UINT64_MAX - 1, now);
+	assert_true(a.record.key != b.record.key);
+	/* --dedup is for alerts alone, and is not filled without it */
+	assert_int_equal(intake.dedup.used, 0);
 	start();
 	config.dedup_ms = 60000;
 	assert_int_equal(offer(&b, 1), INTAKE_QUEUED);
 	intake_release(&intake, 1, true);
 	assert_int_equal(offer(&b, 1), INTAKE_QUEUED);
+	assert_int_equal(intake.dedup.used, 0);
 }
 
 /* --dedup: from whichever Alertmanager, within the time, even after a 200. */

@@ -665,6 +665,88 @@ static void takes_no_alert_over_the_limit(void **state)
 	}
 }
 
+/* A record in the file, byte by byte: another version must find it so. */
+static void keeps_the_format(void **state)
+{
+	char want[SPOOL_HEADER + 16] = {0};
+	const struct record r = {.kind = RECORD_ALERT,
+				 .key = 0x1122334455667788,
+				 .count = 0x99aabbccddeeff00,
+				 .received_s = 0x0102030405060708,
+				 .received_ms = -2,
+				 .envelope = {SPAN("\"r\""),
+					      {NULL, 0},
+					      SPAN("\"\""),
+					      ALERT_RESOLVED},
+				 .json = SPAN("{\"a\":\"bc\"}")};
+	(void)state;
+	leave_ring(96, 0, NULL);
+	spool.synced = 0x1234;
+	assert_int_equal(spool_put(&spool, &r), 96 + sizeof want);
+	spool_seal(&spool);
+	put_u32(want, sizeof want);
+	put_u32(want + 4, 2);
+	put_u64(want + 8, r.key);
+	put_u64(want + 16, r.count);
+	put_u64(want + 24, (uint64_t)r.received_s);
+	put_u32(want + 32, 3);
+	put_u32(want + 36, UINT32_MAX);
+	put_u32(want + 40, 2);
+	put_u32(want + 44, 2);
+	put_u32(want + 48, 10);
+	put_u64(want + 56, 96);
+	put_u64(want + 64, 0x1234);
+	put_u64(want + 72, (uint64_t)-2);
+	put_u32(want + 80, 1);
+	memcpy(want + 88, "\"r\"\"\"{\"a\":\"bc\"}", 15);
+	put_u32(want + 52, crc32c(0, want, sizeof want));
+	assert_memory_equal(ring + 96, want, sizeof want);
+}
+
+static struct {
+	uint64_t size;
+	bool full;
+} misuse;
+
+static void begins(void)
+{
+	spool_init(&spool, ring, misuse.size, 1);
+}
+
+static void puts_without_room(void)
+{
+	struct record r = make_record(1, 1000);
+	start(1);
+	do
+		spool_put(&spool, &r);
+	while (spool_fits(&spool, spool_need(&r), spool_need(&r)));
+	if (misuse.full)
+		spool_put(&spool, &r);
+}
+
+static void traps_on_misuse(void **state)
+{
+	static const struct {
+		uint64_t size;
+		bool trap;
+	} table[] = {
+	    {2 * SPOOL_RECORD_MAX, false},
+	    {2 * SPOOL_RECORD_MAX + 8, false},
+	    {2 * SPOOL_RECORD_MAX + 4, true},
+	    {2 * SPOOL_RECORD_MAX - 8, true},
+	    {0, true},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		misuse.size = table[i].size;
+		CHECK(traps(begins) == table[i].trap, "row %zu", i);
+	}
+	misuse.full = false;
+	assert_false(traps(puts_without_room));
+	misuse.full = true;
+	assert_true(traps(puts_without_room));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -685,6 +767,8 @@ int main(void)
 	    cmocka_unit_test(survives_anything),
 	    cmocka_unit_test(forgets_old_records),
 	    cmocka_unit_test(takes_no_alert_over_the_limit),
+	    cmocka_unit_test(keeps_the_format),
+	    cmocka_unit_test(traps_on_misuse),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

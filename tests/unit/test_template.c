@@ -207,6 +207,43 @@ static void cuts_what_does_not_fit(void **state)
 	}
 }
 
+/* Without an end of its own a line has that of LIMIT_LINE, all that stands
+ * around it counted in. */
+static void holds_the_line(void **state)
+{
+	static char large[LIMIT_ALERT], text[LIMIT_TEMPLATE],
+	    room[2 * LIMIT_LINE];
+	static const struct {
+		struct format f;
+		size_t around;
+	} table[] = {
+	    {{.kind = FORMAT_TEMPLATE}, 1},
+	    {{.kind = FORMAT_TEMPLATE, .colour = true, .crlf = true},
+	     5 + 4 + 2},
+	};
+	char why_bytes[64];
+	struct buf why = buf_of(why_bytes, sizeof why_bytes);
+	struct buf b = buf_of(large, sizeof large);
+	struct buf t = buf_of(text, sizeof text);
+	(void)state;
+	buf_str(&b, "{\"annotations\":{\"a\":\"");
+	while (b.n + 3 < b.cap)
+		buf_char(&b, 'x');
+	buf_str(&b, "\"}}");
+	while (t.n + 15 < t.cap)
+		buf_str(&t, "{annotations.a}");
+	struct record r = {.kind = RECORD_ALERT, .json = buf_span(&b)};
+	assert_int_equal(alert_parse(&alert, &tokens, r.json, &why), STATUS_OK);
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct buf out = buf_of(room, sizeof room);
+		struct format f = table[i].f;
+		f.text = buf_span(&t);
+		assert_false(render_record(&out, &f, &r, &alert));
+		assert_int_equal(out.n, LIMIT_LINE - 16 + table[i].around);
+		assert_true(out.n <= LIMIT_LINE);
+	}
+}
+
 /* Notices come as with line. */
 static void leaves_notices_alone(void **state)
 {
@@ -227,6 +264,7 @@ int main(void)
 	    cmocka_unit_test(checks_templates),
 	    cmocka_unit_test(fills_templates),
 	    cmocka_unit_test(cuts_what_does_not_fit),
+	    cmocka_unit_test(holds_the_line),
 	    cmocka_unit_test(leaves_notices_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

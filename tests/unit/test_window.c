@@ -125,12 +125,61 @@ static void wipes(void **state)
 	CHECK_SPAN(window_raw(&window), SPAN("a \0\0\0\0\0\0 b"), "nothing");
 }
 
+static size_t wrong; /* bytes too many */
+
+static void receives_more_than_room(void)
+{
+	size_t room;
+	window_clear(&window);
+	window_room(&window, &room);
+	window_received(&window, room + wrong);
+}
+
+static void takes_more_than_raw(void)
+{
+	window_clear(&window);
+	window_received(&window, 10);
+	window_take(&window, (struct span){window.bytes, 10 + wrong});
+}
+
+static void appends_more_than_taken(void)
+{
+	window_clear(&window);
+	window_received(&window, 10);
+	window_take(&window, (struct span){window.bytes + 5, 5});
+	window_append(&window, (struct span){window.bytes, 5 + wrong});
+}
+
+static void drops_more_than_body(void)
+{
+	window_clear(&window);
+	window_received(&window, 10);
+	window_take(&window, (struct span){window.bytes + 5, 5});
+	window_append(&window, (struct span){window.bytes, 5});
+	window_drop(&window, 5 + wrong);
+}
+
+static void traps_on_misuse(void **state)
+{
+	static void (*const misuse[])(void) = {
+	    receives_more_than_room, takes_more_than_raw,
+	    appends_more_than_taken, drops_more_than_body};
+	(void)state;
+	for (size_t i = 0; i < COUNT(misuse); i++) {
+		wrong = 0;
+		CHECK(!traps(misuse[i]), "row %zu", i);
+		wrong = 1;
+		CHECK(traps(misuse[i]), "row %zu", i);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(does_as_the_model),
 	    cmocka_unit_test(has_no_room),
 	    cmocka_unit_test(wipes),
+	    cmocka_unit_test(traps_on_misuse),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
