@@ -193,15 +193,21 @@ def test_uci_has_every_option_of_the_program():
     assert len(names) == len(set(names)) > 15
     options = set(re.findall(r"^  --([a-z-]+)", run("--help").stdout.decode(),
                              re.M))
-    # --user and --chroot are procd's; --sandbox comes with the sandbox.
-    assert options - set(names) == {"user", "chroot"}
-    assert set(names) - options <= {"sandbox"}
+    # --user and --chroot are procd's business.
+    assert options == set(names) | {"user", "chroot"}
+
+
+def sandbox_of(server):
+    return re.search(r"msg=sandboxed (.*)$", server.log(), re.M).group(1)
 
 
 def test_the_seccomp_profile_lets_the_program_do_its_work(start, tmp_path,
                                                           monkeypatch):
     names = json.loads(SECCOMP.read_text())["syscalls"][0]["names"]
     assert names == sorted(set(names))
+    assert set(re.findall(r"^(\w+)\t", (ROOT / "src/calls.def").read_text(),
+                          re.M)) < set(names)
+    plain = start("--emit", f"fifo:{tmp_path}/fifo")
     wrapper = tmp_path / "bellwire"
     wrapper.write_text(f"#!/bin/sh\nexec {HERE}/openwrt/confined {SECCOMP} "
                        f"{BELLWIRE} \"$@\"\n")
@@ -212,6 +218,7 @@ def test_the_seccomp_profile_lets_the_program_do_its_work(start, tmp_path,
     server = start("--emit", "stdout", "--emit", f"fifo:{tmp_path}/fifo",
                    "--spool", f"{tmp_path}/spool", "--auth-token-file", token,
                    listen=("127.0.0.1:0", f"unix:{tmp_path}/socket"))
+    assert sandbox_of(server) == sandbox_of(plain)
     secret = "Authorization: Bearer a-token"
     with FifoReader(tmp_path / "fifo") as reader:
         request = helpers.post(payload(alert("Confined")), secret)
