@@ -6,7 +6,7 @@
 #	make bench      what a request costs, beside other servers
 #	make profile    where that cost goes
 #	make demo       Prometheus and Alertmanager in front of bellwire
-#	make install    to $(DESTDIR)$(PREFIX)/bin
+#	make install    program, manual pages, completion to $(DESTDIR)$(PREFIX)
 #	make TARGET=mips   for another board, to build/mips; `make targets` for all
 # Settings: V=1 TLS=0 CC= CFLAGS= CROSS_COMPILE= PREFIX= DESTDIR=
 
@@ -148,12 +148,22 @@ demo: bootstrap-demo
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)exec deploy/prometheus/demo/run $(O)/bellwire
 
+MAN = $(DESTDIR)$(PREFIX)/share/man
+
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(O)/bellwire $(DESTDIR)$(PREFIX)/bin/bellwire
+	install -D -m 755 $(O)/bellwire $(DESTDIR)$(PREFIX)/bin/bellwire
+	install -D -m 644 deploy/man/bellwire.8 $(MAN)/man8/bellwire.8
+	install -D -m 644 deploy/man/bellwire.conf.5 $(MAN)/man5/bellwire.conf.5
+	install -D -m 644 deploy/completion/bellwire.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bellwire
+	install -D -m 644 deploy/completion/_bellwire \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_bellwire
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/bellwire
+	rm -f $(DESTDIR)$(PREFIX)/bin/bellwire $(MAN)/man8/bellwire.8 \
+		$(MAN)/man5/bellwire.conf.5 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bellwire \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_bellwire
 
 format:
 	clang-format -i src/*.[ch] tests/unit/*.[ch] tests/bench/*.c \
