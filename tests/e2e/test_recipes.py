@@ -430,8 +430,26 @@ route: {receiver: bell, group_by: [alertname], group_wait: 0s,
         group_interval: 1h}
 receivers:
   - name: bell
-    webhook_configs: [{url: 'http://%s/webhook'}]
+    webhook_configs: [{url: '%s/webhook'}]
 """
+
+
+def alertmanager(kitchen, url, http="{}"):
+    """One that is not clustered; its port."""
+    port, = free_ports(1)
+    config = kitchen.folder / f"{port}.yml"
+    config.write_text(f"global: {{http_config: {http}}}\n"
+                      + ALERTMANAGER % url)
+    kitchen.shell(
+        f"exec prometheus-alertmanager --config.file {config} "
+        f"--storage.path {port} --web.listen-address 127.0.0.1:{port} "
+        "--cluster.listen-address ''")
+    wait_for("Alertmanager", lambda: accepts(port))
+    return port
+
+
+def time_now():
+    return datetime.datetime.now(datetime.timezone.utc).isoformat()
 
 
 def tell_alertmanager(port, name, start):
@@ -446,17 +464,11 @@ def tell_alertmanager(port, name, start):
 @recipe("A pair of Alertmanagers")
 def test_two_alertmanagers(kitchen):
     bell = kitchen.bell(0)
-    (kitchen.folder / "am.yml").write_text(ALERTMANAGER % bell.addresses[0])
-    ports = free_ports(2)
-    for port in ports:
-        kitchen.shell(
-            "exec prometheus-alertmanager --config.file am.yml "
-            f"--storage.path {port} --web.listen-address 127.0.0.1:{port} "
-            "--cluster.listen-address ''")
-    now = datetime.datetime.now(datetime.timezone.utc).isoformat()
+    ports = [alertmanager(kitchen, f"http://{bell.addresses[0]}")
+             for _ in range(2)]
+    now = time_now()
     for n, name in enumerate(("One", "Two"), 1):
         for port in ports:
-            wait_for("Alertmanager", lambda: accepts(port))
             tell_alertmanager(port, name, now)
         wait_for("both notifications", lambda: bell.metrics()
                  ["bellwire_notifications_total"] >= 2 * n)
@@ -519,6 +531,11 @@ def test_nginx(kitchen, start, pki):  # noqa: F811
         wait_for("a 200", lambda: curl(big, "--tlsv1.3")[0] == "200")
         names = names_in(reader.until_lines(62))
         assert names == ["One", "Two", *(f"Big{i}" for i in range(60))]
+        # and what all this is for: a sender that insists on TLS 1.3
+        tell_alertmanager(alertmanager(
+            kitchen, f"https://127.0.0.1:{port}", "{tls_config: {min_version: "
+            f"TLS13, ca_file: {pki.ca.cert}}}}}"), "Three", time_now())
+        assert names_in(reader.until_lines(63))[62:] == ["Three"]
         reading.stop()
         reader.silence()
     bell.signal(signal.SIGTERM)
