@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import tarfile
 import tempfile
@@ -113,6 +114,27 @@ def test_layout_takes_no_program_of_another_platform(tmp_path):
                      code=1)
 
 
+def small_elf(machine, order, *segments):
+    """A 32-bit header, and program headers of these types."""
+    head = b"\x7fELF" + bytes([1, 1 if order == "<" else 2, 1]) + bytes(9)
+    head += struct.pack(order + "HHIIIIIHHHHHH", 2, machine, 1, 0, 52, 0, 0, 52,
+                        32, len(segments), 40, 0, 0)
+    return head + b"".join(struct.pack(order + "I28x", t) for t in segments)
+
+
+@pytest.mark.parametrize("platform, machine, order", [
+    ("linux/arm/v7", 40, "<"), ("linux/386", 3, "<"), ("linux/mips", 8, ">"),
+    ("linux/mipsle", 8, "<")])
+def test_layout_knows_programs_of_32_bits(tmp_path, platform, machine, order):
+    program = tmp_path / "program"
+    program.write_bytes(small_elf(machine, order, 1, 1))
+    build_layout(tmp_path / "static", f"{platform}={program}")
+    program.write_bytes(small_elf(machine, order, 1, 3))
+    build_layout(tmp_path / "dynamic", f"{platform}={program}", code=1)
+    program.write_bytes(small_elf(machine, "<>"[order == "<"], 1))
+    build_layout(tmp_path / "swapped", f"{platform}={program}", code=1)
+
+
 # --- built and run ----------------------------------------------------------
 
 class Engine:
@@ -170,7 +192,8 @@ def post(pid, body):
 
 
 @pytest.mark.parametrize("source", ["Containerfile", "oci-image"])
-def test_image_runs_locked_down_and_stops_in_peace(engine, tmp_path, source):
+def test_image_runs_locked_down_and_stops_in_peace(engine, server, tmp_path,
+                                                   source):
     if source == "Containerfile":
         image = engine.build()
         config = engine.inspect(image, ".Config")
@@ -185,6 +208,9 @@ def test_image_runs_locked_down_and_stops_in_peace(engine, tmp_path, source):
     pid = engine.inspect(box, ".State.Pid")
     wait_for("listening in the log",
              lambda: "msg=listening" in logs(engine, box))
+    # Its own sandbox is as whole as outside.
+    sandbox = re.search(r"msg=sandboxed .*$", server.log(), re.M).group()
+    assert sandbox in logs(engine, box)
     status = Path(f"/proc/{pid}/status").read_text()
     assert re.search(r"^Uid:\t65534\t65534\t65534\t65534$", status, re.M)
     assert re.search(r"^CapBnd:\t0+$", status, re.M)
