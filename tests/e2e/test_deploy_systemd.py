@@ -74,7 +74,7 @@ def test_units_run_under_a_real_systemd(server, tmp_path):
     secrets.mkdir(mode=0o700)
     (secrets / "token").write_text("a-token-of-the-test\n")
     p = subprocess.run(
-        ["timeout", "--signal=TERM", "--kill-after=10", "90",
+        ["timeout", "--signal=TERM", "--kill-after=10", "300",
          "systemd-nspawn", "--quiet", "--register=no", "--keep-unit",
          f"--machine=bellwire-{os.getpid()}", "--directory=/",
          "--volatile=yes", "--private-network", "--tmpfs=/usr/local",
