@@ -40,8 +40,8 @@ def uci(text, folder):
 
 
 class Procd:
-    """What one run of the init script told procd: of each instance the command,
-    the parameters and the mounts of its jail."""
+    """What one run of the init script, by OpenWrt's shell, told procd: of each
+    instance the command, the parameters and the mounts of its jail."""
 
     def __init__(self, tmp_path, text, ujail=True, seccomp=True):
         uci(text, tmp_path / "uci")
@@ -52,7 +52,7 @@ class Procd:
             UJAIL={tmp_path}/ujail SECCOMP={tmp_path}/seccomp
             start_service; service_triggers"""
         p = subprocess.run(
-            ["/bin/sh", "-eu", "-c", script], text=True, capture_output=True,
+            ["busybox", "ash", "-eu", "-c", script], text=True, capture_output=True,
             env=os.environ | {"UCI": str(tmp_path / "uci"),
                               "SAID": str(tmp_path / "said")}, timeout=60)
         assert (p.returncode, p.stdout, p.stderr) == (0, "", "")
