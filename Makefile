@@ -7,7 +7,9 @@
 #	make profile    where that cost goes
 #	make demo       Prometheus and Alertmanager in front of bellwire
 #	make install    program, manual pages, completion to $(DESTDIR)$(PREFIX)
-#	make TARGET=mips   for another board, to build/mips; `make targets` for all
+#	make TARGET=mips   for another board, to build/mips; one of:
+#		x86_64 i386 aarch64 armv7 armv5 mips mipsel riscv64
+#	make targets    build and test all of them; make dist: files to ship
 # Settings: V=1 TLS=0 CC= CFLAGS= CROSS_COMPILE= PREFIX= DESTDIR=
 
 VERSION := 0.1.0
@@ -16,9 +18,7 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || \
 	stat -c %Y CHANGELOG.md)
 TLS ?= 1
 PREFIX ?= /usr/local
-ifdef TARGET
 include third_party/targets.mk
-endif
 O ?= build
 SHARED ?= $(O)
 
@@ -30,6 +30,7 @@ AR := $(CROSS_COMPILE)ar
 endif
 READELF ?= $(CROSS_COMPILE)readelf
 OBJCOPY ?= $(CROSS_COMPILE)objcopy
+OBJDUMP ?= $(CROSS_COMPILE)objdump
 CFLAGS ?= -Os -g
 PYTHON ?= /usr/bin/python3
 
@@ -128,7 +129,7 @@ $(O)/target.ld: third_party/target.ld $(O)/flags
 
 $(O)/bellwire.debug: $(O)/target.ld $(OBJECTS) $(SHARED)/libbearssl.a $(LIBGCC) tests/check-elf
 	$(SAY) LINK $@
-	$(Q)$(CC) $(LINK_FLAGS) $(LINK_HARDEN) $(LDFLAGS) $(LINK_START) $(OBJECTS) \
+	$(Q)$(CC) $(LINK_FLAGS) $(LINK_ARCH) $(LDFLAGS) $(LINK_START) $(OBJECTS) \
 		$(SHARED)/libbearssl.a $(LINK_END) -o $@.new
 	$(Q)READELF=$(READELF) tests/check-elf $@.new
 	$(Q)mv $@.new $@
@@ -147,6 +148,19 @@ run: bootstrap-build
 demo: bootstrap-demo
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)exec deploy/prometheus/demo/run $(O)/bellwire
+
+# The files of all boards, their digests, and what they are made of.
+DIST := build/dist
+dist: bootstrap-targets
+	$(Q)rm -rf $(DIST) && mkdir -p $(DIST)
+	$(Q)for t in $(TARGETS); do \
+		$(MAKE) --no-print-directory TARGET=$$t all && install -m 755 \
+		build/$$t/bellwire $(DIST)/bellwire-$(VERSION)-$$t || exit 1; done
+	$(Q)third_party/sbom $(VERSION) $(SOURCE_DATE_EPOCH) \
+		$(TARGETS:%=$(DIST)/bellwire-$(VERSION)-%) \
+		>$(DIST)/bellwire-$(VERSION).spdx.json
+	$(Q)cd $(DIST) && LC_ALL=C sha256sum bellwire-* >SHA256SUMS
+	@cat $(DIST)/SHA256SUMS
 
 MAN = $(DESTDIR)$(PREFIX)/share/man
 
@@ -175,7 +189,7 @@ clean:
 distclean: clean
 	rm -rf third_party/unpacked third_party/cache
 
-.PHONY: all run demo test install uninstall format clean distclean
+.PHONY: all run demo test dist install uninstall format clean distclean
 .DELETE_ON_ERROR:
 
 -include $(OBJECTS:.o=.d)

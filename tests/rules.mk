@@ -143,7 +143,7 @@ $(O)/host/%.o: tests/differential/%.c
 $(O)/host/frame: $(O)/host/frame.o $(O)/host/pure.a
 	$(Q)$(HOSTCC) $^ -o $@
 
-test-programs: all $(O)/libbearssl.a $(UNIT_PROGRAMS) $(REPLAY_PROGRAMS) \
+test-programs: all $(SHARED)/libbearssl.a $(UNIT_PROGRAMS) $(REPLAY_PROGRAMS) \
 	$(SCHEMAS) $(O)/host/frame
 
 test: bootstrap-test
@@ -175,6 +175,7 @@ fuzz-%: $(F)/fuzz_%
 # The floor is built as bellwire is; its reader and its load as anything else.
 BENCH_PROGRAMS := $(addprefix $(O)/bench/,floor load drain receiver)
 $(O)/bench/floor: tests/bench/floor.c $(O)/flags
+$(O)/bench/floor: tests/bench/floor.c $(O)/target.ld
 	@mkdir -p $(@D)
 	$(SAY) BENCH $@
 	$(Q)$(CC) $(TARGET_FLAGS) $(WARNINGS) $(CFLAGS) $(LINK_FLAGS) \
@@ -205,7 +206,36 @@ profile: bootstrap-bench
 	$(Q)$(MAKE) --no-print-directory all $(BENCH_PROGRAMS)
 	$(Q)O=$(O) $(PYTHON) tests/bench/profile
 
-.PHONY: bench differential fuzz fuzz-programs profile test-programs
+# The unit tests on another machine: the objects that ship, cmocka from its
+# sources. tests/targets runs them.
+ifdef TARGET
+CMOCKA := $(UNPACKED)/cmocka
+UNIT_FLAGS = $(TARGET_FLAGS) $(CFLAGS) $(JSMN_FLAGS) -isystem $(UNPACKED) \
+	-isystem $(BEARSSL_DIR)/inc -isystem $(CMOCKA)/include -I$(O) -Isrc
+$(CMOCKA)/src/cmocka.c: third_party/manifest third_party/fetch
+	$(Q)third_party/fetch cmocka && touch $@
+$(O)/cmocka.o: $(CMOCKA)/src/cmocka.c | $(MUSL_READY)
+	$(SAY) CC $@
+	$(Q)$(CC) $(UNIT_FLAGS) -w -DHAVE_SIGNAL_H -DHAVE_STRSIGNAL \
+		-DHAVE_INTTYPES_H -c $< -o $@
+$(O)/test_%: tests/unit/test_%.c tests/unit/check.h $(O)/cmocka.o $(OBJECTS) \
+		$(SHARED)/libbearssl.a $(O)/target.ld
+	$(SAY) CC $@
+	$(Q)$(CC) $(UNIT_FLAGS) -w $(LINK_FLAGS) $(LINK_ARCH) $(LINK_START) $< \
+		$(O)/cmocka.o $(patsubst %,$(O)/%.o,$(PURE)) \
+		$(SHARED)/libbearssl.a $(LINK_END) -o $@
+target-programs: all $(patsubst %,$(O)/test_%,$(UNIT))
+endif
+
+print-%:
+	@echo '$($*)'
+
+# make targets BOARDS="mips armv5"; all of them without.
+targets: bootstrap-targets
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/targets $(BOARDS)
+
+.PHONY: bench differential fuzz fuzz-programs profile targets target-programs test-programs
 .SECONDARY:
 
 -include $(wildcard $(O)/host/*.d $(O)/san/*.d $(F)/*.d)

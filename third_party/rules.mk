@@ -14,13 +14,22 @@ $(BEARSSL_DIR)/inc/bearssl.h: third_party/manifest third_party/fetch \
 
 JSMN_FLAGS := -DJSMN_STRICT -DJSMN_PARENT_LINKS
 
+# The same flags as last time? Else BearSSL and musl are built again.
+PARTS_NOW := $(CC) $(TARGET_FLAGS) $(CFLAGS)
+ifneq ($(PARTS_NOW),$(shell cat $(SHARED)/parts.flags 2>/dev/null))
+.PHONY: $(SHARED)/parts.flags
+endif
+$(SHARED)/parts.flags:
+	@rm -rf $(SHARED)/bearssl && mkdir -p $(@D) && echo '$(PARTS_NOW)' >$@
+
 # BearSSL from its sources with our flags. Entropy comes from getrandom and is
 # handed in: RDRAND alone is not to be trusted, /dev/urandom need not be there.
 BEARSSL_FLAGS := -DBR_RDRAND=0 -DBR_USE_URANDOM=0 -DBR_USE_UNIX_TIME=0
-$(O)/libbearssl.a: $(BEARSSL_DIR)/inc/bearssl.h
+$(SHARED)/libbearssl.a: $(BEARSSL_DIR)/inc/bearssl.h $(SHARED)/parts.flags \
+		| $(MUSL_READY)
 	$(SAY) MAKE $@
 	$(Q)$(MAKE) --no-print-directory -f third_party/bearssl.mk \
-		SRC=$(BEARSSL_DIR) OUT=$(O)/bearssl LIB=$@ CC="$(CC)" AR="$(AR)" \
+		SRC=$(BEARSSL_DIR) OUT=$(SHARED)/bearssl LIB=$@ CC="$(CC)" AR="$(AR)" \
 		FLAGS="$(TARGET_FLAGS) $(CFLAGS) -w $(BEARSSL_FLAGS)"
 
 # Schemas, for the tests alone.
@@ -28,3 +37,24 @@ SCHEMAS := $(patsubst %,$(UNPACKED)/%/package.json,kubernetes \
 	kubernetes-apimachinery kubernetes-prometheus)
 $(SCHEMAS): $(UNPACKED)/%/package.json: third_party/manifest third_party/fetch
 	$(Q)third_party/fetch $* && touch $@
+
+ifdef TARGET
+# musl, static only.
+MUSL_SRC := $(UNPACKED)/musl
+$(MUSL_SRC)/configure: third_party/manifest third_party/fetch
+	$(Q)third_party/fetch musl && touch $@
+$(MUSL)/lib/libc.a: $(MUSL_SRC)/configure $(SHARED)/parts.flags
+	$(SAY) MUSL $@
+	@rm -rf $(MUSL) && mkdir -p $(MUSL)/obj
+	$(Q)cd $(MUSL)/obj && $(CURDIR)/$(MUSL_SRC)/configure \
+		--disable-shared --prefix=$(CURDIR)/$(MUSL) \
+		--target=$(CROSS_COMPILE:-=) CC="$(CC)" \
+		CFLAGS="$(MUSL_FLAGS)" >log 2>&1 && \
+		$(MAKE) install-headers install-libs >>log 2>&1 || \
+		{ tail -n 20 log; exit 1; }
+
+# libgcc of mips without its word on floating point, see targets.mk.
+$(SHARED)/libgcc.a: | $(MUSL_READY)
+	$(Q)$(OBJCOPY) -R .MIPS.abiflags -R .gnu.attributes \
+		"$$($(CC) $(ARCH_FLAGS) -print-libgcc-file-name)" $@
+endif

@@ -1,0 +1,60 @@
+# targets.mk - other boards: `make TARGET=NAME`, to build/NAME, with TLS=0 to
+# build/NAME/notls. One recipe for all: Debian's cross gcc, and musl built with
+# it from the pinned source, since Debian's own musl knows neither riscv64 nor a
+# big-endian mips.
+
+TARGETS := x86_64 i386 aarch64 armv7 armv5 mips mipsel riscv64
+
+TRIPLET_x86_64 := x86_64-linux-gnu
+TRIPLET_i386 := i686-linux-gnu
+TRIPLET_aarch64 := aarch64-linux-gnu
+TRIPLET_armv7 := arm-linux-gnueabihf
+TRIPLET_armv5 := arm-linux-gnueabi
+TRIPLET_mips := mips-linux-gnu
+TRIPLET_mipsel := mipsel-linux-gnu
+TRIPLET_riscv64 := riscv64-linux-gnu
+
+ARCH_armv5 := -march=armv5te -mfloat-abi=soft
+ARCH_mips := -march=24kc -msoft-float
+ARCH_mipsel := $(ARCH_mips)
+
+# Where a jump may land (BTI), and signed return addresses (PAC): the kernel
+# turns both on if the processor has them. Four functions of musl are in
+# assembly and do not say that they are fit for BTI; they are only called, never
+# by a pointer, so ld is told, without its warnings. tests/check-elf looks at all
+# that pointers lead to. x86 gets no CET: Linux has no IBT for programs, and a
+# shadow stack only if the C library asks, as musl does not: 2 KB for nothing.
+HARDEN_aarch64 := -mbranch-protection=standard
+LINK_aarch64 := -Wl,-z,force-bti,--no-warnings
+
+# Boxes with arm kernels of 32 and 64 KB pages exist; ld knows of arm64's alone.
+LINK_armv7 := -Wl,-z,max-page-size=65536
+LINK_armv5 := $(LINK_armv7)
+
+ifdef TARGET
+ifeq ($(filter $(TARGET),$(TARGETS)),)
+$(error TARGET=$(TARGET): expected one of $(TARGETS))
+endif
+
+CROSS_COMPILE := $(TRIPLET_$(TARGET))-
+CC := $(CROSS_COMPILE)gcc
+AR := $(CROSS_COMPILE)ar
+ARCH_FLAGS := $(ARCH_$(TARGET))
+HARDEN := $(HARDEN_$(TARGET))
+LINK_ARCH := $(LINK_$(TARGET))
+SHARED := build/$(TARGET)
+O := $(SHARED)$(if $(filter 0,$(TLS)),/notls)
+MUSL := $(SHARED)/musl
+MUSL_INC := $(MUSL)/include
+MUSL_LIB := $(MUSL)/lib
+MUSL_READY := $(MUSL_LIB)/libc.a
+MUSL_FLAGS = $(ARCH_FLAGS) -Os $(HARDENING)
+
+# mips and mipsel are routers of the 24Kc class, which have no floating-point
+# unit, but Debian's libgcc for them is compiled for one. What bellwire needs of
+# it, division of 64-bit numbers, is the same for both; so a copy is linked that
+# does not say. tests/check-elf looks into the finished file.
+ifneq ($(filter mips%,$(TARGET)),)
+LIBGCC := $(SHARED)/libgcc.a
+endif
+endif
