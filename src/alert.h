@@ -58,7 +58,7 @@ enum status alert_parse(struct alert *a, struct alert_tokens *memory,
 			struct span json, struct buf *why);
 
 /* The inside of a raw JSON string; absent for null and for absent. */
-struct span alert_text(struct span raw);
+struct span alert_text(struct span value);
 /* The value of the label or annotation called name (plain text), or absent. */
 struct span alert_label(const struct alert *a, struct span name);
 struct span alert_annotation(const struct alert *a, struct span name);

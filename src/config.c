@@ -158,7 +158,7 @@ bool config_add_arguments(struct config_input *in, int argc,
 			i += used - 1;
 			continue;
 		}
-		struct span name = span_of(argv[i]), value = SPAN_NONE;
+		struct span name = span_of(argv[i]), value;
 		if (used || name.n < 3 || !span_starts(name, SPAN("--"))) {
 			text_show(error, name, 64);
 			buf_str(error, used ? ": expected a file name"

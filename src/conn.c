@@ -223,10 +223,6 @@ static bool step_head(struct conn *c, struct service *s)
 	struct http_request r;
 	size_t length;
 	struct span in = window_raw(&c->window);
-	if (in.n == 0 && c->eof) {
-		c->state = CONN_CLOSED;
-		return true;
-	}
 	if (in.n && c->scan.seen == 0)
 		c->deadline_ms = s->now.ms + LIMIT_HEAD_MS;
 	enum status status = http_scan(&c->scan, in.p, in.n, &length);

@@ -455,10 +455,10 @@ static int version(void)
 		buf_str(&out, tls_version());
 	}
 	buf_str(&out, "\n\nlimits:\n");
-#define LIMIT_ROW(name, value, unit, beyond)            \
-	buf_str(&out, "  " #name " ");                  \
-	buf_u64(&out, (uint64_t)LIMIT_##name);          \
-	buf_str(&out, sizeof unit > 1 ? " " unit : ""); \
+#define LIMIT_ROW(name, value, unit, beyond)             \
+	buf_str(&out, "  " #name " ");                   \
+	buf_u64(&out, (uint64_t)LIMIT_##name);           \
+	buf_str(&out, sizeof(unit) > 1 ? " " unit : ""); \
 	buf_str(&out, "; beyond: " beyond "\n");
 	LIMITS(LIMIT_ROW)
 #undef LIMIT_ROW

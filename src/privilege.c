@@ -84,7 +84,8 @@ const char *privilege_reach(const char *root, const char *path,
 	mode_t mine = st.st_uid == ids->uid   ? S_IRWXU
 		      : st.st_gid == ids->gid ? S_IRWXG
 					      : S_IRWXO;
-	return st.st_mode & all & mine ? NULL : "is not permitted to the user";
+	return (st.st_mode & all & mine) ? NULL
+					 : "is not permitted to the user";
 }
 
 int privilege_drop(const char *root, const struct privilege_ids *ids)

@@ -90,7 +90,7 @@ static bool is_shaped(struct span s, const char *shape)
 /* An RFC 3339 time without its fraction; other text as it came. */
 static void put_time(struct buf *out, const struct format *f, struct span s)
 {
-	struct span zone = s;
+	struct span zone;
 	size_t i = 19;
 	if (is_shaped(s, "0000-00-00T00:00:00.0")) {
 		while (++i < s.n && s.p[i] >= '0' && s.p[i] <= '9')

@@ -261,6 +261,7 @@ void slot_accept_from(struct server *s, int listener)
 			continue;
 		}
 		struct slot *k = free_slot(s);
+		ASSERT(k); /* there is one at least, see server_open() */
 		k->used = true;
 		k->ended = false;
 		k->peer = peer;

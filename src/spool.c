@@ -103,7 +103,7 @@ static void put_pad(const struct spool *s, uint64_t position, uint64_t n)
 static char *put_text(char *p, char *length, struct span s)
 {
 	put_u32(length, s.p ? (uint32_t)s.n : (uint32_t)ABSENT);
-	if (s.n)
+	if (s.p)
 		memcpy(p, s.p, s.n);
 	return p + s.n;
 }
