@@ -45,13 +45,14 @@ static bool read_secret_file(const char *option, struct span name, char *memory,
 
 typedef bool add_function(struct auth *a, struct span text, struct buf *error);
 
-static bool load_list(struct secrets *s, const char *option, struct span name,
-		      add_function *add, struct log *log, struct buf *error)
+/* Not inlined, nor is load_tls(): without such files their buffers would cost
+ * the memory of a stack that deep, for as long as the process lives. */
+static __attribute__((noinline)) bool load_list(
+    struct secrets *s, const char *option, struct span name, add_function *add,
+    struct log *log, struct buf *error)
 {
 	char memory[LIMIT_SECRET_FILE];
 	struct span text;
-	if (name.p == NULL)
-		return true;
 	size_t mark = error->n;
 	bool good = read_secret_file(option, name, memory, &text, log, error) &&
 		    add(&s->auth, text, error);
@@ -61,8 +62,10 @@ static bool load_list(struct secrets *s, const char *option, struct span name,
 	return good;
 }
 
-static bool load_tls(struct secrets *s, const struct config *c, struct log *log,
-		     struct buf *error)
+static __attribute__((noinline)) bool load_tls(struct secrets *s,
+					       const struct config *c,
+					       struct log *log,
+					       struct buf *error)
 {
 	char cert[LIMIT_SECRET_FILE], key[LIMIT_SECRET_FILE];
 	char ca[LIMIT_SECRET_FILE], bytes[LIMIT_PLACE];
@@ -74,8 +77,6 @@ static bool load_tls(struct secrets *s, const struct config *c, struct log *log,
 				  .names = c->tls_name,
 				  .name_count = c->tls_names};
 	size_t mark = error->n;
-	if (c->tls_cert.p == NULL)
-		return true;
 	bool good = read_public_file("--tls-cert", c->tls_cert, cert,
 				     &files.cert, error) &&
 		    read_secret_file("--tls-key", c->tls_key, key, &files.key,
@@ -99,14 +100,21 @@ static bool load_tls(struct secrets *s, const struct config *c, struct log *log,
 bool secrets_load(struct secrets *s, const struct config *config,
 		  struct log *log, struct buf *error)
 {
-	*s = (struct secrets){0};
-	return load_list(s, "--auth-token-file", config->token_file,
-			 auth_add_tokens, log, error) &&
-	       load_list(s, "--auth-basic-file", config->basic_file,
-			 auth_add_basic, log, error) &&
-	       load_list(s, "--auth-hmac-file", config->hmac_file,
-			 auth_add_keys, log, error) &&
-	       load_tls(s, config, log, error);
+	const struct {
+		const char *option;
+		struct span name;
+		add_function *add;
+	} list[] = {
+	    {"--auth-token-file", config->token_file, auth_add_tokens},
+	    {"--auth-basic-file", config->basic_file, auth_add_basic},
+	    {"--auth-hmac-file", config->hmac_file, auth_add_keys},
+	};
+	for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
+		if (list[i].name.p &&
+		    !load_list(s, list[i].option, list[i].name, list[i].add,
+			       log, error))
+			return false;
+	return config->tls_cert.p == NULL || load_tls(s, config, log, error);
 }
 
 void secrets_wipe(struct secrets *s)

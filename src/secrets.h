@@ -16,8 +16,9 @@ struct secrets {
 	struct tls_identity tls;
 };
 
-/* Reads all that *config names into *s. False: *error has the sentence, with
- * option and file. Files that others can read are logged. */
+/* Reads all that *config names into *s, which is all zero: new, or wiped.
+ * False: *error has the sentence, with option and file. Files that others can
+ * read are logged. */
 bool secrets_load(struct secrets *s, const struct config *config,
 		  struct log *log, struct buf *error);
 
