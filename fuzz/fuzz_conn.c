@@ -56,6 +56,7 @@ struct request {
 	bool cut;                    /* the input ends within it */
 	bool cut_head;               /* and within its head */
 	bool head;                   /* no body in its answer */
+	bool stays;          /* what follows can be read as the next one */
 	enum status framing; /* why it is no request, or its body no body */
 	unsigned code;       /* of its answer if nothing is late; 0: not told */
 	size_t first_alert, alerts;
@@ -225,6 +226,7 @@ static bool read_request(struct request *q, struct span in, size_t at)
 			       &allow);
 	q->whole = r.chunked ? body.n <= LIMIT_WHOLE_BODY
 			     : r.length <= LIMIT_WHOLE_BODY;
+	q->stays = r.keep_alive && !r.expect_continue && q->whole;
 	bool broken = q->cut || q->framing != STATUS_OK;
 	if (status != STATUS_OK || target != REQUEST_NOTIFICATION)
 		q->code = status_info(status)->code;
@@ -232,6 +234,7 @@ static bool read_request(struct request *q, struct span in, size_t at)
 		q->code = q->cut ? 400 : status_info(q->framing)->code;
 	else
 		read_alerts(q, body);
+	q->stays = q->stays && !broken;
 	return !broken;
 }
 
@@ -366,6 +369,7 @@ static bool hear(void)
 	body.n = (size_t)length;
 	check_answer(q, code, body);
 	run.closes = holds(head, SPAN("\r\nConnection: close\r\n"));
+	ASSERT(!run.closes || run.late || !q->stays);
 	run.heard += head.n + body.n;
 	run.answers++;
 	return true;

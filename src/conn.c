@@ -380,10 +380,11 @@ static bool step_discard(struct conn *c, struct service *s)
 		else
 			c->discard_left -= data.n;
 	}
-	if (c->eof)
+	if (c->body.state != HTTP_BODY_DONE) {
+		if (!c->close && !c->eof)
+			return false;
 		c->close = true;
-	if (c->body.state != HTTP_BODY_DONE && !c->close)
-		return false;
+	}
 	conclude(c, s);
 	return true;
 }
