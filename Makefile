@@ -131,7 +131,9 @@ $(O)/target.ld: third_party/target.ld $(O)/flags
 $(O)/bellwire.debug: $(O)/target.ld $(OBJECTS) $(SHARED)/libbearssl.a $(LIBGCC) tests/check-elf
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LINK_FLAGS) $(LINK_ARCH) $(LDFLAGS) $(LINK_START) $(OBJECTS) \
-		$(SHARED)/libbearssl.a $(LINK_END) -o $@.new
+		$(SHARED)/libbearssl.a $(LINK_END) -o $@.new 2>$@.log || \
+		{ cat $@.log; exit 1; }
+	@grep -vF 'turned on by -z force-bti' $@.log >&2 || :
 	$(Q)READELF=$(READELF) tests/check-elf $@.new
 	$(Q)mv $@.new $@
 

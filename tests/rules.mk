@@ -211,7 +211,8 @@ profile: bootstrap-bench
 ifdef TARGET
 CMOCKA := $(UNPACKED)/cmocka
 UNIT_FLAGS = $(TARGET_FLAGS) $(CFLAGS) $(JSMN_FLAGS) -isystem $(UNPACKED) \
-	-isystem $(BEARSSL_DIR)/inc -isystem $(CMOCKA)/include -I$(O) -Isrc
+	-isystem $(BEARSSL_DIR)/inc -isystem $(CMOCKA)/include -I$(O) -Isrc \
+	-D_UINTPTR_T
 $(CMOCKA)/src/cmocka.c: third_party/manifest third_party/fetch
 	$(Q)third_party/fetch cmocka && touch $@
 $(O)/cmocka.o: $(CMOCKA)/src/cmocka.c | $(MUSL_READY)
@@ -223,7 +224,8 @@ $(O)/test_%: tests/unit/test_%.c tests/unit/check.h $(O)/cmocka.o $(OBJECTS) \
 	$(SAY) CC $@
 	$(Q)$(CC) $(UNIT_FLAGS) -w $(LINK_FLAGS) $(LINK_ARCH) $(LINK_START) $< \
 		$(O)/cmocka.o $(patsubst %,$(O)/%.o,$(PURE)) \
-		$(SHARED)/libbearssl.a $(LINK_END) -o $@
+		$(SHARED)/libbearssl.a $(LINK_END) -o $@ 2>$@.log || \
+		{ cat $@.log; exit 1; }
 target-programs: all $(patsubst %,$(O)/test_%,$(UNIT))
 endif
 

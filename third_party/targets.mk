@@ -21,11 +21,11 @@ ARCH_mipsel := $(ARCH_mips)
 # Where a jump may land (BTI), and signed return addresses (PAC): the kernel
 # turns both on if the processor has them. Four functions of musl are in
 # assembly and do not say that they are fit for BTI; they are only called, never
-# by a pointer, so ld is told, without its warnings. tests/check-elf looks at all
+# by a pointer, so ld is told, and its warnings are left out. tests/check-elf looks at all
 # that pointers lead to. x86 gets no CET: Linux has no IBT for programs, and a
 # shadow stack only if the C library asks, as musl does not: 2 KB for nothing.
 HARDEN_aarch64 := -mbranch-protection=standard
-LINK_aarch64 := -Wl,-z,force-bti,--no-warnings
+LINK_aarch64 := -Wl,-z,force-bti
 
 # Boxes with arm kernels of 32 and 64 KB pages exist; ld knows of arm64's alone.
 LINK_armv7 := -Wl,-z,max-page-size=65536
