@@ -11,7 +11,7 @@ enum {
 	AT_SEQUENCE = 8,
 	AT_SAFE = 16,
 	AT_HEAD = 24,
-	AT_CURSOR = 32,
+	AT_CURSOR = 40,
 };
 
 static const struct hash_key key = {0x0123456789abcdef, 0xfedcba9876543210};
@@ -32,8 +32,9 @@ static void judges_headers(void **state)
 	    {0, 0x6c6c6263, true, IMAGE_FOREIGN},
 	    {4, 0x65726978, true, IMAGE_FOREIGN},
 	    {8, 0, true, IMAGE_VERSION},
-	    {8, 2, true, IMAGE_VERSION},
-	    {8, 2, false, IMAGE_VERSION},
+	    {8, 1, true, IMAGE_VERSION},
+	    {8, 3, true, IMAGE_VERSION},
+	    {8, 3, false, IMAGE_VERSION},
 	    {12, 1, false, IMAGE_FOREIGN},
 	    {16, 1, false, IMAGE_FOREIGN},
 	    {16, 1, true, IMAGE_SIZE},
@@ -157,7 +158,9 @@ static void finds_cursors(void **state)
 	assert_true(spool.cursor[0] == head && spool.keep[0] == head);
 	/* a sink that is new starts at the oldest record */
 	assert_true(spool.cursor[1] == first && spool.keep[1] == first);
-	assert_true(image.sequence == sequence && image.safe == sequence);
+	/* no number comes twice, but which block is safe stays */
+	assert_true(image.sequence > sequence && image.safe == image.sequence);
+	assert_int_equal(image.sequence % 2, sequence % 2);
 	/* no sink at all: from the beginning */
 	leave();
 	patch(AT_COUNT, 0, 4);
@@ -283,7 +286,7 @@ static void keeps_the_format(void **state)
 	(void)state;
 	memset(got, 0xa5, sizeof got);
 	image_put_header(got, 0x1122334455667788, &key);
-	memcpy(want, "bellwire\1", 9);
+	memcpy(want, "bellwire\2", 9);
 	put_u64(want + 16, 0x1122334455667788);
 	put_u64(want + 24, key.k0);
 	put_u64(want + 32, key.k1);
@@ -297,10 +300,10 @@ static void keeps_the_format(void **state)
 	put_u64(want + 8, image.sequence);
 	put_u64(want + 16, spool.synced);
 	put_u64(want + 24, spool.head);
-	put_u64(want + 32, image_sink(&key, SPAN("stdout")));
-	put_u64(want + 40, first);
-	put_u64(want + 48, image_sink(&key, SPAN("fifo:/a")));
-	put_u64(want + 56, spool.head);
+	put_u64(want + 40, image_sink(&key, SPAN("stdout")));
+	put_u64(want + 48, first);
+	put_u64(want + 56, image_sink(&key, SPAN("fifo:/a")));
+	put_u64(want + 64, spool.head);
 	put_u32(want + sizeof want - 4, crc32c(0, want, sizeof want - 4));
 	const char *p = blocks + image.sequence % 2 * IMAGE_BLOCK;
 	assert_memory_equal(p, want, sizeof want);
