@@ -415,14 +415,20 @@ static void asks_for_nothing_when_off(void **state)
 static void challenges(void **state)
 {
 	static const struct {
-		bool tokens, basics;
+		bool tokens, basics, keys;
 		const char *challenge;
 	} table[] = {
-	    {true, false, "Bearer realm=\"bellwire\""},
-	    {false, true, "Basic realm=\"bellwire\", charset=\"UTF-8\""},
-	    {true, true,
+	    {true, false, false, "Bearer realm=\"bellwire\""},
+	    {false, true, false, "Basic realm=\"bellwire\", charset=\"UTF-8\""},
+	    {true, true, false,
 	     "Bearer realm=\"bellwire\", Basic realm=\"bellwire\", "
 	     "charset=\"UTF-8\""},
+	    /* what a client can do without a key of ours comes first */
+	    {false, false, true,
+	     "HMAC-SHA256 realm=\"bellwire\", "
+	     "header=\"X-Grafana-Alerting-Signature\""},
+	    {true, false, true, "Bearer realm=\"bellwire\""},
+	    {false, true, true, "Basic realm=\"bellwire\", charset=\"UTF-8\""},
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT(table); i++) {
@@ -434,6 +440,8 @@ static void challenges(void **state)
 		if (table[i].basics)
 			assert_true(
 			    auth_add_basic(&auth, SPAN("ann:x"), &error));
+		if (table[i].keys)
+			assert_true(auth_add_keys(&auth, SPAN("k"), &error));
 		assert_string_equal(auth_challenge(&auth), table[i].challenge);
 		assert_true(auth_is_on(&auth));
 		assert_int_equal(allows(SPAN("Bearer secret")),

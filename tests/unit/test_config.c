@@ -92,6 +92,15 @@ static void refuses_with_one_line(void **state)
 	    {"", "--a-name-that-is-longer-than-any-option x",
 	     "--a-name-that-is-longer-than-any-option: unknown option, see "
 	     "bellwire --help"},
+	    {"", "--deadman 5",
+	     "--deadman: \"5\" is wrong: expected T[,LABEL=VALUE...], such as "
+	     "5m,alertname=Watchdog"},
+	    {"", "--deadman 5m,severity=critical,alertname=BellwireDeadMan",
+	     "--deadman: \"5m,severity=critical,alertname=BellwireDeadMan\" is "
+	     "wrong: expected a label that BellwireDeadMan itself does not "
+	     "have"},
+	    {"", "--sandbox on",
+	     "--sandbox: \"on\" is wrong: expected auto, require or off"},
 	    {"", "--tls-cert a", "--tls-cert: expected --tls-key too"},
 	    {"", "--tls-key a", "--tls-key: expected --tls-cert too"},
 	    {"", "--tls-client-ca a",
@@ -167,6 +176,12 @@ static void refuses_values(void **state)
 	    {"template",
 	     {"", "a", "=x", "line=x", "json=x", "logfmt=x", "a={}"}},
 	    {"tls-cert", {""}},
+	    {"auth-hmac-file", {""}},
+	    {"sandbox", {"", "AUTO", "no"}},
+	    {"deadman",
+	     {"", ",", "5", ",a=b", "5m,", "5m,a", "5m,=b", "5m,a=b,",
+	      "5m,a=1,a=2,a=3,a=4,a=5,a=6,a=7,a=8,a=9",
+	      "5m,alertname=BellwireDeadMan", "5m,severity=critical"}},
 	    {"user", {""}},
 	    {"chroot", {""}},
 	    {"auth-token-file", {""}},
@@ -489,7 +504,8 @@ static void reads_names(void **state)
 			"emit = fifo:/f,format=a,width=9\n"
 			"tls-cert = c\ntls-key = k\ntls-client-ca = a\n"
 			"tls-client-name = n\ntls-client-name = m\n"
-			"auth-token-file = t\nauth-basic-file = b\n",
+			"auth-token-file = t\nauth-basic-file = b\n"
+			"auth-hmac-file = h\nsandbox = off\n",
 			"", &error),
 	      "%.*s", (int)error.n, error.p);
 	assert_int_equal(config.templates, 2);
@@ -505,11 +521,66 @@ static void reads_names(void **state)
 	CHECK_SPAN(config.tls_name[1], SPAN("m"), "tls-client-name");
 	CHECK_SPAN(config.token_file, SPAN("t"), "auth-token-file");
 	CHECK_SPAN(config.basic_file, SPAN("b"), "auth-basic-file");
+	CHECK_SPAN(config.hmac_file, SPAN("h"), "auth-hmac-file");
+	assert_int_equal(config.sandbox, 2);
+	assert_true(read_both("sandbox = require", "", &error));
+	assert_int_equal(config.sandbox, 1);
 	/* each name once, and none of ours */
 	assert_false(
 	    read_both("template = a=1\ntemplate = line=2\n", "", &error));
 	error.n = 0;
 	assert_false(read_both("template = a=1\ntemplate = a=2\n", "", &error));
+}
+
+/* --deadman, and which sinks are spared what feeds it. */
+static void reads_the_switch(void **state)
+{
+	static const struct {
+		const char *deadman, *emit;
+		unsigned matches, hushes;
+	} table[] = {
+	    {"deadman = 5m", "stdout", 0, 0},
+	    {"deadman = 0,alertname=Watchdog", "stdout", 1, 0}, /* off */
+	    {"deadman = 5m,alertname=Watchdog", "stdout", 1, 1},
+	    {"deadman = 5m,alertname=W,severity=", "stdout", 2, 2},
+	    {"deadman = 5m,a=1,a=2,a=3,a=4,a=5,a=6,a=7,a=8", "stdout", 8, 8},
+	    /* one of the labels alone may be that of its own alert */
+	    {"deadman = 5m,severity=critical,a=b", "stdout", 2, 2},
+	    {"deadman = 5m,severity=warning", "stdout", 1, 1},
+	    {"deadman = 5m,alertname=critical", "stdout", 1, 1},
+	    /* a sink that asks for it by one of the labels gets it */
+	    {"deadman = 5m,a=b,c=d", "stdout,match=c=d", 2, 0},
+	    {"deadman = 5m,a=b,c=d", "stdout,match=x=y,match=a=b", 2, 0},
+	    {"deadman = 5m,a=b", "stdout,match=a!=b", 1, 1},
+	    {"deadman = 5m,a=b", "stdout,match=a=c", 1, 1},
+	    {"deadman = 5m,a=b", "stdout,match=b=b", 1, 1},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		char bytes[256], text[256];
+		struct buf error = buf_of(bytes, sizeof bytes);
+		snprintf(text, sizeof text, "%s\nemit = fifo:/f\nemit = %s\n",
+			 table[i].deadman, table[i].emit);
+		CHECK(read_both(text, "", &error), "row %zu: %.*s", i,
+		      (int)error.n, error.p);
+		CHECK(config.deadman_matches == table[i].matches, "row %zu", i);
+		CHECK(config.sink[1].format.hushes == table[i].hushes,
+		      "row %zu: %u", i, config.sink[1].format.hushes);
+		bool on = config.deadman_ms != 0;
+		assert_int_equal(config.sink[0].format.hushes,
+				 on ? table[i].matches : 0);
+	}
+	/* and what it reads */
+	char bytes[256];
+	struct buf error = buf_of(bytes, sizeof bytes);
+	assert_true(read_both("deadman = 5m,a=b=c,d=", "", &error));
+	assert_int_equal(config.deadman_ms, 300000);
+	CHECK_SPAN(config.deadman_text, SPAN("5m"), "text");
+	CHECK_SPAN(config.deadman_match[0].label, SPAN("a"), "label");
+	CHECK_SPAN(config.deadman_match[0].value, SPAN("b=c"), "value");
+	CHECK_SPAN(config.deadman_match[1].label, SPAN("d"), "label");
+	CHECK_SPAN(config.deadman_match[1].value, SPAN(""), "value");
+	assert_false(config.deadman_match[0].negated);
 }
 
 /* How long values may be. */
@@ -654,6 +725,7 @@ int main(void)
 	    cmocka_unit_test(fills_in_defaults),
 	    cmocka_unit_test(reads_the_rest),
 	    cmocka_unit_test(reads_names),
+	    cmocka_unit_test(reads_the_switch),
 	    cmocka_unit_test(holds_the_lengths),
 	    cmocka_unit_test(holds_the_limits),
 	    cmocka_unit_test(finds_the_file),

@@ -630,6 +630,174 @@ static void asks_for_credentials(void **state)
 		      "at %zu", i);
 }
 
+/* HMAC-SHA256 with the key "secret", of ONE, of "0:" and ONE, of nothing. */
+#define SIGNED "X-Grafana-Alerting-Signature: "
+#define SIGNED_ONE                                \
+	SIGNED "b2c1133d2460b92b02c30d72246c8179" \
+	       "a40298f057030f7782d057a8d84e6426\r\n"
+#define SIGNED_AT_0                                   \
+	SIGNED "6e193b2ed1e605ec33181a62268c14c7"     \
+	       "f5ee087d718706d5acc77a2e4366f27c\r\n" \
+	       "X-Grafana-Alerting-Timestamp: 0\r\n"
+#define SIGNED_NOTHING                            \
+	SIGNED "f9e66e179b6747ae54108f82f8ade8b3" \
+	       "c25d76fd30afde6c395822c530196169\r\n"
+#define WHO                                                  \
+	"WWW-Authenticate: HMAC-SHA256 realm=\"bellwire\", " \
+	"header=\"X-Grafana-Alerting-Signature\": no or wrong credentials\n"
+
+static void checks_signatures(void **state)
+{
+	static const struct {
+		const char *requests, *answers, *lines;
+	} table[] = {
+	    {POST JSON SIGNED_ONE "Content-Length: #\r\n\r\n" ONE "|" HEALTH,
+	     "200: accepted 1 alert\n200: healthy\n", LINE_A},
+	    {POST JSON SIGNED_AT_0 "Content-Length: #\r\n\r\n" ONE "|",
+	     "200: accepted 1 alert\n", LINE_A},
+	    {POST JSON SIGNED_ONE "Transfer-Encoding: chunked\r\n\r\n"
+				  "3b\r\n" ONE "\r\n0\r\n\r\n",
+	     "200: accepted 1 alert\n", LINE_A},
+	    /* of another body, or with a time that was not signed */
+	    {POST JSON SIGNED_ONE "Content-Length: #\r\n\r\n" TWO "|" HEALTH,
+	     "401 " WHO "200: healthy\n", ""},
+	    {POST JSON SIGNED_ONE "X-Grafana-Alerting-Timestamp: 0\r\n"
+				  "Content-Length: #\r\n\r\n" ONE "|",
+	     "401 " WHO, ""},
+	    {POST JSON SIGNED_NOTHING "Content-Length: #\r\n\r\n" ONE "|",
+	     "401 " WHO, ""},
+	    /* no signature, half of one, too late: no need to read the body */
+	    {HEAD ONE "|" HEALTH, "401 " WHO "200: healthy\n", ""},
+	    {POST JSON SIGNED "b2c1\r\nContent-Length: #\r\n\r\n" ONE "|",
+	     "401 " WHO, ""},
+	    {POST JSON SIGNED_ONE "X-Grafana-Alerting-Timestamp: 301\r\n"
+				  "Content-Length: #\r\n\r\n" ONE "|",
+	     "401 " WHO, ""},
+	    /* that it is right is found out before anything else of the body */
+	    {POST JSON SIGNED_ONE "Content-Length: #\r\n\r\n{}|", "401 " WHO,
+	     ""},
+	    {POST JSON SIGNED_ONE "Content-Length: 32769\r\n"
+				  "Expect: 100-continue\r\n\r\n",
+	     "413 close: a signed body larger than 32768 bytes: it could not "
+	     "be checked before its alerts are emitted\n",
+	     ""},
+	    /* pages have no body */
+	    {"GET /metrics HTTP/1.1\r\nHost: a\r\n" SIGNED_NOTHING "\r\n",
+	     "200: metrics\n", ""},
+	    {"GET /metrics HTTP/1.1\r\nHost: a\r\n" SIGNED_ONE "\r\n",
+	     "401 " WHO, ""},
+	    {"GET /webhook HTTP/1.1\r\nHost: a\r\n" SIGNED_NOTHING "\r\n",
+	     "405 Allow: POST, PUT: method not allowed here\n", ""},
+	    {"GET /webhook HTTP/1.1\r\nHost: a\r\n" SIGNED_ONE "\r\n",
+	     "401 " WHO, ""},
+	};
+	char error_bytes[64];
+	struct buf error = buf_of(error_bytes, sizeof error_bytes);
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		char bytes[1024], place[32];
+		struct buf b = buf_of(bytes, sizeof bytes);
+		struct span in = compose(&b, table[i].requests);
+		snprintf(place, sizeof place, "row %zu", i);
+		for (size_t step = 1; step <= in.n; step++) {
+			start_plain();
+			assert_true(
+			    auth_add_keys(&auth, SPAN("secret\n"), &error));
+			send_bytes(in, step, step, 0);
+			check_answers(table[i].answers, place);
+			CHECK_SPAN(buf_span(&lines), span_of(table[i].lines),
+				   "%s", place);
+		}
+	}
+	/* beside a token, either is enough */
+	char bytes[1024];
+	for (size_t i = 0; i < 3; i++) {
+		static const char *const fields[] = {
+		    SIGNED_ONE, "Authorization: Bearer t\r\n", ""};
+		struct buf b = buf_of(bytes, sizeof bytes);
+		char request[1024];
+		snprintf(request, sizeof request,
+			 POST JSON "%sContent-Length: #\r\n\r\n" ONE "|",
+			 fields[i]);
+		start_plain();
+		assert_true(auth_add_keys(&auth, SPAN("secret"), &error));
+		assert_true(auth_add_tokens(&auth, SPAN("t"), &error));
+		struct span in = compose(&b, request);
+		send_bytes(in, in.n, 1, 0);
+		check_answers(i < 2 ? "200: accepted 1 alert\n"
+				    : "401 WWW-Authenticate: Bearer "
+				      "realm=\"bellwire\": no or wrong "
+				      "credentials\n",
+			      "either");
+	}
+	/* more in chunks than can be checked; nothing of it is emitted */
+	static char request_bytes[1 << 17], body_bytes[1 << 16];
+	for (size_t n = LIMIT_WHOLE_BODY; n <= LIMIT_WHOLE_BODY + 1; n++) {
+		struct buf d = buf_of(body_bytes, sizeof body_bytes);
+		struct buf r = buf_of(request_bytes, sizeof request_bytes);
+		buf_str(&d, ONE);
+		while (d.n < n)
+			buf_char(&d, ' ');
+		buf_str(&r, POST JSON SIGNED_ONE
+			"Transfer-Encoding: chunked\r\n\r\n");
+		buf_padded(&r, d.n, 16, 1);
+		buf_str(&r, "\r\n");
+		buf_put(&r, buf_span(&d));
+		buf_str(&r, "\r\n0\r\n\r\n" HEALTH);
+		start_plain();
+		assert_true(auth_add_keys(&auth, SPAN("secret"), &error));
+		send_bytes(buf_span(&r), 999, 999, 0);
+		check_answers(
+		    n == LIMIT_WHOLE_BODY
+			? "401 " WHO "200: healthy\n"
+			: "413: a signed body larger than 32768 bytes: it "
+			  "could not be checked before its alerts are "
+			  "emitted\n200: healthy\n",
+		    "chunks");
+		CHECK_SPAN(buf_span(&lines), SPAN(""), "chunks");
+	}
+}
+
+/* Which notifications hold the dead man's switch back. */
+static void feeds_the_switch(void **state)
+{
+	static const struct {
+		const char *deadman, *request;
+		bool feeds;
+	} table[] = {
+	    {"5m", HEAD ONE "|", true},
+	    {"5m", HEAD "{\"alerts\":[]}|", true},
+	    {"5m", HEAD "{\"alerts\":{}}|", false},
+	    {"5m", HEAD "{}|", false},
+	    {"5m", HEALTH, false},
+	    {"5m,alertname=A", HEAD ONE "|", true},
+	    {"5m,alertname=A", HEAD "{\"alerts\":[]}|", false},
+	    {"5m,alertname=B", HEAD ONE "|", false},
+	    /* one that matches, first or last, and fires */
+	    {"5m,alertname=A", HEAD TWO "|", true},
+	    {"5m,alertname=B", HEAD TWO "|", false},
+	    {"5m,alertname=C",
+	     HEAD "{\"status\":\"firing\",\"alerts\":[{},{\"labels\":{"
+		  "\"alertname\":\"C\"}}]}|",
+	     true},
+	    {"5m,alertname=A,x=y", HEAD ONE "|", false},
+	    {"5m,alertname=A,x=", HEAD ONE "|", true},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		char bytes[1024];
+		struct buf b = buf_of(bytes, sizeof bytes);
+		start(sizeof ring, 2,
+		      (const char *const[]){"--deadman", table[i].deadman});
+		service.now.ms = 5000;
+		service.fed_ms = 17;
+		struct span in = compose(&b, table[i].request);
+		send_bytes(in, in.n, 1, 0);
+		CHECK(service.fed_ms == (table[i].feeds ? 5000 : 17), "row %zu",
+		      i);
+	}
+}
+
 /* Each state's deadline, and what is said when it comes. */
 static void expires(void **state)
 {
@@ -1435,6 +1603,8 @@ int main(void)
 	    cmocka_unit_test(writes_whole_answers),
 	    cmocka_unit_test(continues),
 	    cmocka_unit_test(asks_for_credentials),
+	    cmocka_unit_test(checks_signatures),
+	    cmocka_unit_test(feeds_the_switch),
 	    cmocka_unit_test(expires),
 	    cmocka_unit_test(keeps_deadlines),
 	    cmocka_unit_test(recognises_repeats),

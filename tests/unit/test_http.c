@@ -103,6 +103,14 @@ static void refuses_heads(void **state)
 	    {STATUS_BAD_LINE, SPAN("GET / HTTP/1,1\r\nHost: a\r\n\r\n")},
 	    {STATUS_BAD_LINE, SPAN("GET / HTTP/-1.1\r\nHost: a\r\n\r\n")},
 	    {STATUS_BAD_LINE, SPAN("GET / HTTP/x.1\r\nHost: a\r\n\r\n")},
+	    {STATUS_BAD_LINE, SPAN("CONNECT a@b:80 HTTP/1.1\r\nHost: a\r\n"
+				   "\r\n")},
+	    {STATUS_BAD_FIELD,
+	     SPAN(GET "Host: a\r\nX-Grafana-Alerting-Signature: 1\r\n"
+		      "X-Grafana-Alerting-Signature: 1\r\n\r\n")},
+	    {STATUS_BAD_FIELD,
+	     SPAN(GET "Host: a\r\nX-Grafana-Alerting-Timestamp: 1\r\n"
+		      "X-Grafana-Alerting-Timestamp: 1\r\n\r\n")},
 	    {STATUS_BAD_LINE, SPAN("GET / HTTP/!.1\r\nHost: a\r\n\r\n")},
 	    {STATUS_BAD_LINE, SPAN("GET / HTTP/1.x\r\nHost: a\r\n\r\n")},
 	    {STATUS_BAD_LINE, SPAN("GET / HTTP/1.!\r\nHost: a\r\n\r\n")},
@@ -265,6 +273,14 @@ static void describe(struct buf *b, const struct http_request *r)
 		buf_str(b, " credential=");
 		buf_put(b, r->credential);
 	}
+	if (r->signature.p) {
+		buf_str(b, " signature=");
+		buf_put(b, r->signature);
+	}
+	if (r->signed_at.p) {
+		buf_str(b, " signed_at=");
+		buf_put(b, r->signed_at);
+	}
 }
 
 static void reads_heads(void **state)
@@ -383,6 +399,11 @@ static void reads_heads(void **state)
 	    {"POST / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n",
 	     "POST / http10"}, /* RFC 9110 10.1.1 */
 	    {GET "Host: a\r\nAccept: */*\r\n\r\n", "GET / keep_alive"},
+	    {GET "Host: a\r\nX-Grafana-Alerting-Signature: 00ff \r\n\r\n",
+	     "GET / keep_alive signature=00ff"},
+	    {GET "Host: a\r\nX-GRAFANA-alerting-timestamp:\t7\r\n"
+		 "x-grafana-alerting-signature:\r\n\r\n",
+	     "GET / keep_alive signature= signed_at=7"},
 	    {GET "Host: a\r\nAccept: text/plain\r\n\r\n",
 	     "GET / keep_alive wants_text"},
 	    {GET "Host: a\r\nAccept: application/json\r\n\r\n",

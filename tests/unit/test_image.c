@@ -349,6 +349,16 @@ static void plans(void **state)
 	assert_int_equal(out[1].n, 96);
 	image_synced(&image, &spool);
 	assert_int_equal(spool.synced, spool.head);
+	/* the owner's number is told once what came before it is safe */
+	image.alarm = 5;
+	assert_int_equal(write_plan(), 1);
+	assert_true(image_wants_sync(&image, &spool));
+	image_synced(&image, &spool);
+	assert_false(image_wants_sync(&image, &spool));
+	assert_int_equal(write_plan(), 1);
+	assert_int_equal(write_plan(), 0);
+	assert_int_equal(
+	    get_u64(blocks + image.sequence % 2 * IMAGE_BLOCK + AT_ALARM), 5);
 	/* room that is wanted, or half of the ring, is worth a sync */
 	spool.keep[0] = spool.keep[1] = spool.head - 96;
 	write_plan();

@@ -351,6 +351,45 @@ static void forgets_notices_of_damage(void **state)
 	assert_non_null(recall_find(&intake.recall, left_out.record.key, 1));
 }
 
+/* bellwire's own alerts: no connection waits for them. */
+static void puts_its_own(void **state)
+{
+	static struct firing firing;
+	(void)state;
+	start();
+	memset(&firing, 0, sizeof firing);
+	firing_init(&firing);
+	intake.firing = &firing;
+	struct offer o = alert_named("{}");
+	assert_true(intake_put_own(&intake, &o));
+	assert_int_equal(spool.head, spool_need(&o.record));
+	assert_int_equal(firing.count, 1);
+	assert_null(recall_find(&intake.recall, o.record.key, 1));
+	/* that no sink takes */
+	config.sink[0].format.matches = 1;
+	config.sink[0].format.match[0] =
+	    (struct match){SPAN("a"), SPAN("b"), false};
+	o = alert_named("{\"labels\":{}}");
+	assert_int_equal(o.sinks, 0);
+	uint64_t head = spool.head;
+	assert_true(intake_put_own(&intake, &o));
+	assert_int_equal(spool.head, head);
+	assert_int_equal(firing.count, 2);
+	/* without room: later */
+	config.sink[0].format.matches = 0;
+	o = alert_named("{\"labels\":{\"x\":\"y\"}}");
+	while (spool_fits(&spool, spool_need(&o.record), spool_need(&o.record)))
+		spool_put(&spool, &o.record);
+	spool.wanted = false;
+	assert_false(intake_put_own(&intake, &o));
+	assert_true(spool.wanted);
+	assert_int_equal(firing.count, 2);
+	/* what no sink takes needs none */
+	o.sinks = 0;
+	assert_true(intake_put_own(&intake, &o));
+	assert_int_equal(firing.count, 3);
+}
+
 /* What is queued is what fires; with no sink too, and once. */
 static void notes_what_fires(void **state)
 {
@@ -396,6 +435,7 @@ int main(void)
 	    cmocka_unit_test(emits_twins_once),
 	    cmocka_unit_test(knows_what_was_left),
 	    cmocka_unit_test(forgets_notices_of_damage),
+	    cmocka_unit_test(puts_its_own),
 	    cmocka_unit_test(notes_what_fires),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
