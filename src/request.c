@@ -70,7 +70,8 @@ enum status request_judge(const struct http_request *r, const struct config *c,
 		return STATUS_NOT_FOUND;
 	bool open = *target == REQUEST_HEALTHY || *target == REQUEST_READY;
 	bool wants_post = *target == REQUEST_NOTIFICATION;
-	if (!open && !may_ask(r, a, now_s, wants_post && post, sig))
+	bool has_body = wants_post && post;
+	if (!open && !may_ask(r, a, now_s, has_body, sig))
 		return STATUS_UNAUTHORIZED;
 	*allow = wants_post ? "POST, PUT" : "GET, HEAD";
 	if (wants_post ? !post : !get)
