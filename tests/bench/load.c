@@ -201,7 +201,7 @@ static void finish(struct peer *p)
 		close_peer(p);
 }
 
-static void step(struct peer *p)
+static void send_more(struct peer *p)
 {
 	ssize_t n = 1;
 	while (p->sent < length && n > 0) {
@@ -210,7 +210,11 @@ static void step(struct peer *p)
 			fail("send");
 		p->sent += (size_t)n;
 	}
-	n = 1;
+}
+
+static void receive_more(struct peer *p)
+{
+	ssize_t n = 1;
 	while (n > 0 && (!p->whole || p->got < p->whole)) {
 		n = pull(p, p->answer + p->got, sizeof(p->answer) - 1 - p->got);
 		if (n < 0)
@@ -245,11 +249,12 @@ static void run(uint64_t until, int each_once)
 			if (polled[i].fd < 0 || !polled[i].revents)
 				continue;
 			size_t before = done;
-			step(p);
+			send_more(p);
+			receive_more(p);
 			if (done != before && !each_once && begun < most &&
 			    now_ns() < until) {
 				begin(p);
-				step(p);
+				send_more(p);
 			}
 		}
 	}
