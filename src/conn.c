@@ -468,6 +468,19 @@ void conn_step(struct conn *c, struct service *s)
 	watch_progress(c, s);
 }
 
+/* Which sink it is that the alerts wait for, or the disk. */
+static void note_what_is_slow(struct conn *c, const struct service *s)
+{
+	int slow = intake_waits_for(s->intake, &c->receive.wait);
+	struct buf why = buf_of(c->why, sizeof c->why);
+	buf_str(&why, "waited for ");
+	text_show(&why,
+		  slow < 0 ? SPAN("the spool's file")
+			   : span_of(s->config->sink[slow].name),
+		  sizeof c->why / 2);
+	c->why_n = why.n;
+}
+
 void conn_expire(struct conn *c, struct service *s)
 {
 	switch (c->state) {
@@ -487,6 +500,7 @@ void conn_expire(struct conn *c, struct service *s)
 		refuse_and_close(c, s, STATUS_NO_ROOM);
 		break;
 	case CONN_WAIT:
+		note_what_is_slow(c, s);
 		answer(c, s, STATUS_NOT_SAFE);
 		break;
 	case CONN_DISCARD:

@@ -190,6 +190,15 @@ bool intake_put_own(struct intake *in, const struct offer *o)
 	return true;
 }
 
+int intake_waits_for(const struct intake *in, const struct intake_wait *wait)
+{
+	const struct spool *s = in->spool;
+	for (unsigned i = 0; i < s->cursors && !s->durable; i++)
+		if (s->cursor[i] < wait->position[i])
+			return (int)i;
+	return -1;
+}
+
 bool intake_is_safe(const struct intake *in, const struct intake_wait *wait)
 {
 	const struct spool *s = in->spool;

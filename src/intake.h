@@ -93,6 +93,8 @@ bool intake_put_own(struct intake *in, const struct offer *o);
 /* An alert that was queued in an earlier life is still firing. */
 void intake_note_firing(struct intake *in, const struct offer *o);
 
+/* The first sink that is not there yet, or -1 if that is the file. */
+int intake_waits_for(const struct intake *in, const struct intake_wait *wait);
 bool intake_is_safe(const struct intake *in, const struct intake_wait *wait);
 /* The request has ended; `settled` if its sender will not send it again. */
 void intake_release(struct intake *in, unsigned slot, bool settled);

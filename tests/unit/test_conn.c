@@ -826,7 +826,7 @@ static void expires(void **state)
 	     "415 close: Content-Type must be application/json\n", CONN_LINGER},
 	    {HEAD ONE "|", true, CONN_WAIT, CONN_ANSWER, 8000,
 	     "503 Retry-After: 1: the alerts are not safe yet, send them "
-	     "again\n",
+	     "again: waited for stdout\n",
 	     CONN_HEAD},
 	    /* a body whose end cannot be found */
 	    {"POST /no HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
