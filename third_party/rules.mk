@@ -39,8 +39,11 @@ $(SCHEMAS): $(UNPACKED)/%/package.json: third_party/manifest third_party/fetch
 	$(Q)third_party/fetch $* && touch $@
 
 ifdef TARGET
-# musl, static only.
+# musl, static only. What runs before the program has relocated itself must call
+# nothing by a pointer: no stack protector there, musl sees to that, nor a memset
+# that zeroes a variable.
 MUSL_SRC := $(UNPACKED)/musl
+UNZEROED := $(call tried,-ftrivial-auto-var-init=uninitialized)
 $(MUSL_SRC)/configure: third_party/manifest third_party/fetch
 	$(Q)third_party/fetch musl && touch $@
 $(MUSL)/lib/libc.a: $(MUSL_SRC)/configure $(SHARED)/parts.flags
@@ -50,7 +53,8 @@ $(MUSL)/lib/libc.a: $(MUSL_SRC)/configure $(SHARED)/parts.flags
 		--disable-shared --prefix=$(CURDIR)/$(MUSL) \
 		--target=$(CROSS_COMPILE:-=) CC="$(CC)" \
 		CFLAGS="$(MUSL_FLAGS)" >log 2>&1 && \
-		$(MAKE) install-headers install-libs >>log 2>&1 || \
+		$(MAKE) install-headers install-libs CFLAGS_NOSSP="\
+		-fno-stack-protector $(UNZEROED)" >>log 2>&1 || \
 		{ tail -n 20 log; exit 1; }
 
 # libgcc of mips without its word on floating point, see targets.mk.
