@@ -4,6 +4,7 @@ webhook payload in Python."""
 import json
 import os
 import re
+import select
 import socket
 import subprocess
 import tempfile
@@ -182,7 +183,7 @@ class Bellwire:
         self.process = subprocess.Popen(
             [binary, "--listen", f"unix:{path}", "--emit", "stdout,format=json",
              "--log-level", "error"], stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE)
+            stdout=subprocess.PIPE, bufsize=0)
         deadline = time.monotonic() + 20
         while not os.path.exists(path):
             assert time.monotonic() < deadline, "does not listen"
@@ -215,8 +216,17 @@ class Bellwire:
         return code, line
 
     def lines(self, n):
-        """200 says that they are written."""
-        return [self.process.stdout.readline() for _ in range(n)]
+        """200 says that they are written; so many, or fewer if they are not."""
+        lines = []
+        while len(lines) < n and select.select([self.process.stdout], [], [],
+                                               20)[0]:
+            lines.append(self.process.stdout.readline())
+        return lines
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.folder.cleanup()
 
     def close(self):
         self.socket.close()
@@ -227,23 +237,33 @@ class Bellwire:
         return rest
 
 
+def judge(server, text):
+    """What is wrong with the answer and the lines, or None."""
+    codes, wanted = model(text)
+    code, said = server.post(text)
+    if code not in codes:
+        return f"answered {code}, expected {codes}: {said}"
+    if code != 200:
+        return None
+    lines = server.lines(len(wanted))
+    try:
+        got = [plain(read(line)) for line in lines]
+    except Refused as e:
+        return f"emitted {lines}, which is not JSON: {e}"
+    return None if got == wanted else f"emitted {got}, expected {wanted}"
+
+
 def run(binary, texts, report):
     server = Bellwire(binary)
-    for text in texts:
-        codes, wanted = model(text)
-        code, said = server.post(text)
-        wrong = None
-        if code not in codes:
-            wrong = f"answered {code}, expected {codes}: {said}"
-        elif code == 200:
-            got = [plain(read(l)) for l in server.lines(len(wanted))]
-            if got != wanted:
-                wrong = f"emitted {got}, expected {wanted}"
-        report("json", text, ("other", wrong) if wrong else None)
-        if wrong:  # lines may be left over: begin anew
-            server.process.kill()
-            server.process.wait()
-            server = Bellwire(binary)
-    rest = server.close()
+    try:
+        for text in texts:
+            wrong = judge(server, text)
+            report("json", text, ("other", wrong) if wrong else None)
+            if wrong:  # lines may be left over: begin anew
+                server.kill()
+                server = Bellwire(binary)
+        rest = server.close()
+    finally:
+        server.kill()
     if rest:
         report("json", b"", ("other", f"lines that nobody expected: {rest}"))
