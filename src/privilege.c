@@ -18,7 +18,7 @@ int privilege_seal(void)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	char *start = relro_start - (uintptr_t)relro_start % page;
-	size_t n = (size_t)(relro_end - start);
+	size_t n = (uintptr_t)relro_end - (uintptr_t)start;
 	return mprotect(start, n, PROT_READ) ? -errno : 0;
 }
 
