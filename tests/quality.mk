@@ -1,7 +1,7 @@
 # quality.mk - how good the tests are; included by tests/rules.mk.
 #
 #	make coverage   what unit tests and fuzz corpora reach of the pure tower
-#	make mutate     how many planted faults they catch; N=200 SEED=1 FILE=
+#	make mutate     how many planted faults they catch
 #	make analyze    gcc -fanalyzer, cppcheck and clang-tidy; the first two are
 #	                also part of make test
 # The last results are kept in tests/coverage.txt and tests/mutate.txt.
@@ -35,10 +35,12 @@ coverage: bootstrap-quality
 	$(Q)$(MAKE) --no-print-directory -j2 cover-programs
 	$(Q)LLVM=$(COVER_LLVM) $(PYTHON) tests/coverage $(O)/cov
 
-# N faults, chosen by SEED, in all files or only in FILE="json body".
+# So many faults, chosen by a seed, in all files or only in FILE="json body".
+FAULTS ?= 200
+FAULT_SEED ?= 2
 mutate: bootstrap-test
 	$(Q)$(MAKE) --no-print-directory -j2 test-programs
-	$(Q)N=$(N) SEED=$(SEED) PURE='$(PURE)' BUILD=$(O) HOSTCC=$(HOSTCC) \
+	$(Q)FAULTS=$(FAULTS) FAULT_SEED=$(FAULT_SEED) PURE='$(PURE)' BUILD=$(O) HOSTCC=$(HOSTCC) \
 		CLANG=$(CLANG) SAN_FLAGS='$(SAN_FLAGS)' \
 		FLAGS='$(filter-out -MMD -MP -W%,$(HOST_FLAGS))' \
 		$(PYTHON) tests/mutate $(O)/mutate $(FILE)
