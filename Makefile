@@ -63,6 +63,8 @@ HARDENING = -fPIE -fvisibility=hidden -fno-asynchronous-unwind-tables \
 	$(TRIED) $(HARDEN)
 TRIED := $(call tried,-fstack-clash-protection) \
 	$(call tried,-ftrivial-auto-var-init=zero)
+# Beside each object, what its functions call and need of the stack: check-size.
+GRAPH := $(call tried,-fcallgraph-info=su)
 # musl-gcc cannot link a static PIE (wrong start files, or a loader asked for),
 # nor can every cross gcc, so ld is told itself: rcrt1.o relocates the program.
 # crtbegin.o and its kin are for constructors, of which C has none.
@@ -110,7 +112,7 @@ $(HOT:%=$(O)/%.o): HOT_FLAGS := -O2
 $(O)/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h \
 		$(MUSL_READY)
 	$(SAY) CC $@
-	$(Q)$(CC) $(TARGET_FLAGS) $(WARNINGS) $(CFLAGS) $(HOT_FLAGS) \
+	$(Q)$(CC) $(TARGET_FLAGS) $(WARNINGS) $(CFLAGS) $(HOT_FLAGS) $(GRAPH) \
 		$(JSMN_FLAGS) \
 		-isystem $(UNPACKED) \
 		-isystem $(BEARSSL_DIR)/inc -I$(O) -Isrc -MMD -MP -c $< -o $@
@@ -167,6 +169,13 @@ dist: bootstrap-targets
 
 MAN = $(DESTDIR)$(PREFIX)/share/man
 
+# Sections, frames, and the deepest stack; beside it, without TLS.
+size: all
+	$(Q)O=$(O) tests/check-size update
+	$(Q)$(MAKE) --no-print-directory TLS=0 O=$(O)/without-tls all
+	@ls -l $(O)/bellwire $(O)/without-tls/bellwire | \
+		awk '{ print $$5, $$NF }'
+
 install: all
 	install -D -m 755 $(O)/bellwire $(DESTDIR)$(PREFIX)/bin/bellwire
 	install -D -m 644 deploy/man/bellwire.8 $(MAN)/man8/bellwire.8
@@ -192,7 +201,7 @@ clean:
 distclean: clean
 	rm -rf third_party/unpacked third_party/cache
 
-.PHONY: all run demo test dist install uninstall format clean distclean
+.PHONY: all size run demo test dist install uninstall format clean distclean
 .DELETE_ON_ERROR:
 
 -include $(OBJECTS:.o=.d)

@@ -30,7 +30,8 @@ static const struct span names[MEMBER_OTHER] = {
 static enum member member_of(struct span name)
 {
 	for (enum member m = 0; m < MEMBER_OTHER; m++)
-		if (json_is(name, names[m]))
+		/* an escaped name is longer than what it stands for */
+		if (name.n >= names[m].n && json_is(name, names[m]))
 			return m;
 	return MEMBER_OTHER;
 }

@@ -30,7 +30,7 @@ $(SHARED)/libbearssl.a: $(BEARSSL_DIR)/inc/bearssl.h $(SHARED)/parts.flags \
 	$(SAY) MAKE $@
 	$(Q)$(MAKE) --no-print-directory -f third_party/bearssl.mk \
 		SRC=$(BEARSSL_DIR) OUT=$(SHARED)/bearssl LIB=$@ CC="$(CC)" AR="$(AR)" \
-		FLAGS="$(TARGET_FLAGS) $(CFLAGS) -w $(BEARSSL_FLAGS)"
+		FLAGS="$(TARGET_FLAGS) $(CFLAGS) $(GRAPH) -w $(BEARSSL_FLAGS)"
 
 # Schemas, for the tests alone.
 SCHEMAS := $(patsubst %,$(UNPACKED)/%/package.json,kubernetes \
