@@ -11,6 +11,7 @@
 #	make TARGET=mips   for another board, to build/mips; one of:
 #		x86_64 i386 aarch64 armv7 armv5 mips mipsel riscv64
 #	make targets    build and test all of them; make dist: files to ship
+#	make image      the same as a container image
 # Settings: V=1 TLS=0 CC= CFLAGS= CROSS_COMPILE= PREFIX= DESTDIR=
 
 VERSION := 0.1.0
@@ -167,6 +168,12 @@ dist: bootstrap-targets
 	$(Q)cd $(DIST) && LC_ALL=C sha256sum bellwire-* >SHA256SUMS
 	@cat $(DIST)/SHA256SUMS
 
+# They as one container image: skopeo copy --all oci:build/image:$(VERSION) ...
+image: dist
+	$(Q)rm -rf build/image
+	$(Q)SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) deploy/container/oci-image \
+		build/image $(foreach t,$(TARGETS),linux/$(PLATFORM_$(t))=$(DIST)/bellwire-$(VERSION)-$(t))
+
 MAN = $(DESTDIR)$(PREFIX)/share/man
 
 # Sections, frames, and the deepest stack; beside it, without TLS.
@@ -201,7 +208,7 @@ clean:
 distclean: clean
 	rm -rf third_party/unpacked third_party/cache
 
-.PHONY: all size run demo test dist install uninstall format clean distclean
+.PHONY: all size run demo test dist image install uninstall format clean distclean
 .DELETE_ON_ERROR:
 
 -include $(OBJECTS:.o=.d)

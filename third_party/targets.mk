@@ -14,6 +14,16 @@ TRIPLET_mips := mips-linux-gnu
 TRIPLET_mipsel := mipsel-linux-gnu
 TRIPLET_riscv64 := riscv64-linux-gnu
 
+# As container images call them.
+PLATFORM_x86_64 := amd64
+PLATFORM_i386 := 386
+PLATFORM_aarch64 := arm64
+PLATFORM_armv7 := arm/v7
+PLATFORM_armv5 := arm/v5
+PLATFORM_mips := mips
+PLATFORM_mipsel := mipsle
+PLATFORM_riscv64 := riscv64
+
 ARCH_armv5 := -march=armv5te -mfloat-abi=soft
 ARCH_mips := -march=24kc -msoft-float
 ARCH_mipsel := $(ARCH_mips)
