@@ -551,6 +551,10 @@ static void reads_the_switch(void **state)
 	    /* a sink that asks for it by one of the labels gets it */
 	    {"deadman = 5m,a=b,c=d", "stdout,match=c=d", 2, 0},
 	    {"deadman = 5m,a=b,c=d", "stdout,match=x=y,match=a=b", 2, 0},
+	    {"deadman = 5m,a=b",
+	     "stdout,match=a=1,match=a=2,match=a=3,match=a=4,match=a=5,"
+	     "match=a=6,match=a=7,match=a=8",
+	     1, 1},
 	    {"deadman = 5m,a=b", "stdout,match=a!=b", 1, 1},
 	    {"deadman = 5m,a=b", "stdout,match=a=c", 1, 1},
 	    {"deadman = 5m,a=b", "stdout,match=b=b", 1, 1},
