@@ -210,6 +210,7 @@ static void allow_if_equal(struct program *p, uint32_t k)
  * whether it is a 64-bit one, and whether little-endian. */
 static uint32_t architecture(void)
 {
+	/* NOLINTNEXTLINE: the name is the linker's */
 	extern const ElfW(Ehdr) __ehdr_start
 	    __attribute__((visibility("hidden")));
 	const ElfW(Ehdr) *e = &__ehdr_start;

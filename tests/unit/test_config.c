@@ -491,6 +491,9 @@ static void reads_the_rest(void **state)
 	CHECK_SPAN(config.user, SPAN("1000:1000"), "user");
 	CHECK_SPAN(config.root, SPAN("/r"), "chroot");
 	assert_int_equal(config.log_level, LOG_ERROR);
+	/* without a size */
+	assert_true(read_both("spool = /var/b", "", &error));
+	assert_int_equal(config.spool_size, LIMIT_SPOOL_FILE);
 }
 
 /* Templates, and the names of files and clients. */
