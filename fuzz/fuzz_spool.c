@@ -4,7 +4,8 @@
  * let a sink go on, write, sync; and to what happens to it: killed, the power
  * goes, somebody writes into the file, even with checksums that are right.
  * After each of these the next process takes over what is there, and goes on
- * with it. As long as nobody meddled, all that was synced is there unchanged,
+ * with it. As long as nobody meddled, all that was synced is there unchanged
+ * (but for one record that was damaged, if that was tried),
  * and nothing else than what was put. Whatever was done, what was taken over is
  * a chain of sane records, each sink stands at the beginning of one, and taking
  * it over once more finds the same. */
@@ -39,7 +40,7 @@ static struct life {
 static char file[FILE_SIZE]; /* as the kernel has it */
 static char disk[FILE_SIZE]; /* as it was at the last sync */
 static struct span input;
-static bool meddled;
+static bool meddled, holes;      /* somebody wrote; one was damaged */
 static uint32_t length_of[PUTS]; /* of each alert, by its key */
 static uint64_t queued, synced;  /* how many */
 
@@ -178,7 +179,8 @@ static void check_chain(const struct spool *s)
 		ASSERT(at > before && at <= s->head);
 		check_record(&r, s->ring);
 		if (!meddled) {
-			ASSERT(last == 0 || r.key == last + 1);
+			ASSERT(last == 0 || r.key == last + 1 ||
+			       (holes && r.key > last));
 			last = r.key;
 		}
 	} while (true);
@@ -312,6 +314,74 @@ static void take_over(void)
 	synced = queued;
 }
 
+/* The number of the record at a position. */
+static uint64_t key_at(const struct spool *s, uint64_t position)
+{
+	struct record r;
+	return spool_get(s, &position, &r) ? r.key : queued;
+}
+
+/* Spoils a byte of the n-th record in the file, and returns its number. */
+static uint64_t damage(uint64_t n)
+{
+	uint64_t at = spool_tail(&life.spool);
+	struct record r;
+	do
+		ASSERT(spool_get(&life.spool, &at, &r));
+	while (n--);
+	uint64_t need = spool_need(&r);
+	at = (at - need) % RING + take_u16() % need;
+	file[IMAGE_RING + at] ^= 0x55;
+	return r.key;
+}
+
+/* All is in the file, and then one record is damaged, or none: the next process
+ * has just the others, and each sink goes on where it was. */
+static void take_over_exactly(bool damaged)
+{
+	struct spool_report report;
+	uint64_t keys[SINKS], n = 0, hit = UINT64_MAX, at, end;
+	struct record r;
+	persist();
+	if (meddled) {
+		take_over();
+		return;
+	}
+	for (at = spool_tail(&life.spool); spool_get(&life.spool, &at, &r);)
+		n++;
+	for (unsigned i = 0; i < SINKS; i++)
+		keys[i] = key_at(&life.spool, life.spool.keep[i]);
+	uint64_t first = first_key(&life.spool);
+	end = end_key(&life.spool);
+	if (damaged && n) {
+		hit = damage(take() % n);
+		holes = true;
+	}
+	ASSERT(recover(&life, &report) == IMAGE_GOOD);
+	check_chain(&life.spool);
+	bool at_end = hit != UINT64_MAX && hit + 1 == end;
+	ASSERT(report.gaps == (hit != UINT64_MAX && !at_end));
+	ASSERT(report.records == n - (hit != UINT64_MAX));
+	ASSERT(n == 0 || hit == first || first_key(&life.spool) == first);
+	if (at_end) {
+		queued = hit;
+		/* the file still says that it was safe up to there, so what
+		 * comes next may pass for damaged if it is torn */
+		meddled = true;
+	}
+	for (unsigned i = 0; i < SINKS; i++) {
+		uint64_t key_now = key_at(&life.spool, life.spool.cursor[i]);
+		if (keys[i] < hit || hit == UINT64_MAX)
+			ASSERT(key_now == keys[i]);
+		else
+			ASSERT(key_now > hit || key_now == queued);
+	}
+	if (report.rewrite)
+		memcpy(file + IMAGE_RING, life.ring, RING);
+	memcpy(disk, file, sizeof disk);
+	synced = queued;
+}
+
 /* Of what was written since the last sync, some sectors reach the disk. */
 static void cut_power(void)
 {
@@ -402,7 +472,10 @@ static void step(void)
 		write_plan(command & 16 ? take_u16() : 0);
 		break;
 	case 8: /* killed: the kernel has all that was written */
-		take_over();
+		if (command & 16)
+			take_over_exactly(command & 32);
+		else
+			take_over();
 		break;
 	case 9:
 		cut_power();
@@ -436,7 +509,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	input = (struct span){(const char *)data, size};
 	memset(life.ring, 0, RING);
 	memset(file, 0, sizeof file);
-	meddled = false;
+	meddled = holes = false;
 	queued = synced = 0;
 	start(&life);
 	persist();
