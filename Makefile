@@ -6,6 +6,7 @@
 #	make bench      what a request costs, beside other servers
 #	make profile    where that cost goes
 #	make coverage, make mutate, make analyze    how good the tests are
+#	make prove      proofs that parsers stay in bounds, see tests/proof
 #	make demo       Prometheus and Alertmanager in front of bellwire
 #	make install    program, manual pages, completion to $(DESTDIR)$(PREFIX)
 #	make TARGET=mips   for another board, to build/mips; one of:
@@ -200,7 +201,7 @@ uninstall:
 
 format:
 	clang-format -i src/*.[ch] tests/unit/*.[ch] tests/bench/*.c \
-		tests/differential/*.[ch] fuzz/*.[ch]
+		tests/differential/*.[ch] fuzz/*.[ch] tests/proof/include/*.h
 
 clean:
 	rm -rf $(O)

@@ -1,8 +1,6 @@
 /* body.c - the framing of a request's body. See http.h. */
 #include "http.h"
 
-#include "limits.h"
-
 void http_body_start(struct http_body *b, const struct http_request *r)
 {
 	*b = (struct http_body){0};
@@ -15,6 +13,14 @@ void http_body_start(struct http_body *b, const struct http_request *r)
 }
 
 /* One piece of data off the front of *in, at most what is left of it. */
+/*@ requires body_ok(b) && \valid(in) && \valid(data) && span_ok(*in);
+    requires \separated(b, in, data) && in->n > 0;
+    requires b->state == HTTP_BODY_LENGTH || b->state == HTTP_BODY_DATA;
+    assigns b->left, b->state, *in, *data;
+    ensures body_ok(b) && span_ok(*in) && span_ok(*data);
+    ensures 0 < data->n && data->n + in->n == \old(in->n);
+    ensures data->p == \old(in->p) && in->p == data->p + data->n;
+    ensures in->p == \old(in->p) + (\old(in->n) - in->n); */
 static void take_data(struct http_body *b, struct span *in, struct span *data)
 {
 	size_t n = in->n < b->left ? in->n : (size_t)b->left;
@@ -26,6 +32,10 @@ static void take_data(struct http_body *b, struct span *in, struct span *data)
 							: HTTP_BODY_DATA_CR;
 }
 
+/*@ requires \valid(b);
+    assigns b->state, b->element, b->gap;
+    ensures \result == STATUS_OK;
+    ensures b->state == next && b->element == 0 && !b->gap; */
 static enum status go(struct http_body *b, enum http_body_state next)
 {
 	b->state = next;
@@ -37,6 +47,12 @@ static enum status go(struct http_body *b, enum http_body_state next)
 /* Behind a size, a name or a value: an extension, or the end of the line.
  * Blanks may only stand before a semicolon (BWS), never before the line's end.
  */
+/*@ requires \valid(b);
+    assigns b->state, b->element, b->gap;
+    ensures \result == STATUS_OK ==> b->state == HTTP_BODY_EXT_NAME ||
+	    b->state == HTTP_BODY_SIZE_LF ||
+	    (b->state == \old(b->state) && b->element == \old(b->element));
+    ensures \result == STATUS_OK || \result == STATUS_BAD_CHUNK; */
 static enum status end_element(struct http_body *b, char c)
 {
 	if (c == ' ' || c == '\t') {
@@ -51,18 +67,27 @@ static enum status end_element(struct http_body *b, char c)
 
 /* chunk-size = 1*HEXDIG. Fifteen digits are more than --max-body can be, so
  * `left` cannot overflow; leading zeros count as digits. */
+/*@ requires framed(b) && b->state == HTTP_BODY_SIZE;
+    assigns b->state, b->left, b->element, b->gap;
+    ensures \result == STATUS_OK ==> framed(b);
+    ensures \result == STATUS_OK || \result == STATUS_BAD_CHUNK; */
 static enum status take_size(struct http_body *b, char c)
 {
 	int digit = hex_digit(c);
 	if (digit >= 0 && !b->gap) {
 		if (++b->element > 15)
 			return STATUS_BAD_CHUNK;
-		b->left = b->left << 4 | (uint64_t)digit;
+		b->left = b->left * 16 + (uint64_t)digit;
 		return STATUS_OK;
 	}
 	return b->element ? end_element(b, c) : STATUS_BAD_CHUNK;
 }
 
+/*@ requires framed(b);
+    requires b->state == HTTP_BODY_EXT_NAME || b->state == HTTP_BODY_EXT_VALUE;
+    assigns b->state, b->element, b->gap;
+    ensures \result == STATUS_OK ==> framed(b);
+    ensures \result == STATUS_OK || \result == STATUS_BAD_CHUNK; */
 static enum status take_token(struct http_body *b, char c)
 {
 	bool blank = c == ' ' || c == '\t';
@@ -81,6 +106,11 @@ static enum status take_token(struct http_body *b, char c)
 	return end_element(b, c);
 }
 
+/*@ requires framed(b);
+    requires b->state == HTTP_BODY_EXT_QUOTED || b->state == HTTP_BODY_EXT_PAIR;
+    assigns b->state, b->element, b->gap;
+    ensures \result == STATUS_OK ==> framed(b);
+    ensures \result == STATUS_OK || \result == STATUS_BAD_CHUNK; */
 static enum status take_quoted(struct http_body *b, char c)
 {
 	if (!http_is_value_char(c))
@@ -92,6 +122,10 @@ static enum status take_quoted(struct http_body *b, char c)
 	return c == '"' ? go(b, HTTP_BODY_EXT_CLOSED) : STATUS_OK;
 }
 
+/*@ requires \valid(b);
+    assigns b->state, b->element, b->gap;
+    ensures \result == STATUS_OK ==> b->state == next && b->element == 0;
+    ensures \result == STATUS_OK || \result == STATUS_BAD_CHUNK; */
 static enum status expect(struct http_body *b, char c, char wanted,
 			  enum http_body_state next)
 {
@@ -99,6 +133,10 @@ static enum status expect(struct http_body *b, char c, char wanted,
 }
 
 /* Trailers are checked like header fields and then ignored, RFC 9112 7.1.2. */
+/*@ requires framed(b);
+    assigns b->state, b->element, b->gap;
+    ensures \result == STATUS_OK ==> framed(b);
+    ensures \result == STATUS_OK || \result == STATUS_BAD_CHUNK; */
 static enum status take_trailer_name(struct http_body *b, char c)
 {
 	if (http_is_token_char(c))
@@ -108,6 +146,11 @@ static enum status take_trailer_name(struct http_body *b, char c)
 	return expect(b, c, ':', HTTP_BODY_TRAILER_VALUE);
 }
 
+/*@ requires framed(b);
+    assigns b->state, b->left, b->line, b->element, b->gap;
+    ensures \result == STATUS_OK ==> framed(b);
+    ensures b->line == \old(b->line) || b->line == 0;
+    ensures \result == STATUS_OK || \result == STATUS_BAD_CHUNK; */
 static enum status take_framing(struct http_body *b, char c)
 {
 	switch (b->state) {
@@ -145,12 +188,14 @@ static enum status take_framing(struct http_body *b, char c)
 	case HTTP_BODY_DONE:
 	case HTTP_BODY_LENGTH:
 	case HTTP_BODY_DATA:
-		break;
+		break; /* data is not framing */
 	}
-	ASSERT(false); /* data is not framing */
 	return STATUS_BAD_CHUNK;
 }
 
+/*@ requires \valid_read(b);
+    assigns \nothing;
+    ensures \result <==> b->state >= HTTP_BODY_TRAILER_START; */
 static bool in_trailers(const struct http_body *b)
 {
 	return b->state >= HTTP_BODY_TRAILER_START;
@@ -160,6 +205,10 @@ enum status http_body_next(struct http_body *b, struct span *in,
 			   struct span *data)
 {
 	*data = (struct span){in->p, 0};
+	/*@ loop invariant body_ok(b) && span_ok(*in) && data->n == 0;
+	    loop invariant in->n <= \at(in->n, Pre);
+	    loop assigns *b, *in, *data;
+	    loop variant in->n; */
 	while (in->n && b->state != HTTP_BODY_DONE) {
 		if (b->state == HTTP_BODY_LENGTH ||
 		    b->state == HTTP_BODY_DATA) {

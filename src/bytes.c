@@ -3,6 +3,9 @@
 
 void put_u32(char *p, uint32_t v)
 {
+	/*@ loop invariant 0 <= i <= 4;
+	    loop assigns i, p[0 .. 3];
+	    loop variant 4 - i; */
 	for (int i = 0; i < 4; i++)
 		p[i] = (char)(v >> 8 * i & 0xff);
 }
@@ -16,9 +19,17 @@ void put_u64(char *p, uint64_t v)
 uint32_t get_u32(const char *p)
 {
 	uint32_t v = 0;
+	/*@ loop invariant 0 <= i <= 4;
+	    loop assigns i, v;
+	    loop variant i; */
 	for (int i = 4; i-- > 0;)
 		v = v << 8 | (unsigned char)p[i];
 	return v;
+}
+
+uint64_t get_u64(const char *p)
+{
+	return (uint64_t)get_u32(p + 4) << 32 | get_u32(p);
 }
 
 /* Four bits at a time: a table of 64 bytes instead of 1,024. */
@@ -31,7 +42,11 @@ uint32_t crc32c(uint32_t crc, const char *p, size_t n)
 	    0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
 	};
 	crc = ~crc;
-	while (n--) {
+	/*@ loop invariant n <= \at(n, Pre);
+	    loop invariant p == \at(p, Pre) + (\at(n, Pre) - n);
+	    loop assigns crc, p, n;
+	    loop variant n; */
+	for (; n; n--) {
 		crc ^= (unsigned char)*p++;
 		crc = crc >> 4 ^ table[crc & 15];
 		crc = crc >> 4 ^ table[crc & 15];

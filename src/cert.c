@@ -16,19 +16,31 @@ enum {
 
 /* Takes one element off the front of *s: its tag and what is inside. Lengths
  * of up to two bytes are enough for certificates that are accepted at all. */
+/*@ requires \valid(s) && \valid(tag) && \valid(inside) && span_ok(*s);
+    requires \separated(s, inside);
+    assigns *s, *tag, *inside;
+    ensures span_ok(*s) && s->n <= \old(s->n);
+    ensures \result ==> span_ok(*inside) && s->n < \old(s->n);
+    ensures !\result ==> *inside == \old(*inside); */
 static bool take(struct span *s, unsigned *tag, struct span *inside)
 {
 	if (s->n < 2)
 		return false;
-	*tag = (unsigned char)s->p[0];
-	size_t length = (unsigned char)s->p[1], skip = 2;
+	*tag = byte_of(s->p[0]);
+	size_t length = byte_of(s->p[1]), skip = 2;
 	if (length == 0x81 || length == 0x82) {
 		size_t more = length - 0x80;
 		if (s->n < 2 + more)
 			return false;
 		length = 0;
+		/*@ loop invariant 0 <= i <= more;
+		    loop invariant i == 0 ==> length == 0;
+		    loop invariant i == 1 ==> length <= 0xff;
+		    loop invariant i == 2 ==> length <= 0xffff;
+		    loop assigns i, length;
+		    loop variant more - i; */
 		for (size_t i = 0; i < more; i++)
-			length = length << 8 | (unsigned char)s->p[2 + i];
+			length = length * 256 + byte_of(s->p[2 + i]);
 		skip = 2 + more;
 	} else if (length > 0x7f) {
 		return false;
@@ -40,6 +52,12 @@ static bool take(struct span *s, unsigned *tag, struct span *inside)
 	return true;
 }
 
+/*@ requires \valid(s) && \valid(inside) && span_ok(*s);
+    requires \separated(s, inside);
+    assigns *s, *inside;
+    ensures span_ok(*s) && s->n <= \old(s->n);
+    ensures \result ==> span_ok(*inside) && s->n < \old(s->n);
+    ensures span_ok(*inside) || *inside == \old(*inside); */
 static bool take_tag(struct span *s, unsigned wanted, struct span *inside)
 {
 	unsigned tag;
@@ -47,14 +65,23 @@ static bool take_tag(struct span *s, unsigned wanted, struct span *inside)
 }
 
 /* Name ::= SEQUENCE OF SET OF SEQUENCE { type OID, value } */
+/*@ requires span_ok(name) && \valid(c) && cert_ok(c);
+    assigns *c;
+    ensures cert_ok(c); */
 static bool read_subject(struct span name, struct cert *c)
 {
-	static const struct span common_name = SPAN("\x55\x04\x03");
+	static const struct span common_name = SPAN_INIT("\x55\x04\x03");
 	struct span set, pair, oid, value;
 	unsigned tag;
+	/*@ loop invariant span_ok(name) && cert_ok(c);
+	    loop assigns name, set, pair, oid, value, tag, *c;
+	    loop variant name.n; */
 	while (name.n) {
 		if (!take_tag(&name, TAG_SET, &set))
 			return false;
+		/*@ loop invariant span_ok(set) && cert_ok(c);
+		    loop assigns set, pair, oid, value, tag, *c;
+		    loop variant set.n; */
 		while (set.n) {
 			if (!take_tag(&set, TAG_SEQUENCE, &pair) ||
 			    !take_tag(&pair, TAG_OID, &oid) ||
@@ -67,15 +94,21 @@ static bool read_subject(struct span name, struct cert *c)
 	return true;
 }
 
+/*@ requires span_ok(value) && \valid(c) && cert_ok(c);
+    assigns *c;
+    ensures cert_ok(c); */
 static bool read_usages(struct span value, struct cert *c)
 {
-	static const struct span any = SPAN("\x55\x1d\x25\x00");
+	static const struct span any = SPAN_INIT("\x55\x1d\x25\x00");
 	static const struct span client =
-	    SPAN("\x2b\x06\x01\x05\x05\x07\x03\x02");
+	    SPAN_INIT("\x2b\x06\x01\x05\x05\x07\x03\x02");
 	struct span list, oid;
 	if (!take_tag(&value, TAG_SEQUENCE, &list))
 		return false;
 	c->has_usages = true;
+	/*@ loop invariant span_ok(list) && cert_ok(c);
+	    loop assigns list, oid, *c;
+	    loop variant list.n; */
 	while (list.n) {
 		if (!take_tag(&list, TAG_OID, &oid))
 			return false;
@@ -86,10 +119,13 @@ static bool read_usages(struct span value, struct cert *c)
 }
 
 /* Extension ::= SEQUENCE { id OID, critical BOOLEAN, value OCTET STRING } */
+/*@ requires span_ok(extension) && \valid(c) && cert_ok(c);
+    assigns *c;
+    ensures cert_ok(c); */
 static bool read_extension(struct span extension, struct cert *c)
 {
-	static const struct span usages = SPAN("\x55\x1d\x25");
-	static const struct span names = SPAN("\x55\x1d\x11");
+	static const struct span usages = SPAN_INIT("\x55\x1d\x25");
+	static const struct span names = SPAN_INIT("\x55\x1d\x11");
 	struct span id, value;
 	unsigned tag;
 	if (!take_tag(&extension, TAG_OID, &id) ||
@@ -106,11 +142,17 @@ static bool read_extension(struct span extension, struct cert *c)
 	return true;
 }
 
+/*@ requires span_ok(outer) && \valid(c) && cert_ok(c);
+    assigns *c;
+    ensures cert_ok(c); */
 static bool read_extensions(struct span outer, struct cert *c)
 {
 	struct span list, extension;
 	if (!take_tag(&outer, TAG_SEQUENCE, &list))
 		return false;
+	/*@ loop invariant span_ok(list) && cert_ok(c);
+	    loop assigns list, extension, *c;
+	    loop variant list.n; */
 	while (list.n)
 		if (!take_tag(&list, TAG_SEQUENCE, &extension) ||
 		    !read_extension(extension, c))
@@ -127,11 +169,18 @@ bool cert_read(struct span der, struct cert *c)
 	    !take_tag(&all, TAG_SEQUENCE, &body) || !take(&body, &tag, &part))
 		return false;
 	/* version (optional), serial, signature, issuer, validity, subject */
+	/*@ loop invariant 0 <= left <= 5 && span_ok(body);
+	    loop invariant span_ok(subject);
+	    loop assigns left, body, tag, subject;
+	    loop variant left; */
 	for (int left = tag == TAG_VERSION ? 5 : 4; left; left--)
 		if (!take(&body, &tag, &subject))
 			return false;
 	if (tag != TAG_SEQUENCE || !read_subject(subject, c))
 		return false;
+	/*@ loop invariant span_ok(body) && cert_ok(c);
+	    loop assigns body, tag, part, *c;
+	    loop variant body.n; */
 	while (body.n) {
 		if (!take(&body, &tag, &part))
 			return false;
@@ -152,6 +201,9 @@ bool cert_has_name(const struct cert *c, struct span name)
 	unsigned tag;
 	if (c->common_name.p && span_eq(c->common_name, name))
 		return true;
+	/*@ loop invariant span_ok(rest);
+	    loop assigns rest, tag, value;
+	    loop variant rest.n; */
 	while (rest.n && take(&rest, &tag, &value))
 		if ((tag == TAG_EMAIL || tag == TAG_DNS || tag == TAG_URI) &&
 		    span_eq(value, name))
@@ -165,6 +217,9 @@ struct span cert_name(const struct cert *c)
 	unsigned tag;
 	if (c->common_name.n)
 		return c->common_name;
+	/*@ loop invariant span_ok(rest);
+	    loop assigns rest, tag, value;
+	    loop variant rest.n; */
 	while (rest.n && take(&rest, &tag, &value))
 		if (tag == TAG_EMAIL || tag == TAG_DNS || tag == TAG_URI)
 			return value;

@@ -17,17 +17,30 @@ struct cert {
 	bool for_clients;         /* and clientAuth or any is in there */
 };
 
+/*@ predicate cert_ok(struct cert *c) =
+	span_ok(c->common_name) && span_ok(c->alternatives); */
+
 /* Reads a certificate; *c points into der. False: not well formed. */
+/*@ requires span_ok(der) && \valid(c);
+    assigns *c;
+    ensures cert_ok(c); */
 bool cert_read(struct span der, struct cert *c);
 
 /* May it be shown by a client? Without usages it may be used for anything. */
+/*@ requires \valid_read(c);
+    assigns \nothing; */
 bool cert_is_for_clients(const struct cert *c);
 
 /* What to call it: its CN, else the first of its other names, else absent. */
+/*@ requires \valid_read(c) && cert_ok(c);
+    assigns \nothing;
+    ensures span_ok(\result); */
 struct span cert_name(const struct cert *c);
 
 /* Is `name` its CN, or a DNS name, e-mail address or URI among its alternative
  * names? Letter for letter, no wildcards. */
+/*@ requires \valid_read(c) && cert_ok(c) && span_ok(name);
+    assigns \nothing; */
 bool cert_has_name(const struct cert *c, struct span name);
 
 #endif

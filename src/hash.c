@@ -1,8 +1,6 @@
 /* hash.c - see hash.h. */
 #include "hash.h"
 
-#include "bytes.h"
-
 static uint64_t rotate(uint64_t x, unsigned n)
 {
 	return x << n | x >> (64 - n);
@@ -54,7 +52,7 @@ static void bytes(struct hash *h, const char *p, size_t n)
 	 * in the first */
 	unsigned used = (unsigned)(8 * (h->total & 7));
 	for (; n >= 8; n -= 8, p += 8, h->total += 8) {
-		uint64_t m = get_u64(p);
+		uint64_t m = eight_bytes(p);
 		word(h, h->tail | m << used);
 		h->tail = used ? m >> (64 - used) : 0;
 	}

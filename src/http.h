@@ -9,10 +9,13 @@
 #ifndef HTTP_H
 #define HTTP_H
 
+#include "limits.h"
 #include "status.h"
 #include "text.h"
 
+/*@ assigns \nothing; */
 bool http_is_token_char(char c); /* tchar, RFC 9110 5.6.2 */
+/*@ assigns \nothing; */
 bool http_is_value_char(char c); /* within a field value, RFC 9110 5.5 */
 
 enum http_method {
@@ -104,12 +107,57 @@ struct http_body {
 	bool gap;         /* and a blank behind it */
 };
 
+/* Between calls. So many digits make no more than that: each one makes `left`
+ * sixteen times as large. */
+/*@ predicate fits(integer left, integer digits) =
+	left <= 0xfffffffffffffff &&
+	(digits < 15 ==> left <= 0xffffffffffffff) &&
+	(digits < 14 ==> left <= 0xfffffffffffff) &&
+	(digits < 13 ==> left <= 0xffffffffffff) &&
+	(digits < 12 ==> left <= 0xfffffffffff) &&
+	(digits < 11 ==> left <= 0xffffffffff) &&
+	(digits < 10 ==> left <= 0xfffffffff) &&
+	(digits < 9 ==> left <= 0xffffffff) &&
+	(digits < 8 ==> left <= 0xfffffff) &&
+	(digits < 7 ==> left <= 0xffffff) &&
+	(digits < 6 ==> left <= 0xfffff) &&
+	(digits < 5 ==> left <= 0xffff) &&
+	(digits < 4 ==> left <= 0xfff) &&
+	(digits < 3 ==> left <= 0xff) &&
+	(digits < 2 ==> left <= 0xf) &&
+	(digits < 1 ==> left == 0);
+
+    predicate framed(struct http_body *b) =
+	\valid(b) && b->state <= HTTP_BODY_END_LF &&
+	(b->state == HTTP_BODY_SIZE ==>
+		b->element <= 15 && fits(b->left, b->element)) &&
+	(b->state == HTTP_BODY_DATA_CR ==> b->left == 0) &&
+	(b->state == HTTP_BODY_DATA_LF ==> b->left == 0) &&
+	(b->state == HTTP_BODY_LENGTH ==> b->left > 0) &&
+	(b->state == HTTP_BODY_DATA ==> b->left > 0);
+
+    predicate body_ok(struct http_body *b) =
+	framed(b) && (b->state != HTTP_BODY_DONE ==> b->line <= LIMIT_HEAD); */
+
+/*@ requires \valid(b) && \valid_read(r) && \separated(b, r);
+    assigns *b;
+    ensures body_ok(b); */
 void http_body_start(struct http_body *b, const struct http_request *r);
 /*
  * Takes framing off the front of *in, and at most one piece of body data,
  * which *data then names (else it is empty). Call until *in is empty or the
  * state is DONE. Returns OK, BAD_CHUNK, or HEAD_SIZE for endless trailers.
  */
+/*@ requires body_ok(b) && \valid(in) && \valid(data) && span_ok(*in);
+    requires \separated(b, in, data);
+    assigns *b, *in, *data;
+    ensures span_ok(*in) && span_ok(*data) && in->n <= \old(in->n);
+    ensures data->n <= \old(in->n) - in->n;
+    ensures \result == STATUS_OK ==> body_ok(b);
+    ensures \result == STATUS_OK ==>
+	    in->n == 0 || b->state == HTTP_BODY_DONE || data->n > 0;
+    ensures \result == STATUS_OK || \result == STATUS_BAD_CHUNK ||
+	    \result == STATUS_HEAD_SIZE; */
 enum status http_body_next(struct http_body *b, struct span *in,
 			   struct span *data);
 

@@ -18,20 +18,27 @@
  */
 #include "json.h"
 
-#include "limits.h"
+/*@ predicate in_number(integer state) =
+	JSON_IN_MINUS <= state <= JSON_IN_EXPONENT;
 
-#include <string.h>
+    logic integer looks(integer state) =
+	state < JSON_IN_MINUS ? 0 : state > JSON_IN_EXPONENT ? 0 : 1; */
 
+/*@ assigns \nothing; */
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
 }
 
+/*@ assigns \nothing; */
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
+/*@ requires \valid(j);
+    assigns j->expected;
+    ensures \result == JSON_BAD; */
 static enum json_event bad(struct json *j, const char *expected)
 {
 	j->expected = expected;
@@ -39,12 +46,19 @@ static enum json_event bad(struct json *j, const char *expected)
 }
 
 /* The value at hand has ended; j->depth is that of its surroundings. */
+/*@ requires \valid(j) && j->depth <= LIMIT_JSON_DEPTH;
+    assigns j->state;
+    ensures json_ok(j) && !in_number(j->state);
+    ensures \result == event || \result == JSON_MORE; */
 static enum json_event value_ended(struct json *j, enum json_event event)
 {
 	j->state = j->depth ? JSON_WANT_COMMA_OR_END : JSON_AT_END;
 	return j->depth <= j->report_depth ? event : JSON_MORE;
 }
 
+/*@ requires \valid(j) && j->depth <= LIMIT_JSON_DEPTH;
+    assigns j->objects, j->depth, j->state;
+    ensures !refused(\result) ==> json_ok(j); */
 static enum json_event open(struct json *j, bool object)
 {
 	enum json_event event =
@@ -58,17 +72,25 @@ static enum json_event open(struct json *j, bool object)
 	return event;
 }
 
+/*@ requires \valid_read(j) && 0 < j->depth <= LIMIT_JSON_DEPTH;
+    assigns \nothing; */
 static bool in_object(const struct json *j)
 {
 	return j->objects >> (j->depth - 1) & 1;
 }
 
+/*@ requires \valid(j) && 0 < j->depth <= LIMIT_JSON_DEPTH;
+    assigns j->depth, j->state;
+    ensures json_ok(j) && !refused(\result); */
 static enum json_event close(struct json *j)
 {
 	j->depth--;
 	return value_ended(j, JSON_CLOSE);
 }
 
+/*@ requires \valid(j) && j->depth <= LIMIT_JSON_DEPTH;
+    assigns j->is_key, j->state;
+    ensures json_ok(j) && \result == JSON_MORE; */
 static enum json_event begin_string(struct json *j, bool is_key)
 {
 	j->is_key = is_key;
@@ -76,6 +98,10 @@ static enum json_event begin_string(struct json *j, bool is_key)
 	return JSON_MORE;
 }
 
+/*@ requires \valid(j) && j->depth <= LIMIT_JSON_DEPTH;
+    requires in_word(rest);
+    assigns j->literal, j->state;
+    ensures json_ok(j) && \result == JSON_MORE; */
 static enum json_event begin_literal(struct json *j, const char *rest)
 {
 	j->literal = rest;
@@ -83,6 +109,10 @@ static enum json_event begin_literal(struct json *j, const char *rest)
 	return JSON_MORE;
 }
 
+/*@ requires \valid(j) && j->depth <= LIMIT_JSON_DEPTH;
+    assigns *j;
+    ensures j->offset == \old(j->offset);
+    ensures !refused(\result) ==> json_ok(j); */
 static enum json_event begin_value(struct json *j, char c)
 {
 	j->token = j->offset;
@@ -112,7 +142,26 @@ static enum json_event begin_value(struct json *j, char c)
 	return JSON_MORE;
 }
 
+/*@ requires json_ok(j) && j->state == JSON_WANT_COMMA_OR_END;
+    assigns *j;
+    ensures j->offset == \old(j->offset);
+    ensures !refused(\result) ==> json_ok(j); */
+static enum json_event take_comma_or_end(struct json *j, char c)
+{
+	bool object = in_object(j);
+	if (c == (object ? '}' : ']'))
+		return close(j);
+	if (c != ',')
+		return bad(j, object ? "',' or '}'" : "',' or ']'");
+	j->state = object ? JSON_WANT_KEY : JSON_WANT_VALUE;
+	return JSON_MORE;
+}
+
 /* A byte between tokens that is no blank. */
+/*@ requires json_ok(j);
+    assigns *j;
+    ensures j->offset == \old(j->offset);
+    ensures !refused(\result) ==> json_ok(j); */
 static enum json_event take_structure(struct json *j, char c)
 {
 	switch (j->state) {
@@ -139,20 +188,19 @@ static enum json_event take_structure(struct json *j, char c)
 		j->state = JSON_WANT_VALUE;
 		return JSON_MORE;
 	case JSON_WANT_COMMA_OR_END:
-		if (c == (in_object(j) ? '}' : ']'))
-			return close(j);
-		if (c != ',')
-			return bad(j,
-				   in_object(j) ? "',' or '}'" : "',' or ']'");
-		j->state = in_object(j) ? JSON_WANT_KEY : JSON_WANT_VALUE;
-		return JSON_MORE;
+		return take_comma_or_end(j, c);
 	default:
-		return bad(j, "the end");
+		break;
 	}
+	return bad(j, "the end");
 }
 
 /* The lead byte of a sequence of 2 to 4 bytes: Unicode table 3-7 narrows the
  * second byte, which leaves out overlong forms and surrogates. */
+/*@ requires json_ok(j);
+    assigns *j;
+    ensures j->offset == \old(j->offset);
+    ensures !refused(\result) ==> json_ok(j); */
 static enum json_event begin_utf8(struct json *j, unsigned char c)
 {
 	if (c < 0xc2 || c > 0xf4)
@@ -164,6 +212,10 @@ static enum json_event begin_utf8(struct json *j, unsigned char c)
 	return JSON_MORE;
 }
 
+/*@ requires json_ok(j) && j->state == JSON_IN_UTF8;
+    assigns *j;
+    ensures j->offset == \old(j->offset);
+    ensures !refused(\result) ==> json_ok(j); */
 static enum json_event take_utf8(struct json *j, unsigned char c)
 {
 	if (c < j->low || c > j->high)
@@ -175,6 +227,10 @@ static enum json_event take_utf8(struct json *j, unsigned char c)
 	return JSON_MORE;
 }
 
+/*@ requires json_ok(j) && j->state == JSON_IN_STRING;
+    assigns *j;
+    ensures j->offset == \old(j->offset);
+    ensures !refused(\result) ==> json_ok(j); */
 static enum json_event take_string(struct json *j, unsigned char c)
 {
 	if (c == '"') {
@@ -192,19 +248,36 @@ static enum json_event take_string(struct json *j, unsigned char c)
 	return JSON_MORE;
 }
 
+/*@ requires json_ok(j) && j->state == JSON_IN_ESCAPE;
+    assigns *j;
+    ensures j->offset == \old(j->offset);
+    ensures !refused(\result) ==> json_ok(j); */
 static enum json_event take_escape(struct json *j, char c)
 {
-	if (c == 'u') {
+	switch (c) {
+	case 'u':
 		j->left = 4;
 		j->state = JSON_IN_HEX;
 		return JSON_MORE;
-	}
-	if (c == '\0' || strchr("\"\\/bfnrt", c) == NULL)
+	case '"':
+	case '\\':
+	case '/':
+	case 'b':
+	case 'f':
+	case 'n':
+	case 'r':
+	case 't':
+		j->state = JSON_IN_STRING;
+		return JSON_MORE;
+	default:
 		return bad(j, "one of \"\\/bfnrtu");
-	j->state = JSON_IN_STRING;
-	return JSON_MORE;
+	}
 }
 
+/*@ requires json_ok(j) && j->state == JSON_IN_HEX;
+    assigns *j;
+    ensures j->offset == \old(j->offset);
+    ensures !refused(\result) ==> json_ok(j); */
 static enum json_event take_hex(struct json *j, char c)
 {
 	if (hex_digit(c) < 0)
@@ -214,6 +287,10 @@ static enum json_event take_hex(struct json *j, char c)
 	return JSON_MORE;
 }
 
+/*@ requires json_ok(j) && j->state == JSON_IN_LITERAL;
+    assigns *j;
+    ensures j->offset == \old(j->offset);
+    ensures !refused(\result) ==> json_ok(j); */
 static enum json_event take_literal(struct json *j, char c)
 {
 	if (c != *j->literal)
@@ -223,12 +300,18 @@ static enum json_event take_literal(struct json *j, char c)
 	return JSON_MORE;
 }
 
+/*@ requires \valid(j) && j->depth <= LIMIT_JSON_DEPTH && in_number(next);
+    assigns j->state;
+    ensures json_ok(j) && \result == JSON_MORE; */
 static enum json_event number_goes(struct json *j, enum json_state next)
 {
 	j->state = next;
 	return JSON_MORE;
 }
 
+/*@ requires \valid(j) && j->depth <= LIMIT_JSON_DEPTH && in_number(next);
+    assigns j->state, j->expected;
+    ensures !refused(\result) ==> json_ok(j); */
 static enum json_event digit_wanted(struct json *j, char c,
 				    enum json_state next)
 {
@@ -236,6 +319,12 @@ static enum json_event digit_wanted(struct json *j, char c,
 }
 
 /* RFC 8259 6. *again is set when c is not part of the number. */
+/*@ requires json_ok(j) && in_number(j->state);
+    requires \valid(again) && \separated(j, again) && !*again;
+    assigns *j, *again;
+    ensures j->offset == \old(j->offset);
+    ensures !refused(\result) ==> json_ok(j);
+    ensures *again ==> !refused(\result) && !in_number(j->state); */
 static enum json_event take_number(struct json *j, char c, bool *again)
 {
 	switch (j->state) {
@@ -267,6 +356,13 @@ static enum json_event take_number(struct json *j, char c, bool *again)
 	return value_ended(j, JSON_SCALAR);
 }
 
+/*@ requires json_ok(j);
+    requires \valid(again) && \separated(j, again) && !*again;
+    assigns *j, *again;
+    ensures j->offset == \old(j->offset);
+    ensures !refused(\result) ==> json_ok(j);
+    ensures *again ==> !refused(\result) && in_number(\old(j->state)) &&
+	    !in_number(j->state); */
 static enum json_event take(struct json *j, char c, bool *again)
 {
 	switch (j->state) {
@@ -279,13 +375,13 @@ static enum json_event take(struct json *j, char c, bool *again)
 	case JSON_AT_END:
 		return is_blank(c) ? JSON_MORE : take_structure(j, c);
 	case JSON_IN_STRING:
-		return take_string(j, (unsigned char)c);
+		return take_string(j, byte_of(c));
 	case JSON_IN_ESCAPE:
 		return take_escape(j, c);
 	case JSON_IN_HEX:
 		return take_hex(j, c);
 	case JSON_IN_UTF8:
-		return take_utf8(j, (unsigned char)c);
+		return take_utf8(j, byte_of(c));
 	case JSON_IN_LITERAL:
 		return take_literal(j, c);
 	case JSON_IN_MINUS:
@@ -304,6 +400,11 @@ static enum json_event take(struct json *j, char c, bool *again)
 enum json_event json_next(struct json *j, const char *p, size_t n)
 {
 	size_t i = 0;
+	/*@ loop invariant i <= n && json_ok(j);
+	    loop invariant j->offset == \at(j->offset, Pre) + i;
+	    loop assigns i, *j;
+	    // a number's end is looked at twice
+	    loop variant 2 * (n - i) + looks(j->state); */
 	while (i < n) {
 		bool again = false;
 		if (j->state == JSON_IN_STRING) {

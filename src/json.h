@@ -8,6 +8,7 @@
 #ifndef JSON_H
 #define JSON_H
 
+#include "limits.h"
 #include "text.h"
 
 enum json_event {
@@ -60,34 +61,80 @@ struct json {
 	bool is_key;           /* the string at hand is a member's name */
 };
 
+/* Between calls, until JSON_BAD or JSON_TOO_DEEP. */
+/*@ predicate in_word(char *s) =
+	s[0] != 0 && ((s[1] == 0 && \valid_read(s + (0 .. 1))) ||
+		      (s[2] == 0 && \valid_read(s + (0 .. 2))) ||
+		      (s[3] == 0 && \valid_read(s + (0 .. 3))) ||
+		      (s[4] == 0 && \valid_read(s + (0 .. 4))));
+
+    predicate json_ok(struct json *j) =
+	\valid(j) && j->state <= JSON_AT_END && j->depth <= LIMIT_JSON_DEPTH &&
+	(JSON_WANT_VALUE_OR_END <= j->state <= JSON_WANT_KEY_OR_END ==>
+		j->depth > 0) &&
+	(j->state == JSON_WANT_COMMA_OR_END ==> j->depth > 0) &&
+	(j->state == JSON_IN_HEX ==> j->left > 0) &&
+	(j->state == JSON_IN_UTF8 ==> j->left > 0) &&
+	(j->state == JSON_IN_LITERAL ==> in_word(j->literal));
+
+    predicate refused(enum json_event event) =
+	event == JSON_BAD || event == JSON_TOO_DEEP; */
+
 /*
  * Takes bytes of the text from p[0..n), which begins at offset j->offset, and
  * stops behind the byte that makes an event. j->token and j->depth tell where.
  * Depth counts the containers around a value: a member of the outermost object
  * is at depth 1. After JSON_BAD or JSON_TOO_DEEP it must not be called again.
  */
+/*@ requires json_ok(j) && \valid_read(p + (0 .. n - 1));
+    requires j->offset + n <= UINT64_MAX;
+    assigns *j;
+    ensures !refused(\result) ==> json_ok(j);
+    ensures \old(j->offset) <= j->offset <= \old(j->offset) + n;
+    ensures \result == JSON_MORE ==> j->offset == \old(j->offset) + n; */
 enum json_event json_next(struct json *j, const char *p, size_t n);
 
 /* Ends the text: true if it was a whole one, else as after JSON_BAD. */
+/*@ requires json_ok(j);
+    assigns j->state, j->expected;
+    ensures json_ok(j); */
 bool json_end(struct json *j);
 
 /* The following read the inside of a valid string, without its quotes. */
 
 /* How many bytes at the front are printable ASCII without quote and backslash:
  * what needs no escape anywhere. (char may be signed or not.) */
+/*@ requires span_ok(s);
+    assigns \nothing;
+    ensures \result <= s.n; */
 size_t json_plain(struct span s);
 /* Takes one code point off the front of *s, escapes undone and surrogates
- * joined; a lone surrogate is U+FFFD, since no UTF-8 can hold it. */
+ * joined; a lone surrogate is U+FFFD, since no UTF-8 can hold it. Reads no more
+ * than is there, even if that is not the inside of a valid string. */
+/*@ requires \valid(s) && span_ok(*s) && s->n > 0;
+    assigns *s;
+    ensures span_ok(*s) && s->n < \old(s->n);
+    ensures s->p == \old(s->p) + (\old(s->n) - s->n); */
 uint32_t json_take_char(struct span *s);
+/*@ requires span_ok(a) && span_ok(b);
+    assigns \nothing; */
 bool json_equal(struct span a, struct span b);
 /* The same, where `text` is plain UTF-8. */
+/*@ requires span_ok(s) && span_ok(text);
+    assigns \nothing; */
 bool json_is(struct span s, struct span text);
 /* Appends its UTF-8 form. */
+/*@ requires buf_ok(b) && span_ok(s) && apart(b, s);
+    assigns b->n, b->cut, b->p[b->n .. b->cap - 1];
+    ensures grown{Pre, Post}(b); */
 void json_put_text(struct buf *b, struct span s);
 
 /* Copies a valid text: no blanks between tokens; what text_is_unsafe() names,
  * and with `ascii` all that is above 0x7e, as \u escapes. Equal to what it was
  * for every JSON parser. */
+/*@ requires buf_ok(b) && span_ok(text) && apart(b, text);
+    assigns b->n, b->cut, b->p[b->n .. b->cap - 1];
+    ensures grown{Pre, Post}(b); */
 void json_put_compact(struct buf *b, struct span text, bool ascii);
 
 #endif

@@ -1,8 +1,6 @@
 /* jsontext.c - the readers of json.h for strings and values that are valid. */
 #include "json.h"
 
-#include "bytes.h"
-
 #include <string.h>
 
 /* Eight bytes at a time: a byte's top bit ends up set in one of the terms when
@@ -13,8 +11,11 @@ size_t json_plain(struct span s)
 {
 	const uint64_t ones = 0x0101010101010101U, top = ones << 7;
 	size_t i = 0;
+	/*@ loop invariant i <= s.n;
+	    loop assigns i;
+	    loop variant s.n - i; */
 	for (; s.n - i >= 8; i += 8) {
-		uint64_t w = get_u64(s.p + i);
+		uint64_t w = eight_bytes(s.p + i);
 		uint64_t quote = w ^ ones * '"', slash = w ^ ones * '\\',
 			 del = w ^ ones * 0x7f;
 		uint64_t hit = (w | (w - ones * 0x20) | (quote - ones) |
@@ -23,6 +24,9 @@ size_t json_plain(struct span s)
 		if (hit)
 			return i + (size_t)__builtin_ctzll(hit) / 8;
 	}
+	/*@ loop invariant i <= s.n;
+	    loop assigns i;
+	    loop variant s.n - i; */
 	while (i < s.n && s.p[i] >= 0x20 && s.p[i] != '"' && s.p[i] != '\\' &&
 	       s.p[i] < 0x7f)
 		i++;
@@ -31,22 +35,35 @@ size_t json_plain(struct span s)
 
 static const char short_escapes[] = "b\bf\fn\nr\rt\t";
 
-/* The four digits behind \u, which must be there. */
+/* The four digits behind \u. */
+/*@ requires \valid(s) && span_ok(*s) && s->n >= 4;
+    assigns *s;
+    ensures span_ok(*s) && s->n == \old(s->n) - 4;
+    ensures s->p == \old(s->p) + 4 && \result <= 0xffff; */
 static uint32_t take_hex4(struct span *s)
 {
 	uint32_t v = 0;
+	/*@ loop invariant 0 <= i <= 4;
+	    loop invariant i == 0 ==> v == 0;
+	    loop invariant i == 1 ==> v <= 0xf;
+	    loop invariant i == 2 ==> v <= 0xff;
+	    loop invariant i == 3 ==> v <= 0xfff;
+	    loop invariant i == 4 ==> v <= 0xffff;
+	    loop assigns i, v;
+	    loop variant 4 - i; */
 	for (int i = 0; i < 4; i++) {
-		v = v << 4 | (uint32_t)hex_digit(s->p[0]);
-		*s = span_skip(*s, 1);
+		int digit = hex_digit(s->p[i]);
+		v = v * 16 + (digit < 0 ? 0 : (uint32_t)digit);
 	}
+	*s = span_skip(*s, 4);
 	return v;
 }
 
 uint32_t json_take_char(struct span *s)
 {
 	uint32_t c;
-	unsigned char first = (unsigned char)s->p[0];
-	if (first < 0x80 && first != '\\') {
+	unsigned char first = byte_of(s->p[0]);
+	if (s->n < 2 || (first < 0x80 && first != '\\')) {
 		s->p++;
 		s->n--;
 		return first;
@@ -57,11 +74,14 @@ uint32_t json_take_char(struct span *s)
 	}
 	char kind = s->p[1];
 	*s = span_skip(*s, 2);
-	if (kind != 'u') {
+	if (kind != 'u' || s->n < 4) {
+		/*@ loop invariant i <= 10;
+		    loop assigns i;
+		    loop variant 10 - i; */
 		for (size_t i = 0; i + 1 < sizeof short_escapes; i += 2)
 			if (short_escapes[i] == kind)
-				return (unsigned char)short_escapes[i + 1];
-		return (unsigned char)kind;
+				return byte_of(short_escapes[i + 1]);
+		return byte_of(kind);
 	}
 	c = take_hex4(s);
 	if (c >= 0xd800 && c <= 0xdbff && s->n >= 6 && s->p[0] == '\\' &&
@@ -77,6 +97,8 @@ uint32_t json_take_char(struct span *s)
 }
 
 /* Without a backslash, the inside of a string is its own UTF-8 form. */
+/*@ requires span_ok(s);
+    assigns \nothing; */
 static bool has_escape(struct span s)
 {
 	size_t plain = json_plain(s);
@@ -87,6 +109,9 @@ bool json_equal(struct span a, struct span b)
 {
 	if (!has_escape(a) && !has_escape(b))
 		return span_eq(a, b);
+	/*@ loop invariant span_ok(a) && span_ok(b);
+	    loop assigns a, b;
+	    loop variant a.n; */
 	while (a.n && b.n)
 		if (json_take_char(&a) != json_take_char(&b))
 			return false;
@@ -103,6 +128,9 @@ bool json_is(struct span s, struct span text)
 		return span_eq(s, text) && !has_escape(s);
 	if (!has_escape(s))
 		return false;
+	/*@ loop invariant span_ok(s) && span_ok(text);
+	    loop assigns s, text, c;
+	    loop variant s.n; */
 	while (s.n && text.n)
 		if (!utf8_take(&text, &c) || json_take_char(&s) != c)
 			return false;
@@ -111,10 +139,16 @@ bool json_is(struct span s, struct span text)
 
 void json_put_text(struct buf *b, struct span s)
 {
+	/*@ loop invariant span_ok(s) && apart(b, s) && grown{Pre, Here}(b);
+	    loop assigns s, b->n, b->cut, b->p[\at(b->n, Pre) .. b->cap - 1];
+	    loop variant s.n; */
 	while (s.n)
 		buf_utf8(b, json_take_char(&s));
 }
 
+/*@ requires buf_ok(b);
+    assigns b->n, b->cut, b->p[b->n .. b->cap - 1];
+    ensures grown{Pre, Post}(b); */
 static void put_u_escape(struct buf *b, uint32_t c)
 {
 	buf_str(b, "\\u");
@@ -122,6 +156,11 @@ static void put_u_escape(struct buf *b, uint32_t c)
 }
 
 /* A character of a string's inside, as it stands there. */
+/*@ requires buf_ok(b) && \valid(s) && span_ok(*s) && apart(b, *s) && s->n > 0;
+    requires \separated(b, s);
+    assigns *s, b->n, b->cut, b->p[b->n .. b->cap - 1];
+    ensures grown{Pre, Post}(b);
+    ensures span_ok(*s) && s->n < \old(s->n) && apart(b, *s); */
 static void put_string_char(struct buf *b, struct span *s, bool ascii)
 {
 	struct span before = *s;
@@ -137,6 +176,7 @@ static void put_string_char(struct buf *b, struct span *s, bool ascii)
 	}
 }
 
+/*@ assigns \nothing; */
 static bool is_json_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -145,6 +185,11 @@ static bool is_json_blank(char c)
 void json_put_compact(struct buf *b, struct span text, bool ascii)
 {
 	bool in_string = false;
+	/*@ loop invariant span_ok(text) && apart(b, text);
+	    loop invariant grown{Pre, Here}(b);
+	    loop assigns text, in_string, b->n, b->cut,
+		b->p[\at(b->n, Pre) .. b->cap - 1];
+	    loop variant text.n; */
 	while (text.n) {
 		if (!in_string) {
 			char c = text.p[0];
@@ -159,7 +204,7 @@ void json_put_compact(struct buf *b, struct span text, bool ascii)
 		text = span_skip(text, plain);
 		if (text.n == 0)
 			break;
-		if (text.p[0] == '\\') {
+		if (text.p[0] == '\\' && text.n > 1) {
 			buf_put(b, (struct span){text.p, 2});
 			text = span_skip(text, 2);
 		} else if (text.p[0] == '"') {

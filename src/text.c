@@ -14,18 +14,21 @@ bool span_eq(struct span a, struct span b)
 	if (a.n != b.n)
 		return false;
 	/* most are short, and musl's memcmp() goes byte by byte */
-	for (; a.n - i >= 8; i += 8) {
-		uint64_t x, y;
-		memcpy(&x, a.p + i, 8);
-		memcpy(&y, b.p + i, 8);
-		if (x != y)
+	/*@ loop invariant i <= a.n;
+	    loop assigns i;
+	    loop variant a.n - i; */
+	for (; a.n - i >= 8; i += 8)
+		if (eight_bytes(a.p + i) != eight_bytes(b.p + i))
 			return false;
-	}
+	/*@ loop invariant i <= a.n;
+	    loop assigns i;
+	    loop variant a.n - i; */
 	while (i < a.n && a.p[i] == b.p[i])
 		i++;
 	return i == a.n;
 }
 
+/*@ assigns \nothing; */
 static char lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
@@ -35,6 +38,9 @@ bool span_ieq(struct span a, struct span b)
 {
 	if (a.n != b.n)
 		return false;
+	/*@ loop invariant 0 <= i <= a.n;
+	    loop assigns i;
+	    loop variant a.n - i; */
 	for (size_t i = 0; i < a.n; i++)
 		if (lower(a.p[i]) != lower(b.p[i]))
 			return false;
@@ -68,6 +74,7 @@ bool span_split(struct span *s, char sep, struct span *part)
 	return true;
 }
 
+/*@ assigns \nothing; */
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t';
@@ -75,8 +82,14 @@ static bool is_blank(char c)
 
 struct span span_trim(struct span s)
 {
+	/*@ loop invariant span_ok(s) && s.n <= \at(s.n, Pre);
+	    loop assigns s;
+	    loop variant s.n; */
 	while (s.n && is_blank(s.p[0]))
 		s = span_skip(s, 1);
+	/*@ loop invariant span_ok(s) && s.n <= \at(s.n, Pre);
+	    loop assigns s.n;
+	    loop variant s.n; */
 	while (s.n && is_blank(s.p[s.n - 1]))
 		s.n--;
 	return s;
@@ -84,7 +97,7 @@ struct span span_trim(struct span s)
 
 bool char_is_visible(char c)
 {
-	unsigned char u = (unsigned char)c; /* char may be signed or not */
+	unsigned char u = byte_of(c);
 	return u > 0x20 && u < 0x7f;
 }
 
@@ -93,6 +106,9 @@ bool span_u64(struct span s, uint64_t *out)
 	uint64_t v = 0;
 	if (s.n == 0)
 		return false;
+	/*@ loop invariant 0 <= i <= s.n;
+	    loop assigns i, v;
+	    loop variant s.n - i; */
 	for (size_t i = 0; i < s.n; i++) {
 		if (s.p[i] < '0' || s.p[i] > '9')
 			return false;
@@ -151,12 +167,20 @@ void buf_str(struct buf *b, const char *zero_terminated)
 
 void buf_padded(struct buf *b, uint64_t v, unsigned base, unsigned width)
 {
+	static const char digit[] = "0123456789abcdef";
 	char digits[20]; /* 2^64 has 20 decimal digits */
 	size_t i = sizeof digits;
+	/*@ loop invariant 0 < i <= 20;
+	    loop assigns i, v, digits[0 .. 19];
+	    loop variant i; */
 	do {
-		digits[--i] = "0123456789abcdef"[v % base];
+		digits[--i] = digit[v % base];
 		v /= base;
 	} while (v && i);
+	/*@ loop invariant grown{Pre, Here}(b);
+	    loop assigns n, b->n, b->cut,
+		b->p[\at(b->n, Pre) .. b->cap - 1];
+	    loop variant width - n; */
 	for (size_t n = sizeof digits - i; n < width; n++)
 		buf_char(b, '0');
 	buf_put(b, (struct span){digits + i, sizeof digits - i});
@@ -171,7 +195,7 @@ void buf_i64(struct buf *b, int64_t v)
 {
 	if (v < 0)
 		buf_char(b, '-');
-	buf_u64(b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+	buf_u64(b, v < 0 ? (uint64_t) - (v + 1) + 1 : (uint64_t)v);
 }
 
 void buf_utf8(struct buf *b, uint32_t c)
@@ -183,6 +207,9 @@ void buf_utf8(struct buf *b, uint32_t c)
 		out[0] = (char)c;
 	} else {
 		n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+		/*@ loop invariant 0 <= i < n;
+		    loop assigns i, c, out[1 .. 3];
+		    loop variant i; */
 		for (size_t i = n - 1; i > 0; i--) {
 			out[i] = (char)(0x80 | (c & 0x3f));
 			c >>= 6;
@@ -201,15 +228,21 @@ bool utf8_take(struct span *s, uint32_t *code_point)
 {
 	/* The smallest code point that needs 2, 3 and 4 bytes (RFC 3629 3). */
 	static const uint32_t least[] = {0x80, 0x800, 0x10000};
-	uint32_t c = (unsigned char)s->p[0];
+	uint32_t c = byte_of(s->p[0]);
 	size_t more = c < 0x80 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
 	bool good = c < 0x80 || (c >= 0xc2 && c <= 0xf4 && more < s->n);
 	if (good && more) {
 		c &= 0x3fU >> more;
+		/*@ loop invariant 1 <= i <= more + 1;
+		    loop invariant i == 1 ==> c < 0x20;
+		    loop invariant i == 2 ==> c < 0x800;
+		    loop invariant i == 3 ==> c < 0x20000;
+		    loop assigns i, c, good;
+		    loop variant more - i; */
 		for (size_t i = 1; i <= more && good; i++) {
-			uint32_t byte = (unsigned char)s->p[i];
+			uint32_t byte = byte_of(s->p[i]);
 			good = (byte & 0xc0) == 0x80;
-			c = c << 6 | (byte & 0x3f);
+			c = c * 64 + byte % 64;
 		}
 		good = good && c >= least[more - 1] && c <= 0x10ffff &&
 		       (c < 0xd800 || c > 0xdfff);
@@ -246,16 +279,22 @@ void text_escape(struct buf *b, uint32_t c)
 	}
 }
 
+/*@ requires buf_ok(b) && span_ok(s) && apart(b, s);
+    assigns b->n, b->cut, b->p[b->n .. b->cap - 1];
+    ensures grown{Pre, Post}(b); */
 static void show(struct buf *b, struct span s, size_t max, bool quoted)
 {
 	size_t start = b->n;
+	/*@ loop invariant span_ok(s) && apart(b, s) && grown{Pre, Here}(b);
+	    loop assigns s, b->n, b->cut, b->p[\at(b->n, Pre) .. b->cap - 1];
+	    loop variant s.n; */
 	while (s.n) {
 		uint32_t c;
 		if (b->n - start >= max) {
 			buf_str(b, "\xe2\x80\xa6");
 			return;
 		}
-		unsigned char first = (unsigned char)s.p[0];
+		unsigned char first = byte_of(s.p[0]);
 		if (quoted && (first == '"' || first == '\\'))
 			buf_char(b, '\\');
 		if (!utf8_take(&s, &c))
@@ -282,18 +321,23 @@ void text_quote(struct buf *b, struct span s, size_t max)
 void text_wipe(char *p, size_t n)
 {
 	volatile char *v = p;
-	while (n--)
+	/*@ loop invariant n <= \at(n, Pre) && v == p + (\at(n, Pre) - n);
+	    loop assigns n, v, p[0 .. \at(n, Pre) - 1];
+	    loop variant n; */
+	for (; n; n--)
 		*v++ = 0;
 }
 
 struct date {
-	int64_t year;
+	uint64_t year;
 	unsigned month, day, hour, minute, second, weekday; /* Sunday is 0 */
 };
 
 /* Days to civil date in the proleptic Gregorian calendar: counts from 1 March
  * of year 0, so that the leap day is the last day of a year; an era is 400
  * years, 146097 days. */
+/*@ assigns \nothing;
+    ensures 1 <= \result.month <= 12 && \result.weekday <= 6; */
 static struct date date_of(int64_t unix_s)
 {
 	int64_t days = unix_s / 86400, rest = unix_s % 86400;
@@ -309,8 +353,9 @@ static struct date date_of(int64_t unix_s)
 	unsigned mp = (5 * doy + 2) / 153;
 	unsigned month = mp < 10 ? mp + 3 : mp - 9;
 	unsigned s = (unsigned)rest;
+	int64_t year = era * 400 + (int64_t)yoe + (month <= 2);
 	return (struct date){
-	    .year = era * 400 + (int64_t)yoe + (month <= 2),
+	    .year = year < 0 ? 0 : (uint64_t)year,
 	    .month = month,
 	    .day = doy - (153 * mp + 2) / 5 + 1,
 	    .hour = s / 3600,
@@ -320,6 +365,9 @@ static struct date date_of(int64_t unix_s)
 	};
 }
 
+/*@ requires buf_ok(b) && \valid_read(d);
+    assigns b->n, b->cut, b->p[b->n .. b->cap - 1];
+    ensures grown{Pre, Post}(b); */
 static void put_clock(struct buf *b, const struct date *d)
 {
 	buf_padded(b, d->hour, 10, 2);
@@ -332,7 +380,7 @@ static void put_clock(struct buf *b, const struct date *d)
 void text_time(struct buf *b, int64_t unix_s)
 {
 	struct date d = date_of(unix_s);
-	buf_padded(b, (uint64_t)d.year, 10, 4);
+	buf_padded(b, d.year, 10, 4);
 	buf_char(b, '-');
 	buf_padded(b, d.month, 10, 2);
 	buf_char(b, '-');
@@ -348,13 +396,13 @@ void text_http_date(struct buf *b, int64_t unix_s)
 	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	struct date d = date_of(unix_s);
 	buf_put(b, (struct span){days + (size_t)d.weekday * 3, 3});
-	buf_str(b, ", ");
+	buf_put(b, SPAN(", "));
 	buf_padded(b, d.day, 10, 2);
 	buf_char(b, ' ');
 	buf_put(b, (struct span){months + (size_t)(d.month - 1) * 3, 3});
 	buf_char(b, ' ');
-	buf_padded(b, (uint64_t)d.year, 10, 4);
+	buf_padded(b, d.year, 10, 4);
 	buf_char(b, ' ');
 	put_clock(b, &d);
-	buf_str(b, " GMT");
+	buf_put(b, SPAN(" GMT"));
 }

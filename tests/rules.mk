@@ -6,6 +6,7 @@
 #	tests/differential/      against other implementations
 #	tests/check-*            scripts that look at sources and results
 #	tests/bench/             what a request costs, beside other servers
+#	tests/proof/             what `make prove` proves, not part of make test
 # Unit tests run on this machine's own C library, once with gcc and once with
 # clang's address and undefined-behaviour sanitizers.
 
@@ -160,6 +161,15 @@ differential: bootstrap-test
 # make fuzz T=60: each target for T seconds; make fuzz-json T=600: one of them;
 # SANITIZE=memory: with that one. What is found, and new coverage, goes to
 # build/fuzz; corpora are read only.
+# make prove FILES="body text": no input makes these do what C leaves undefined.
+prove: bootstrap-prove
+	$(Q)O=$(O) tests/proof/run $(FILES)
+# The same with a fault in them, which has to be found out.
+prove-seeded: bootstrap-prove
+	$(Q)O=$(O) tests/proof/seeded
+
+# make fuzz T=60: each target for T seconds; make fuzz-json T=600: one of them.
+# What is found, and new coverage, goes to build/fuzz; corpora are read only.
 T ?= 60
 fuzz: bootstrap-test
 	$(Q)for t in $(FUZZ); do \
@@ -238,6 +248,7 @@ targets: bootstrap-targets
 	$(Q)tests/targets $(BOARDS)
 
 .PHONY: bench differential fuzz fuzz-programs profile targets target-programs test-programs
+.PHONY: fuzz test-programs prove prove-seeded
 .SECONDARY:
 
 -include $(wildcard $(O)/host/*.d $(O)/san/*.d $(F)/*.d)

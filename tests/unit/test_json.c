@@ -572,6 +572,10 @@ static void takes_characters(void **state)
 	    {SPAN("\\uffff\\udc00"), {0xffff, 0xfffd}, 2},
 	    {SPAN("\\ud83d\\ud83d\\ude00"), {0xfffd, 0x1f600}, 2},
 	    {SPAN("\\ude00\\ud83d"), {0xfffd, 0xfffd}, 2},
+	    /* cut, as no valid string is: only what is there is read */
+	    {SPAN("\\"), {'\\'}, 1},
+	    {SPAN("\\u12f"), {'u', '1', '2', 'f'}, 4},
+	    {SPAN("\\ud83d\\ude0"), {0xfffd, 'u', 'd', 'e', '0'}, 5},
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT(table); i++) {

@@ -321,6 +321,10 @@ static void writes_known_times(void **state)
 	     "Sun, 28 Feb 2100 23:59:59 GMT"},
 	    {4107542400, "2100-03-01T00:00:00Z",
 	     "Mon, 01 Mar 2100 00:00:00 GMT"},
+	    {-62167219200, "0000-01-01T00:00:00Z",
+	     "Sat, 01 Jan 0000 00:00:00 GMT"},
+	    {-62167219201, "0000-12-31T23:59:59Z",
+	     "Fri, 31 Dec 0000 23:59:59 GMT"},
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT(table); i++) {
