@@ -150,6 +150,9 @@ static void waits_for_the_sinks_that_take_it(void **state)
 	assert_false(is_safe(1) || is_safe(2));
 	spool.cursor[0] = first;
 	assert_true(is_safe(1));
+	spool.cursor[1] = 0; /* that one does not take it */
+	assert_true(is_safe(1));
+	spool.cursor[1] = spool.head;
 	assert_false(is_safe(2));
 	spool.cursor[0] = spool.head;
 	spool.cursor[1] = first;

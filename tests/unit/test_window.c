@@ -156,7 +156,8 @@ static void drops_more_than_body(void)
 	window_received(&window, 10);
 	window_take(&window, (struct span){window.bytes + 5, 5});
 	window_append(&window, (struct span){window.bytes, 5});
-	window_drop(&window, 5 + wrong);
+	window_drop(&window, 1);
+	window_drop(&window, 4 + wrong);
 }
 
 static void traps_on_misuse(void **state)
