@@ -866,6 +866,31 @@ static void expires(void **state)
 	}
 }
 
+/* Who holds a request up is named: a sink, or the disk. */
+static void names_who_is_slow(void **state)
+{
+	static char bytes[1024];
+	struct buf b = buf_of(bytes, sizeof bytes);
+	struct span request = compose(&b, HEAD ONE "|");
+	(void)state;
+	for (int durable = 0; durable < 2; durable++) {
+		start_plain();
+		stalled = true;
+		spool.durable = durable;
+		send_bytes(request, request.n, 1, 0);
+		assert_int_equal(conn.state, CONN_WAIT);
+		conn_expire(&conn, &service);
+		attend_all();
+		check_answers(
+		    durable
+			? "503 Retry-After: 1: the alerts are not safe yet, "
+			  "send them again: waited for the spool's file\n"
+			: "503 Retry-After: 1: the alerts are not safe yet, "
+			  "send them again: waited for stdout\n",
+		    "slow");
+	}
+}
+
 /* Deadlines are absolute: bytes do not move them. */
 static void keeps_deadlines(void **state)
 {
@@ -1606,6 +1631,7 @@ int main(void)
 	    cmocka_unit_test(checks_signatures),
 	    cmocka_unit_test(feeds_the_switch),
 	    cmocka_unit_test(expires),
+	    cmocka_unit_test(names_who_is_slow),
 	    cmocka_unit_test(keeps_deadlines),
 	    cmocka_unit_test(recognises_repeats),
 	    cmocka_unit_test(closes),

@@ -157,6 +157,14 @@ static void waits_for_the_sinks_that_take_it(void **state)
 	spool.cursor[0] = spool.head;
 	spool.cursor[1] = first;
 	assert_false(is_safe(2)); /* the other one has it, this one not */
+	assert_int_equal(intake_waits_for(&intake, &wait_of[2]), 1);
+	assert_int_equal(intake_waits_for(&intake, &wait_of[1]), -1);
+	spool.cursor[0] = 0;
+	assert_int_equal(intake_waits_for(&intake, &wait_of[2]), 0);
+	spool.durable = true; /* then it is the file */
+	assert_int_equal(intake_waits_for(&intake, &wait_of[2]), -1);
+	spool.durable = false;
+	spool.cursor[0] = spool.head;
 	spool.cursor[1] = spool.head;
 	assert_true(is_safe(2));
 }
