@@ -132,7 +132,8 @@ $(OBJECTS): $(O)/flags
 $(O)/target.ld: third_party/target.ld $(O)/flags
 	$(Q)$(CC) $(ARCH_FLAGS) $(HARDENING) -E -P -x c $< -o $@
 
-$(O)/bellwire.debug: $(O)/target.ld $(OBJECTS) $(SHARED)/libbearssl.a $(LIBGCC) tests/check-elf
+$(O)/bellwire.debug: $(O)/target.ld $(OBJECTS) $(SHARED)/libbearssl.a $(LIBGCC) \
+		$(MUSL_READY) tests/check-elf
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LINK_FLAGS) $(LINK_ARCH) $(LDFLAGS) $(LINK_START) $(OBJECTS) \
 		$(SHARED)/libbearssl.a $(LINK_END) -o $@.new 2>$@.log || \
