@@ -51,6 +51,7 @@ static struct span put_mac(struct buf *out, struct span key, struct span time,
 
 static void check_signature(struct span key, struct span time, struct span body)
 {
+	static const struct span second = SPAN("another key");
 	static struct auth a;
 	struct auth_signature sig;
 	char bytes[64], error_bytes[256];
@@ -75,6 +76,7 @@ static void check_signature(struct span key, struct span time, struct span body)
 	if (body.p == NULL)
 		body = SPAN("");
 	ASSERT(a.keys == 1 && auth_is_on(&a));
+	ASSERT(auth_add_keys(&a, second, &error) && a.keys == 2);
 	ASSERT(auth_read_signature(&sig, put_mac(&mac, key, time, body), time,
 				   (int64_t)then));
 	ASSERT(sig.given && auth_is_signed(&a, &sig, body));

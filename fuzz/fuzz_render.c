@@ -39,6 +39,15 @@ static size_t characters(struct span s)
 	return n;
 }
 
+/* What may not come out as it is, as Unicode has it: C0, DEL, C1, line and
+ * paragraph separator, Bidi_Control. */
+static bool is_unsafe(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 ||
+	       c == 0x2029 || c == 0x61c || c == 0x200e || c == 0x200f ||
+	       (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
 /* Takes away what may stand around a line, and checks the rest of it. */
 static struct span check_line(struct span s, const struct format *f, bool rings)
 {
@@ -59,7 +68,7 @@ static struct span check_line(struct span s, const struct format *f, bool rings)
 	for (struct span rest = s; rest.n;) {
 		uint32_t c;
 		ASSERT(utf8_take(&rest, &c));
-		ASSERT(!text_is_unsafe(c));
+		ASSERT(!is_unsafe(c));
 		ASSERT(!f->ascii || c <= 0x7e);
 	}
 	ASSERT(f->width == 0 || characters(s) <= f->width);
@@ -366,6 +375,55 @@ static void check_columns(struct span text, struct span line)
 	ASSERT(columns == 0 || characters(line) == columns);
 }
 
+/* A label by itself: its text, with what is unsafe in some visible form. */
+static void check_label(const struct record *r, const struct alert *a,
+			const struct pair *label)
+{
+	static char bytes[LIMIT_LINE];
+	char text_bytes[64];
+	struct buf text = buf_of(text_bytes, sizeof text_bytes);
+	struct span value = label->value;
+	uint32_t low = 0, c, got;
+	for (size_t i = 0; i < label->name.n; i++)
+		if (label->name.p[i] < 'a' || label->name.p[i] > 'z')
+			return;
+	buf_str(&text, "{labels.");
+	buf_put(&text, label->name);
+	buf_char(&text, '}');
+	if (text.cut || label->name.n == 0)
+		return;
+	struct format f = {.kind = FORMAT_TEMPLATE, .text = buf_span(&text)};
+	struct span line = render(bytes, &f, r, a);
+	while (value.n || low) {
+		c = take_unit(&value, &low);
+		if (c >= 0xd800 && c <= 0xdbff && (value.n || low)) {
+			struct span value_before = value;
+			uint32_t low_before = low;
+			uint32_t second = take_unit(&value, &low);
+			if (second >= 0xdc00 && second <= 0xdfff) {
+				c = 0x10000 + ((c - 0xd800) << 10) +
+				    (second - 0xdc00);
+			} else {
+				value = value_before;
+				low = low_before;
+			}
+		}
+		if (c >= 0xd800 && c <= 0xdfff)
+			c = 0xfffd; /* alone */
+		ASSERT(line.n);
+		utf8_take(&line, &got);
+		ASSERT(is_unsafe(c) ? got == '\\' : got == c);
+		if (!is_unsafe(c))
+			continue;
+		ASSERT(line.n);
+		char kind = line.p[0];
+		size_t n = kind == 'x' ? 3 : kind == 'u' ? 5 : 1;
+		ASSERT(line.n >= n);
+		line = span_skip(line, n);
+	}
+	ASSERT(line.n == 0);
+}
+
 /* --- all of it ------------------------------------------------------------ */
 
 static void render_alert(const struct format *wanted, const struct record *r,
@@ -465,6 +523,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    render_status(&r.envelope, &alert) == ALERT_INHERITS)
 			return 0;
 		render_alert(&f, &r, &alert);
+		for (size_t i = 0; i < alert.labels; i++)
+			check_label(&r, &alert, &alert.label[i]);
 	}
 	if (event != PAYLOAD_REFUSED)
 		render_notices(&f, &p.envelope, p.truncated);

@@ -176,6 +176,11 @@ def generate(seed, n):
             t = json.dumps(l).encode()
             fixed.append(b'{"status":"firing","alerts":[{"%s":%s}]}' % (name.encode(), t))
             fixed.append(b'{"status":"firing","alerts":[{}],"%s":%s}' % (name.encode(), t))
+    for pairs in ('"a":"","a":""', '"b":"","a":"","a":""', '"a":"","b":"","a":""',
+                  '"a":"","\\u0061":""', '"":"","":""'):
+        for name in "labels", "annotations":
+            fixed.append(b'{"alerts":[{"status":"firing","%s":{%s}}]}'
+                         % (name.encode(), pairs.encode()))
     for depth in range(28, 36):
         fixed.append(b'{"alerts":[{"status":"firing","x":' + b"[" * depth + b"]" * depth + b"}]}")
     yield from fixed
