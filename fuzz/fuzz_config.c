@@ -41,6 +41,9 @@ static void check_again(const struct config_input *in, const struct config *c)
 	char error_bytes[1024];
 	struct buf out = buf_of(bytes, sizeof bytes),
 		   error = buf_of(error_bytes, sizeof error_bytes);
+	for (size_t i = 0; i < in->entries; i++)
+		if (span_trim(in->entry[i].value).n != in->entry[i].value.n)
+			return; /* a file cannot say blanks at an end */
 	config_put_check(in, &out);
 	ASSERT(!out.cut);
 	for (size_t i = 0; i < out.n; i++)
