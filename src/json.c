@@ -270,8 +270,9 @@ static enum json_event take_escape(struct json *j, char c)
 		j->state = JSON_IN_STRING;
 		return JSON_MORE;
 	default:
-		return bad(j, "one of \"\\/bfnrtu");
+		break;
 	}
+	return bad(j, "one of \"\\/bfnrtu");
 }
 
 /*@ requires json_ok(j) && j->state == JSON_IN_HEX;
