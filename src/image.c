@@ -138,7 +138,8 @@ enum image_verdict image_recover(struct image *i, struct spool *s,
 				position = cursor_position(best, k);
 		s->cursor[c] = s->keep[c] = align(s, from, position);
 	}
-	i->alarm = i->alarm_safe = i->alarm_told = get_u64(best + AT_ALARM);
+	i->alarm = i->alarm_planned = i->alarm_safe = i->alarm_told =
+	    get_u64(best + AT_ALARM);
 	/* No number comes twice: two writes that were both torn within the
 	 * block, in two lives, would else differ in nothing but their bytes. */
 	i->sequence = i->safe = get_u64(best + AT_SEQUENCE) + SEQUENCE_STEP;
