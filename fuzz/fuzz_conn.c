@@ -162,7 +162,8 @@ static void read_alerts(struct request *q, struct span body)
 	payload_start(&p, true);
 	while ((event = payload_next(&p, body.p, 0, body.n)) == PAYLOAD_ALERT)
 		;
-	status = event == PAYLOAD_REFUSED ? p.status : payload_end(&p);
+	status = event == PAYLOAD_REFUSED ? payload_judge_rest(&p, body)
+					  : payload_end(&p);
 	envelope = p.envelope;
 	payload_start(&p, true);
 	if (status == STATUS_OK)

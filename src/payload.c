@@ -256,6 +256,22 @@ enum payload_event payload_next(struct payload *p, const char *bytes,
 	return event;
 }
 
+enum status payload_judge_rest(struct payload *p, struct span body)
+{
+	enum json_event e = JSON_MORE;
+	if (p->status != STATUS_NOT_PAYLOAD)
+		return p->status;
+	do {
+		size_t at = (size_t)p->json.offset;
+		e = json_next(&p->json, body.p + at, body.n - at);
+	} while (e != JSON_MORE && e != JSON_BAD && e != JSON_TOO_DEEP);
+	if (e == JSON_BAD || (e == JSON_MORE && !json_end(&p->json))) {
+		p->why.n = 0;
+		refuse_json(p);
+	}
+	return p->status;
+}
+
 enum status payload_end(struct payload *p)
 {
 	if (!json_end(&p->json)) {

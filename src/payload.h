@@ -60,6 +60,10 @@ enum payload_event payload_next(struct payload *p, const char *bytes,
 /* After the last byte: OK, or a cause with `why`. */
 enum status payload_end(struct payload *p);
 
+/* After REFUSED, with all of a whole body: the cause stays, unless what comes
+ * behind its place shows that the body is not even JSON. */
+enum status payload_judge_rest(struct payload *p, struct span body);
+
 /* The first offset that a later call needs to see again. */
 uint64_t payload_hold(const struct payload *p);
 

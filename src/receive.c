@@ -44,7 +44,8 @@ static enum status find_alerts(struct receive *r, struct receive_memory *m,
 		m->note[(*n)++] = (struct receive_note){
 		    .start = (uint16_t)p->start,
 		    .length = (uint16_t)(p->end - p->start)};
-	return event == PAYLOAD_REFUSED ? p->status : payload_end(p);
+	return event == PAYLOAD_REFUSED ? payload_judge_rest(p, body)
+					: payload_end(p);
 }
 
 static struct span note_json(const struct receive_note *note, struct span body)

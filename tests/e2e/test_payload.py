@@ -554,3 +554,21 @@ def test_the_samples_are_those_that_were_captured():
         original = SHARED / f"{name}.json"
         if original.exists():
             assert original.read_bytes() == sample(name), name
+
+
+@pytest.mark.parametrize("body", [
+    b"[", b"[1,", b"00", b'"x', b'{"alerts":1', b'{"alerts":1}}', b"[] []",
+    b'{"alerts":[{"labels":{"a":1}}]', b'{"alerts":{},"x":tru}', b"5 6",
+    b'[\xff]', b'{"receiver":5,"alerts":[]'])
+def test_what_is_neither_a_payload_nor_json_is_400(body, server):
+    """Also where it is seen to be no payload before it is seen not to be JSON,
+    as long as the body is taken as a whole."""
+    answer = server.ask(post(body))
+    assert answer.status == 400 and "byte" in answer.text(), answer
+    assert server.ask(post_chunked(body, size=1)).status == 400
+
+
+@pytest.mark.parametrize("body", [b"[]", b"5", b'{"alerts":1}', b"null",
+                                  b'{"receiver":5,"alerts":[]}'])
+def test_json_that_is_no_payload_is_422(body, server):
+    assert server.ask(post(body)).status == 422

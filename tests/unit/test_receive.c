@@ -156,6 +156,39 @@ static void refuses(void **state)
 	}
 }
 
+/* A whole body that is not even JSON is told so, wherever that shows. */
+static void says_that_it_is_not_json_first(void **state)
+{
+	static const struct {
+		enum status status;
+		const char *body, *why;
+	} table[] = {
+	    {STATUS_NOT_PAYLOAD, "[]", "expected an object"},
+	    {STATUS_NOT_JSON, "[", "byte 1: expected more, the text is cut"},
+	    {STATUS_NOT_JSON, "[]]", "byte 2: expected the end"},
+	    {STATUS_NOT_PAYLOAD, "{\"alerts\":1,\"x\":[]}",
+	     "alerts: expected an array"},
+	    {STATUS_NOT_JSON, "{\"alerts\":1,\"x\":[}",
+	     "byte 17: expected a value or ']'"},
+	    /* too deep behind that: nobody knows whether it is JSON */
+	    {STATUS_NOT_PAYLOAD,
+	     "{\"alerts\":1,\"x\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[}",
+	     "alerts: expected an array"},
+	    {STATUS_TOO_DEEP, "{\"x\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[}",
+	     ""},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		start(sizeof ring);
+		enum status s = take_whole(span_of(table[i].body));
+		CHECK(s == table[i].status, "row %zu: %s", i,
+		      status_info(s)->text);
+		CHECK_SPAN(buf_span(&receive.payload.why),
+			   span_of(table[i].why), "row %zu", i);
+		assert_int_equal(spool.head, 0);
+	}
+}
+
 static void takes(void **state)
 {
 	static const struct {
@@ -407,6 +440,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(refuses),
+	    cmocka_unit_test(says_that_it_is_not_json_first),
 	    cmocka_unit_test(takes),
 	    cmocka_unit_test(recognises_repeats),
 	    cmocka_unit_test(emits_twins_once),
