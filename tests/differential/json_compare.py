@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 
+WHOLE_BODY = 32768
 MAX_DEPTH = 32
 KNOWN = ("status", "labels", "annotations", "startsAt", "endsAt",
          "generatorURL", "fingerprint")
@@ -161,8 +162,10 @@ def model(text):
     try:
         payload = read(text)
     except Refused:
-        # or what stands before it is no payload, or too much
-        return (400, 422, 413), []
+        # or what stands before it is too much, or, in a body that is decoded
+        # as it arrives, no payload
+        large = len(text) > WHOLE_BODY
+        return (400, 413, 422) if large else (400, 413), []
     if deep:
         return (413,), []
     try:
