@@ -128,13 +128,23 @@ static const char *set_max_age(struct config *c, struct span v)
 						      : "a time such as 1h";
 }
 
-/* T[,LABEL=VALUE...]; what it emits itself must not feed it. */
-static const char *set_deadman(struct config *c, struct span v)
+/* Has the alert that --deadman emits that label? An empty value stands for a
+ * label that is not there, and it has these two alone. */
+static bool is_own(const struct match *m)
 {
 	static const struct match own[] = {
 	    {SPAN("alertname"), SPAN(CONFIG_DEADMAN_NAME), false},
 	    {SPAN("severity"), SPAN(CONFIG_DEADMAN_SEVERITY), false},
 	};
+	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+		if (span_eq(m->label, own[i].label))
+			return span_eq(m->value, own[i].value);
+	return m->value.n == 0;
+}
+
+/* T[,LABEL=VALUE...]; what it emits itself must not feed it. */
+static const char *set_deadman(struct config *c, struct span v)
+{
 	struct span part;
 	unsigned n = 0, owns = 0;
 	span_split(&v, ',', &c->deadman_text);
@@ -146,9 +156,7 @@ static const char *set_deadman(struct config *c, struct span v)
 		struct match *m = &c->deadman_match[n++];
 		if (!config_read_match(part, m, false))
 			return "LABEL=VALUE behind each comma";
-		for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
-			owns += span_eq(m->label, own[i].label) &&
-				span_eq(m->value, own[i].value);
+		owns += is_own(m);
 	}
 	c->deadman_matches = n;
 	return n && n == owns ? "a label that " CONFIG_DEADMAN_NAME

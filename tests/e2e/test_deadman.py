@@ -266,6 +266,8 @@ def test_off_after_it_fired(start, tmp_path):
                              "at most 8"),
     (f"5m,alertname={NAME}", "itself does not have"),
     ("5m,severity=critical", "itself does not have"),
+    ("5m,team=", "itself does not have"),  # nor has it that label
+    ("5m,severity=critical,team=", "itself does not have"),
 ])
 def test_wrong_values(value, right):
     done = run("check", "--deadman", value)
@@ -275,6 +277,6 @@ def test_wrong_values(value, right):
 
 @pytest.mark.parametrize("value", [
     "0", "5m", f"5m,{WATCHDOG}", "1h,severity=critical,alertname=W", "500ms",
-    "5m,severity=none", "5m,a="])
+    "5m,severity=none", "5m,severity=", "5m,a=,b=c"])
 def test_good_values(value):
     assert run("check", "--deadman", value).returncode == 0

@@ -99,6 +99,9 @@ static void refuses_with_one_line(void **state)
 	     "--deadman: \"5m,severity=critical,alertname=BellwireDeadMan\" is "
 	     "wrong: expected a label that BellwireDeadMan itself does not "
 	     "have"},
+	    {"", "--deadman 5m,team=",
+	     "--deadman: \"5m,team=\" is wrong: expected a label that "
+	     "BellwireDeadMan itself does not have"},
 	    {"", "--sandbox on",
 	     "--sandbox: \"on\" is wrong: expected auto, require or off"},
 	    {"", "--tls-cert a", "--tls-cert: expected --tls-key too"},
