@@ -98,12 +98,13 @@ $(O)/version.h: Makefile third_party/manifest
 		"$$(sed -n 's/^jsmn  *\([^ ]*\) .*/jsmn \1/p' third_party/manifest)"; \
 	} >$@
 
-# Of src/calls.def, what the target has.
+# Of src/calls.def, what the target has; SOME are allowed by argument.
 $(O)/calls.h: src/calls.def Makefile $(O)/flags | $(MUSL_READY)
 	$(Q)echo '#include <sys/syscall.h>' | \
 		$(CC) $(TARGET_FLAGS) -E -dM - >$@.has
 	$(Q)while read -r name why; do \
-		grep -q "^#define SYS_$$name " $@.has && echo "CALL($$name)"; \
+		case $$name in ioctl|socketcall) how=SOME;; *) how=CALL;; esac; \
+		grep -q "^#define SYS_$$name " $@.has && echo "$$how($$name)"; \
 	done <src/calls.def >$@ || test -s $@
 $(O)/sandbox.o: $(O)/calls.h
 

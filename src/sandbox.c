@@ -180,18 +180,33 @@ struct program {
 
 static const uint32_t calls[] = {
 #define CALL(name) SYS_##name,
+#define SOME(name)
 #include "calls.h"
 #undef CALL
-};
-
-static const uint32_t requests[] = {
-    FIONREAD, TIOCOUTQ, TCGETS, TCSETS, TCFLSH, TIOCGWINSZ,
+#undef SOME
 };
 
 enum {
 	CALLS = sizeof calls / sizeof calls[0],
-	REQUESTS = sizeof requests / sizeof requests[0],
-	INSTRUCTIONS = 4 + 2 * (CALLS + 1) + 2 + 2 * REQUESTS + 1,
+	VALUES = 6,
+	INSTRUCTIONS = 4 + 2 * (CALLS + 1) + 2 * (3 + 2 * VALUES) + 1,
+};
+
+/* Calls that do many things, and what they may do: argument i is one of these
+ * values. */
+struct some {
+	unsigned i;
+	uint32_t value[VALUES];
+};
+
+enum { SOME_ioctl, SOME_socketcall };
+
+static const struct some some[] = {
+    [SOME_ioctl] = {1,
+		    {FIONREAD, TIOCOUTQ, TCGETS, TCSETS, TCFLSH, TIOCGWINSZ}},
+    /* accept, getsockname, sendto, shutdown, setsockopt, accept4, as
+     * <linux/net.h> counts them */
+    [SOME_socketcall] = {0, {5, 6, 11, 13, 14, 18}},
 };
 
 static void put(struct program *p, unsigned code, unsigned if_not, uint32_t k)
@@ -226,6 +241,15 @@ static uint32_t low_half_of_argument(unsigned i)
 	return AT_ARGUMENTS + 8 * i + (big_endian ? 4 : 0);
 }
 
+static void allow_some(struct program *p, uint32_t call, const struct some *s)
+{
+	put(p, BPF_JUMP_IF_EQUAL, 2 + 2 * VALUES, call);
+	put(p, BPF_LOAD_WORD, 0, low_half_of_argument(s->i));
+	for (size_t k = 0; k < VALUES; k++)
+		allow_if_equal(p, s->value[k]);
+	put(p, BPF_RETURN, 0, RETURN_KILL);
+}
+
 static bool enter_seccomp(void)
 {
 	struct instruction code[INSTRUCTIONS];
@@ -237,14 +261,14 @@ static bool enter_seccomp(void)
 	put(&p, BPF_RETURN, 0, RETURN_KILL);
 	put(&p, BPF_LOAD_WORD, 0, AT_NUMBER);
 	for (size_t i = 0; i < CALLS; i++)
-		if (calls[i] != SYS_ioctl)
-			allow_if_equal(&p, calls[i]);
+		allow_if_equal(&p, calls[i]);
 	/* no call at all: what a tracer makes of one that it lets fail */
 	allow_if_equal(&p, UINT32_MAX);
-	put(&p, BPF_JUMP_IF_EQUAL, 1 + 2 * REQUESTS, SYS_ioctl);
-	put(&p, BPF_LOAD_WORD, 0, low_half_of_argument(1));
-	for (size_t i = 0; i < REQUESTS; i++)
-		allow_if_equal(&p, requests[i]);
+#define CALL(name)
+#define SOME(name) allow_some(&p, SYS_##name, &some[SOME_##name]);
+#include "calls.h"
+#undef CALL
+#undef SOME
 	put(&p, BPF_RETURN, 0, RETURN_KILL);
 	ASSERT(p.n <= INSTRUCTIONS);
 	return prctl(PR_SET_SECCOMP, FILTER_MODE, &p, 0, 0) == 0;

@@ -4,6 +4,7 @@ is what it does here. BELLWIRE is that program, NATIVE the one of this machine.
 The spool's bytes do not depend on the machine, so a file that one of them has
 left is read by the other; one of the boards is big-endian."""
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from helpers import (SAMPLES, alert, get, group, names_in, payload, post,
 from tls_helpers import TlsClient, context, events, pki, start_tls
 
 NATIVE = os.environ["NATIVE"]
+TARGET = os.environ["TARGET"]
 
 
 def native(*args, stdin=b""):
@@ -150,3 +152,23 @@ def test_calls_are_listed(start, tmp_path):
                             re.M))
     assert len(called) > 10
     assert called <= listed, called - listed
+
+
+def test_works_as_well_on_an_old_kernel(start, tmp_path, monkeypatch):
+    """What musl falls back to is on the list: the clock's call of 32 bits, and
+    socketcall."""
+    if platform.machine() != "x86_64" or TARGET != "i386":
+        pytest.skip("needs a kernel that runs i386 programs")
+    wrapper = tmp_path / "bellwire"
+    wrapper.write_text(f'#!/bin/sh\nexec tests/old-kernel {helpers.BELLWIRE} '
+                       '"$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setattr(helpers, "BELLWIRE", str(wrapper))
+    server = start("--spool", str(tmp_path / "spool"),
+                   "--emit", f"fifo:{tmp_path}/bell", "--emit", "stdout")
+    assert "msg=sandboxed" in server.log()
+    server.accepts(group(20))
+    assert server.ask(get("/metrics")).status == 200
+    server.signal(signal.SIGHUP)
+    wait_for("the reload", lambda: "reloaded" in server.log())
+    server.accepts(payload(alert()))

@@ -205,8 +205,9 @@ def test_the_seccomp_profile_lets_the_program_do_its_work(start, tmp_path,
                                                           monkeypatch):
     names = json.loads(SECCOMP.read_text())["syscalls"][0]["names"]
     assert names == sorted(set(names))
+    # clock_gettime32 is what musl calls the kernel's clock_gettime
     assert set(re.findall(r"^(\w+)\t", (ROOT / "src/calls.def").read_text(),
-                          re.M)) < set(names)
+                          re.M)) - {"clock_gettime32"} < set(names)
     plain = start("--emit", f"fifo:{tmp_path}/fifo")
     wrapper = tmp_path / "bellwire"
     wrapper.write_text(f"#!/bin/sh\nexec {HERE}/openwrt/confined {SECCOMP} "
