@@ -148,7 +148,9 @@ static const char *set_deadman(struct config *c, struct span v)
 	struct span part;
 	unsigned n = 0, owns = 0;
 	span_split(&v, ',', &c->deadman_text);
-	if (!config_read_time_ms(c->deadman_text, &c->deadman_ms))
+	/* the alert has it as it is written, and 512 bytes in all */
+	if (c->deadman_text.n > 32 ||
+	    !config_read_time_ms(c->deadman_text, &c->deadman_ms))
 		return "T[,LABEL=VALUE...], such as 5m,alertname=Watchdog";
 	while (span_split(&v, ',', &part)) {
 		if (n == LIMIT_MATCHES)

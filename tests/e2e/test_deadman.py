@@ -262,6 +262,7 @@ def test_off_after_it_fired(start, tmp_path):
 @pytest.mark.parametrize("value, right", [
     ("", "such as 5m"), ("x", "such as 5m"), ("5", "such as 5m"),
     ("5m,", "LABEL=VALUE"), ("5m,x", "LABEL=VALUE"), ("5m,=x", "LABEL=VALUE"),
+    ("0" * 300 + "5m", "such as 5m"),
     (",a=b", "such as 5m"), ("5m," + ",".join(f"l{i}=x" for i in range(9)),
                              "at most 8"),
     (f"5m,alertname={NAME}", "itself does not have"),

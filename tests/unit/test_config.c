@@ -95,6 +95,9 @@ static void refuses_with_one_line(void **state)
 	    {"", "--deadman 5",
 	     "--deadman: \"5\" is wrong: expected T[,LABEL=VALUE...], such as "
 	     "5m,alertname=Watchdog"},
+	    {"", "--deadman 0000000000000000000000000000005ms",
+	     "--deadman: \"0000000000000000000000000000005ms\" is wrong: "
+	     "expected T[,LABEL=VALUE...], such as 5m,alertname=Watchdog"},
 	    {"", "--deadman 5m,severity=critical,alertname=BellwireDeadMan",
 	     "--deadman: \"5m,severity=critical,alertname=BellwireDeadMan\" is "
 	     "wrong: expected a label that BellwireDeadMan itself does not "
