@@ -223,9 +223,18 @@ static int write_all(struct persist *p)
 	error = store_sync(p->fd);
 	if (error)
 		return error;
+	bool alarm = p->image.alarm_planned != p->image.alarm_safe;
 	image_synced(&p->image, p->spool);
 	/* the proof that it is safe, before anyone hears of it */
-	return write_plan(p, &n);
+	error = write_plan(p, &n);
+	if (error || !alarm)
+		return error;
+	/* whose line is on its way must not be forgotten by a power cut: no
+	 * one sends that alert again, nor its resolution */
+	error = store_sync(p->fd);
+	if (!error)
+		image_synced(&p->image, p->spool);
+	return error;
 }
 
 void persist_sync(struct persist *p, int64_t now_ms)

@@ -1,13 +1,16 @@
 """--deadman: the alert that a dead monitoring system cannot send."""
 import json
+import os
 import re
+import signal
+import subprocess
 import time
 
 import pytest
 
 from delivery_helpers import FifoReader
-from helpers import (alert, get, group, names_in, payload, post, post_chunked,
-                     run, wait_for)
+from helpers import (BELLWIRE, alert, get, group, names_in, payload, post,
+                     post_chunked, run, wait_for)
 
 NAME = "BellwireDeadMan"
 FIRED = "bellwire_deadman_alert_firing"
@@ -238,6 +241,29 @@ def test_an_alert_still_queued_at_the_end_comes_once(start, tmp_path):
         reader.silence()
         server.accepts(payload())
         assert " RESOLVED " in reader.until_lines(2)[1]
+
+
+def test_a_power_cut_does_not_forget_it(tmp_path):
+    """That the alert is out is safe on disk before its line can be read, or it
+    would come again after the cut, and the first never be resolved."""
+    trace = tmp_path / "trace"
+    with subprocess.Popen(
+            ["strace", "-s", "200", "-o", str(trace), "-e",
+             "trace=pwrite64,fdatasync,write", BELLWIRE, "--listen",
+             "127.0.0.1:0", "--deadman", SHORT, "--spool",
+             str(tmp_path / "spool")], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            assert NAME in process.stdout.readline().decode()
+        finally:
+            pid = process.pid
+            with open(f"/proc/{pid}/task/{pid}/children") as f:
+                for child in f.read().split():
+                    os.kill(int(child), signal.SIGKILL)
+    before, line, _ = trace.read_text().partition(f" critical {NAME}")
+    assert line
+    calls = re.findall(r"^(pwrite64|fdatasync)\(", before, re.M)
+    assert calls[-1] == "fdatasync", calls
 
 
 def test_without_a_spool_it_starts_anew(start):
