@@ -244,8 +244,8 @@ static bool step_head(struct conn *c, struct service *s)
 	return true;
 }
 
-/* A notification was found good: all is well up to here, whether there is room
- * for its alerts or not. */
+/* A notification was found good, or an alert of one that is decoded as it
+ * arrives: all is well up to here, whether there is room for it or not. */
 static void feed_switch(const struct conn *c, struct service *s)
 {
 	if (s->config->deadman_matches == 0 || c->receive.feeds)
@@ -287,6 +287,8 @@ static bool feed(struct conn *c, struct service *s)
 		decide(c, s, status);
 		return false;
 	}
+	if (r->payload.count)
+		feed_switch(c, s);
 	size_t used = (size_t)(receive_hold(r) - c->body_at);
 	window_drop(&c->window, used);
 	c->body_at += used;

@@ -6,6 +6,9 @@ enum {
 	ALERT_BYTES = 512,
 };
 
+/* Later than any clock, for --max-age. */
+static const int64_t NEVER_OLD = (int64_t)1 << 50;
+
 static void put_time(struct buf *out, const char *name, int64_t unix_s)
 {
 	buf_str(out, ",\"");
@@ -57,6 +60,17 @@ static void make_offer(struct deadman *d, struct offer *o, struct buf *json,
 	    alert_parse(&m->alert, &m->tokens, buf_span(json), &why);
 	ASSERT(status == STATUS_OK);
 	intake_name_alert(d->intake, o, &from_us, &m->alert, now);
+	/* however long it waited: nobody sends it again */
+	o->record.received_ms = o->record.received_s = NEVER_OLD;
+}
+
+bool deadman_is_heard(struct deadman *d)
+{
+	char bytes[ALERT_BYTES];
+	struct buf json = buf_of(bytes, sizeof bytes);
+	struct offer o;
+	make_offer(d, &o, &json, false, 0, (struct moment){0, 0});
+	return o.sinks != 0;
 }
 
 int64_t deadman_start(struct deadman *d, int64_t fired_s, struct moment now)

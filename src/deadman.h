@@ -27,6 +27,8 @@ struct deadman {
  * then the alert counts as emitted. Returns the time of the last feeding that
  * is to be assumed. */
 int64_t deadman_start(struct deadman *d, int64_t fired_s, struct moment now);
+/* Is there a sink that takes its alert? */
+bool deadman_is_heard(struct deadman *d);
 /* Queues the alert or its resolution if it is time for it. fed_ms: when the
  * switch was fed last. */
 void deadman_turn(struct deadman *d, int64_t fed_ms, struct moment now);

@@ -89,6 +89,14 @@ static int configure(int argc, const char *const *argv)
 	return EXIT_FINE;
 }
 
+static void prepare_deadman(void)
+{
+	the.intake.config = &the.config;
+	the.server.deadman = (struct deadman){.config = &the.config,
+					      .intake = &the.intake,
+					      .memory = &the.memory};
+}
+
 /* Joins the parts; the sinks come with open_sinks(). */
 static bool assemble(void)
 {
@@ -114,9 +122,7 @@ static bool assemble(void)
 	the.server.log = &the.log;
 	the.server.deliver = &the.deliver;
 	the.server.persist = &the.persist;
-	the.server.deadman = (struct deadman){.config = &the.config,
-					      .intake = &the.intake,
-					      .memory = &the.memory};
+	prepare_deadman();
 	the.server.secrets = &the.secrets[0];
 	the.server.spare = &the.secrets[1];
 	the.server.counters = &the.counters;
@@ -309,6 +315,10 @@ static int check(int argc, const char *const *argv)
 		return code;
 	config_put_check(&the.input, &out);
 	check_files(&out);
+	prepare_deadman();
+	if (the.config.deadman_ms && !deadman_is_heard(&the.server.deadman))
+		buf_str(&out, "# warning: no sink takes the dead man's "
+			      "alert\n");
 	return print(&out);
 }
 

@@ -285,11 +285,13 @@ bool os_others_can_read(const char *path)
 
 long os_read_file(const char *path, char *p, size_t cap)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* a FIFO without writer is an empty file, not one to wait for */
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	size_t n = 0;
 	long got = 0;
 	if (fd < 0)
 		return -errno;
+	fcntl(fd, F_SETFL, 0);
 	while (n < cap && (got = os_read(fd, p + n, cap - n)) > 0)
 		n += (size_t)got;
 	char more;

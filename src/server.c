@@ -330,11 +330,16 @@ static void feed_watchdog(struct server *s)
 
 void server_run(struct server *s)
 {
+	struct log_line l;
 	tell_time(s);
 	for (unsigned i = 0; i < s->listeners; i++)
 		log_listening(s, s->listener[i]);
 	supervisor_tell(&s->supervisor, "READY=1");
 	s->watchdog_at_ms = s->service.now.ms;
+	if (s->config->deadman_ms && !deadman_is_heard(&s->deadman) &&
+	    log_begin(s->log, &l, LOG_WARN,
+		      "no sink takes the dead man's alert"))
+		log_end(s->log, &l);
 	s->service.fed_ms = deadman_start(
 	    &s->deadman, persist_alarm(s->persist), s->service.now);
 	while (!has_stopped(s)) {

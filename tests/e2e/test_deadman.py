@@ -307,3 +307,37 @@ def test_wrong_values(value, right):
     "5m,severity=none", "5m,severity=", "5m,a=,b=c"])
 def test_good_values(value):
     assert run("check", "--deadman", value).returncode == 0
+
+
+def test_an_alert_that_no_sink_takes_is_told(start):
+    options = ("--deadman", LONG, "--emit", "stdout,match=team=ops")
+    warning = b"# warning: no sink takes the dead man's alert\n"
+    assert run("check", *options).stdout.endswith(warning)
+    assert warning not in run("check", *options[:2]).stdout
+    assert "no sink takes the dead man's alert" in start(*options).log()
+    assert "no sink" not in start(*options[:2]).log()
+
+
+def test_max_age_does_not_skip_it(start, tmp_path):
+    fifo = tmp_path / "fifo"
+    server = start("--deadman", SHORT, "--max-age", "100ms", "--spool",
+                   str(tmp_path / "spool"), "--emit", f"fifo:{fifo}")
+    wait_for("the switch", lambda: server.metrics()[FIRED] == 1)
+    time.sleep(0.5)
+    with FifoReader(fifo) as reader:
+        assert len(ours(reader.until_lines(1))) == 1
+
+
+def test_a_large_body_feeds_it_while_it_comes(start):
+    # the first 32 KiB could still be a whole body
+    server = start("--deadman", "3s")
+    request = post_chunked(group(80, pad=1000), size=1000)
+    with server.connect() as c:
+        for i in range(0, len(request), 5000):
+            c.send(request[i:i + 5000])
+            time.sleep(0.25)
+        assert c.answer().status == 200
+    assert len(request) > 80000
+    assert ours(server.lines()) == []
+
+

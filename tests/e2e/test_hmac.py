@@ -1,6 +1,7 @@
 """Signed bodies, as Grafana's webhook contact point sends them."""
 import hashlib
 import hmac
+import os
 import signal
 import time
 
@@ -198,3 +199,12 @@ def test_bad_files(text, line, keys):
     assert done.stderr.count(b"\n") == 1
     assert f"--auth-hmac-file: {keys}{line}".encode() in done.stderr or \
         not text, done.stderr
+
+
+def test_a_fifo_in_the_place_of_the_file_stops_nothing(server, keys):
+    keys.unlink()
+    os.mkfifo(keys)
+    server.signal(signal.SIGHUP)
+    wait_for("the refusal", lambda: "reload failed" in server.log())
+    body = payload(alert())
+    assert server.ask(post(body, *signed(body))).status == 200
