@@ -291,7 +291,7 @@ static void show(struct buf *b, struct span s, size_t max, bool quoted)
 	while (s.n) {
 		uint32_t c;
 		if (b->n - start >= max) {
-			buf_str(b, "\xe2\x80\xa6");
+			buf_utf8(b, 0x2026); /* an ellipsis */
 			return;
 		}
 		unsigned char first = byte_of(s.p[0]);
