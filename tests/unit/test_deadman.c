@@ -151,6 +151,17 @@ static void fires_whatever_the_clock_says(void **state)
 	assert_string_equal(queued(&from), "R");
 }
 
+static void knows_whether_a_sink_takes_its_alert(void **state)
+{
+	(void)state;
+	start();
+	assert_true(deadman_is_heard(&d));
+	config.sink[0].format.matches = 1;
+	config.sink[0].format.match[0] =
+	    (struct match){SPAN("team"), SPAN("ops"), false};
+	assert_false(deadman_is_heard(&d));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +169,7 @@ int main(void)
 	    cmocka_unit_test(waits_for_room),
 	    cmocka_unit_test(goes_on_where_an_earlier_process_was),
 	    cmocka_unit_test(fires_whatever_the_clock_says),
+	    cmocka_unit_test(knows_whether_a_sink_takes_its_alert),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
