@@ -393,9 +393,9 @@ static enum json_event take(struct json *j, char c, bool *again)
 	case JSON_IN_E:
 	case JSON_IN_E_SIGN:
 	case JSON_IN_EXPONENT:
-		return take_number(j, c, again);
+		break;
 	}
-	return JSON_BAD;
+	return take_number(j, c, again);
 }
 
 enum json_event json_next(struct json *j, const char *p, size_t n)

@@ -7,6 +7,7 @@ import re
 import select
 import signal
 import subprocess
+import tempfile
 import termios
 import threading
 import time
@@ -180,7 +181,12 @@ class Terminal(End):
     def __init__(self):
         master, self.slave = os.openpty()
         tty.setraw(self.slave)
-        self.path = os.ttyname(self.slave)
+        # under a name of its own, which goes away with it: the kernel gives the
+        # number to the next one, whose reader must not get what a bellwire that
+        # still tries has for this one
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = f"{self.folder.name}/tty"
+        os.symlink(os.ttyname(self.slave), self.path)
         super().__init__(master)
 
     def send(self, data):
@@ -190,6 +196,8 @@ class Terminal(End):
         return termios.tcgetattr(self.slave)
 
     def close(self):
+        if os.path.lexists(self.path):
+            os.unlink(self.path)
         super().close()
         if self.slave >= 0:
             os.close(self.slave)
