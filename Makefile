@@ -78,11 +78,11 @@ LINK_FLAGS := -nostdlib -static -Wl,-pie,--no-dynamic-linker,-z,text \
 	-Wl,--build-id=none -Wl,-T,$(O)/target.ld
 
 PURE := text status address cert bytes hash json jsontext jsmn http body alert payload recall spool \
-	image render template options emit config auth metrics firing intake receive deadman \
-	request window conn
+	image render renderjson match template options emit config auth metrics firing intake receive deadman \
+	request window conn notification
 WORLD := os log privilege sandbox probe supervisor $(if $(filter 0,$(TLS)),notls,tls tlswords identity) \
 	transport sink fifo serial store
-ROOF := persist secrets lines deliver pages slots server main
+ROOF := persist secrets lines deliver pages slots server offline usage main
 OBJECTS := $(patsubst %,$(O)/%.o,$(PURE) $(WORLD) $(ROOF))
 
 all: $(O)/bellwire $(O)/bellwire.debug

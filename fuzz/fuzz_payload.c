@@ -2,6 +2,7 @@
  * or in pieces, queued, read back and written in every format. One record makes
  * one line of valid UTF-8 without control characters, and in json one value.
  * The first byte chooses the pieces; 0 takes the body as one. */
+#include "is_json.h"
 #include "json.h"
 #include "receive.h"
 
@@ -27,18 +28,6 @@ static char ring[LIMIT_SPOOL_MEMORY];
 static struct receive receive;
 static struct receive_memory memory;
 static const struct moment now = {1000, 1795485352};
-
-static bool is_json(struct span text)
-{
-	struct json j = {.report_depth = 0};
-	while (j.offset < text.n) {
-		size_t at = (size_t)j.offset;
-		enum json_event e = json_next(&j, text.p + at, text.n - at);
-		if (e == JSON_BAD || e == JSON_TOO_DEEP)
-			return false;
-	}
-	return json_end(&j);
-}
 
 static void check_line(struct span line, const struct format *f)
 {

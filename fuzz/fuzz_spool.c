@@ -12,6 +12,7 @@
 #include "alert.h"
 #include "bytes.h"
 #include "image.h"
+#include "is_json.h"
 #include "json.h"
 #include "render.h"
 
@@ -110,18 +111,6 @@ static void put(struct spool *s)
 }
 
 /* --- what must hold at any time ------------------------------------------- */
-
-static bool is_json(struct span text)
-{
-	struct json j = {.report_depth = 0};
-	while (j.offset < text.n) {
-		size_t at = (size_t)j.offset;
-		enum json_event e = json_next(&j, text.p + at, text.n - at);
-		if (e == JSON_BAD || e == JSON_TOO_DEEP)
-			return false;
-	}
-	return json_end(&j);
-}
 
 static void check_text(struct span raw)
 {

@@ -113,6 +113,8 @@ const char *config_read_format(const struct config *c, struct format *f,
 bool config_read_match(struct span v, struct match *m, bool may_negate);
 /* KIND[:PLACE][,key=value...]: one more sink. NULL or what would be right. */
 const char *config_set_emit(struct config *c, struct span value);
+/* Which of words[0..n) is it? n: none. */
+size_t config_read_word(struct span v, const struct span *words, size_t n);
 /* 500ms 8s 5m 1h 0; 64K 1M 1G; false if neither or too large. */
 bool config_read_time_ms(struct span s, uint64_t *out);
 bool config_read_size(struct span s, uint64_t *out);

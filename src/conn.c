@@ -4,7 +4,7 @@
  * Invariants: the body in the window starts at offset body_at of the whole one.
  * A claim on an alert in the intake exists from BODY to the end of ANSWER only.
  */
-#include "conn.h"
+#include "connparts.h"
 
 #include <string.h>
 
@@ -112,7 +112,7 @@ void conn_answer_page(struct conn *c, struct service *s, enum status status,
 }
 
 /* One line that says why; Alertmanager prints it in its log. */
-static void answer(struct conn *c, struct service *s, enum status status)
+void conn_answer(struct conn *c, struct service *s, enum status status)
 {
 	char bytes[LIMIT_PLACE * 2];
 	struct buf line = buf_of(bytes, sizeof bytes);
@@ -134,18 +134,10 @@ static void answer(struct conn *c, struct service *s, enum status status)
 	put_page(c, s, status, buf_span(&line), "text/plain; charset=utf-8");
 }
 
-static void refuse_and_close(struct conn *c, struct service *s,
-			     enum status status)
+void conn_refuse(struct conn *c, struct service *s, enum status status)
 {
 	c->close = true;
-	answer(c, s, status);
-}
-
-static void note_why(struct conn *c)
-{
-	const struct buf *why = &c->receive.payload.why;
-	c->why_n = why->n;
-	memcpy(c->why, why->p, why->n);
+	conn_answer(c, s, status);
 }
 
 /* The request's body is read or given up: to the answer. */
@@ -154,13 +146,13 @@ static void conclude(struct conn *c, struct service *s)
 	if (c->status == STATUS_OK)
 		c->state = CONN_QUESTION;
 	else
-		answer(c, s, c->status);
+		conn_answer(c, s, c->status);
 }
 
 /* The answer is known, refusal or page. Its body, if more of it is to come, is
  * read on if it is short; a client that waits for 100 Continue may not send it
  * at all, so then nobody could tell where the next request begins. */
-static void decide(struct conn *c, struct service *s, enum status status)
+void conn_decide(struct conn *c, struct service *s, enum status status)
 {
 	c->status = status;
 	if (c->body.state == HTTP_BODY_DONE) {
@@ -177,19 +169,6 @@ static void decide(struct conn *c, struct service *s, enum status status)
 	}
 }
 
-static void begin_body(struct conn *c, struct service *s,
-		       const struct http_request *r)
-{
-	c->state = CONN_BODY;
-	c->notification = true;
-	c->deadline_ms = s->now.ms + LIMIT_BODY_MS;
-	c->whole = r->chunked || r->length <= LIMIT_WHOLE_BODY;
-	receive_start(&c->receive, c->slot, c->whole);
-	if (c->expecting)
-		buf_str(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
-	c->expecting = false;
-}
-
 static void begin_request(struct conn *c, struct service *s,
 			  const struct http_request *r)
 {
@@ -204,7 +183,7 @@ static void begin_request(struct conn *c, struct service *s,
 		       window_raw(&c->window).n == 0;
 	c->body_bytes = c->body_at = 0;
 	if (r->unknown_coding) {
-		refuse_and_close(c, s, STATUS_CODING);
+		conn_refuse(c, s, STATUS_CODING);
 		return;
 	}
 	enum status status =
@@ -212,9 +191,9 @@ static void begin_request(struct conn *c, struct service *s,
 			  &c->signature, &c->allow);
 	window_wipe(&c->window, r->credential);
 	if (status == STATUS_OK && c->target == REQUEST_NOTIFICATION)
-		begin_body(c, s, r);
+		conn_begin_body(c, s, r);
 	else
-		decide(c, s, status);
+		conn_decide(c, s, status);
 }
 
 /* True if the state changed. */
@@ -235,138 +214,12 @@ static bool step_head(struct conn *c, struct service *s)
 	if (status == STATUS_OK)
 		status = http_parse_head((struct span){in.p, length}, &r);
 	if (status != STATUS_OK) {
-		refuse_and_close(c, s, status);
+		conn_refuse(c, s, status);
 		return true;
 	}
 	window_take(&c->window, span_skip(in, length));
 	window_drop_body(&c->window);
 	begin_request(c, s, &r);
-	return true;
-}
-
-/* A notification was found good, or an alert of one that is decoded as it
- * arrives: all is well up to here, whether there is room for it or not. */
-static void feed_switch(const struct conn *c, struct service *s)
-{
-	if (s->config->deadman_matches == 0 || c->receive.feeds)
-		s->fed_ms = s->now.ms;
-}
-
-/* All of the body was read. */
-static void end_body(struct conn *c, struct service *s)
-{
-	struct receive *r = &c->receive;
-	struct span body = window_body(&c->window);
-	c->state = CONN_COMMIT;
-	if (!c->whole)
-		return;
-	if (c->signature.given &&
-	    !auth_is_signed(s->auth, &c->signature, body)) {
-		decide(c, s, STATUS_UNAUTHORIZED);
-		return;
-	}
-	enum status status =
-	    receive_whole(r, s->intake, s->memory, body, s->now);
-	if (status == STATUS_OK || status == STATUS_NO_ROOM)
-		feed_switch(c, s);
-	if (status != STATUS_OK) {
-		note_why(c);
-		decide(c, s, status);
-	}
-}
-
-/* Hands what there is of a large body on, and lets go of what was used. */
-static bool feed(struct conn *c, struct service *s)
-{
-	struct receive *r = &c->receive;
-	struct span body = window_body(&c->window);
-	enum status status = receive_more(r, s->intake, s->memory, body.p,
-					  c->body_at, body.n, s->now);
-	if (status != STATUS_OK) {
-		note_why(c);
-		decide(c, s, status);
-		return false;
-	}
-	if (r->payload.count)
-		feed_switch(c, s);
-	size_t used = (size_t)(receive_hold(r) - c->body_at);
-	window_drop(&c->window, used);
-	c->body_at += used;
-	return !r->blocked;
-}
-
-static bool step_body(struct conn *c, struct service *s)
-{
-	struct span in, data;
-	if (c->receive.blocked && !feed(c, s))
-		return c->state != CONN_BODY;
-	in = window_raw(&c->window);
-	while (c->body.state != HTTP_BODY_DONE && in.n) {
-		enum status status = http_body_next(&c->body, &in, &data);
-		window_take(&c->window, in);
-		window_append(&c->window, data);
-		c->body_bytes += data.n;
-		if (c->body_bytes > s->config->max_body)
-			status = STATUS_BODY_SIZE;
-		if (status == STATUS_BODY_SIZE) {
-			decide(c, s, status);
-			return true;
-		}
-		if (status != STATUS_OK) {
-			refuse_and_close(c, s, status);
-			return true;
-		}
-		if (c->signature.given && c->body_bytes > LIMIT_WHOLE_BODY) {
-			decide(c, s, STATUS_SIGNED_SIZE);
-			return true;
-		}
-		if (c->whole && c->body_bytes > LIMIT_WHOLE_BODY) {
-			c->whole = false;
-			receive_start(&c->receive, c->slot, false);
-		}
-	}
-	if (!c->whole && !feed(c, s))
-		return c->state != CONN_BODY;
-	if (c->body.state == HTTP_BODY_DONE) {
-		end_body(c, s);
-		return true;
-	}
-	if (c->eof) {
-		refuse_and_close(c, s, STATUS_CUT_BODY);
-		return true;
-	}
-	return false;
-}
-
-static bool step_commit(struct conn *c, struct service *s)
-{
-	struct receive *r = &c->receive;
-	bool more = !c->whole || r->stepwise;
-	if (more && r->alert_at_hand && !feed(c, s))
-		return c->state != CONN_COMMIT;
-	enum status status =
-	    more ? receive_end(r, s->intake, s->now) : STATUS_OK;
-	if (status != STATUS_OK) {
-		note_why(c);
-		decide(c, s, status);
-		return true;
-	}
-	if (more)
-		feed_switch(c, s);
-	if (r->blocked)
-		return false;
-	window_drop_body(&c->window);
-	c->state = CONN_WAIT;
-	c->deadline_ms = s->now.ms + (int64_t)s->config->ack_timeout_ms;
-	c->other_version = r->payload.other_version;
-	return true;
-}
-
-static bool step_wait(struct conn *c, struct service *s)
-{
-	if (!intake_is_safe(s->intake, &c->receive.wait))
-		return false;
-	answer(c, s, STATUS_OK);
 	return true;
 }
 
@@ -446,13 +299,13 @@ void conn_step(struct conn *c, struct service *s)
 			go_on = step_head(c, s);
 			break;
 		case CONN_BODY:
-			go_on = step_body(c, s);
+			go_on = conn_step_body(c, s);
 			break;
 		case CONN_COMMIT:
-			go_on = step_commit(c, s);
+			go_on = conn_step_commit(c, s);
 			break;
 		case CONN_WAIT:
-			go_on = step_wait(c, s);
+			go_on = conn_step_wait(c, s);
 			break;
 		case CONN_DISCARD:
 			go_on = step_discard(c, s);
@@ -470,40 +323,27 @@ void conn_step(struct conn *c, struct service *s)
 	watch_progress(c, s);
 }
 
-/* Which sink it is that the alerts wait for, or the disk. */
-static void note_what_is_slow(struct conn *c, const struct service *s)
-{
-	int slow = intake_waits_for(s->intake, &c->receive.wait);
-	struct buf why = buf_of(c->why, sizeof c->why);
-	buf_str(&why, "waited for ");
-	text_show(&why,
-		  slow < 0 ? SPAN("the spool's file")
-			   : span_of(s->config->sink[slow].name),
-		  sizeof c->why / 2);
-	c->why_n = why.n;
-}
-
 void conn_expire(struct conn *c, struct service *s)
 {
 	switch (c->state) {
 	case CONN_HEAD:
 		/* an idle connection is closed without a word */
 		if (window_raw(&c->window).n)
-			refuse_and_close(c, s, STATUS_SLOW_HEAD);
+			conn_refuse(c, s, STATUS_SLOW_HEAD);
 		else
 			conn_close(c, s);
 		break;
 	case CONN_BODY:
-		refuse_and_close(c, s,
-				 c->receive.blocked ? STATUS_NO_ROOM
-						    : STATUS_SLOW_BODY);
+		conn_refuse(c, s,
+			    c->receive.blocked ? STATUS_NO_ROOM
+					       : STATUS_SLOW_BODY);
 		break;
 	case CONN_COMMIT:
-		refuse_and_close(c, s, STATUS_NO_ROOM);
+		conn_refuse(c, s, STATUS_NO_ROOM);
 		break;
 	case CONN_WAIT:
-		note_what_is_slow(c, s);
-		answer(c, s, STATUS_NOT_SAFE);
+		conn_note_what_is_slow(c, s);
+		conn_answer(c, s, STATUS_NOT_SAFE);
 		break;
 	case CONN_DISCARD:
 		c->close = true;

@@ -8,11 +8,10 @@ const char *config_read_format(const struct config *c, struct format *f,
 {
 	static const struct span names[] = {SPAN("line"), SPAN("json"),
 					    SPAN("logfmt")};
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		if (span_eq(v, names[i])) {
-			f->kind = (enum format_kind)i;
-			return NULL;
-		}
+	size_t word = config_read_word(v, names, 3);
+	if (word < 3) {
+		f->kind = (enum format_kind)word;
+		return NULL;
 	}
 	for (unsigned i = 0; i < c->templates; i++) {
 		if (span_eq(v, c->template[i].name)) {
@@ -125,13 +124,10 @@ static bool read_flow(struct span v, enum place_flow *flow)
 {
 	static const struct span names[] = {SPAN("none"), SPAN("rtscts"),
 					    SPAN("xonxoff")};
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		if (span_eq(v, names[i])) {
-			*flow = (enum place_flow)i;
-			return true;
-		}
-	}
-	return false;
+	size_t word = config_read_word(v, names, 3);
+	if (word < 3)
+		*flow = (enum place_flow)word;
+	return word < 3;
 }
 
 /* Keys that depend on the kind of place. */

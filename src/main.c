@@ -1,13 +1,13 @@
 /*
  * main.c - start-up order, subcommands, exit codes; owns all state.
  */
+#include "offline.h"
 #include "privilege.h"
 #include "probe.h"
 #include "sandbox.h"
 #include "server.h"
-#include "version.h"
+#include "usage.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -322,82 +322,6 @@ static int check(int argc, const char *const *argv)
 	return print(&out);
 }
 
-/* Lets lines out until a request can go on; standard output may be slow. */
-static bool render_lines(struct conn *c)
-{
-	struct service *s = &the.server.service;
-	for (;;) {
-		deliver_pump(&the.deliver, s->now);
-		s->progress = the.deliver.progress;
-		conn_step(c, s);
-		short events;
-		int fd = deliver_wants_poll(&the.deliver, 0, &events);
-		if (the.deliver.sink[0].state == DELIVERY_DOWN)
-			return false;
-		if (fd >= 0) {
-			struct pollfd p = {.fd = fd, .events = events};
-			os_poll(&p, 1, -1);
-			deliver_ready(&the.deliver, 0, p.revents, s->now);
-		} else if (spool_used(&the.spool) == 0) {
-			return true;
-		}
-	}
-}
-
-static void render_put(struct conn *c, struct span s)
-{
-	while (s.n) {
-		size_t n;
-		char *p = conn_room(c, &n);
-		if (n == 0)
-			return; /* it has its answer */
-		struct buf room = buf_of(p, n < s.n ? n : s.n);
-		buf_put(&room, s);
-		conn_received(c, room.n);
-		s = span_skip(s, room.n);
-		if (!render_lines(c))
-			return;
-	}
-}
-
-/* The payload goes the way of a request, as one that is sent in chunks, so that
- * what comes out is what a server would emit. */
-static int render_payload(void)
-{
-	static const char head[] = "POST /webhook HTTP/1.1\r\nHost: stdin\r\n"
-				   "Content-Type: application/json\r\n"
-				   "Transfer-Encoding: chunked\r\n\r\n";
-	struct conn *c = &the.server.slot[0].conn;
-	long n;
-	the.config.path = SPAN("/webhook");
-	the.config.max_body = INT64_MAX;
-	the.server.service.now.s = os_unix_s();
-	conn_open(c, 0, 0);
-	render_put(c, (struct span){head, sizeof head - 1});
-	while (c->state == CONN_BODY &&
-	       (n = os_read(STDIN_FILENO, the.file, sizeof the.file)) > 0) {
-		char size[24];
-		struct buf line = buf_of(size, sizeof size);
-		buf_padded(&line, (uint64_t)n, 16, 1);
-		buf_str(&line, "\r\n");
-		render_put(c, buf_span(&line));
-		render_put(c, (struct span){the.file, (size_t)n});
-		render_put(c, SPAN("\r\n"));
-	}
-	render_put(c, SPAN("0\r\n\r\n"));
-	if (the.deliver.sink[0].state == DELIVERY_DOWN)
-		return EXIT_FAILED;
-	if (c->status == STATUS_OK && c->state == CONN_ANSWER)
-		return EXIT_FINE;
-	char bytes[LIMIT_PLACE * 2];
-	struct buf why = buf_of(bytes, sizeof bytes);
-	buf_str(&why, status_info(c->status)->text);
-	if (c->why_n)
-		buf_str(&why, ": ");
-	buf_put(&why, (struct span){c->why, c->why_n});
-	return fail(EXIT_FAILED, buf_span(&why));
-}
-
 /* --format F goes to *format; everything else is left in rest[]. */
 static int take_format(int argc, const char *const *argv, const char **rest,
 		       struct span *format)
@@ -419,7 +343,7 @@ static int take_format(int argc, const char *const *argv, const char **rest,
 static int render(int argc, const char *const *argv)
 {
 	const char *rest[LIMIT_CONFIG_ENTRIES];
-	char bytes[LIMIT_PLACE];
+	char bytes[LIMIT_PLACE * 2];
 	struct buf error = buf_of(bytes, sizeof bytes);
 	struct span format = SPAN("line");
 	int code = configure(take_format(argc, argv, rest, &format), rest);
@@ -435,8 +359,12 @@ static int render(int argc, const char *const *argv)
 		buf_str(&error, wrong);
 		return fail(EXIT_USAGE, buf_span(&error));
 	}
-	return assemble() && open_spool() && open_sinks() ? render_payload()
-							  : EXIT_FAILED;
+	c->max_body = INT64_MAX;
+	if (!assemble() || !open_spool() || !open_sinks())
+		return EXIT_FAILED;
+	if (offline_render(&the.server, the.file, sizeof the.file, &error))
+		return EXIT_FINE;
+	return error.n ? fail(EXIT_FAILED, buf_span(&error)) : EXIT_FAILED;
 }
 
 static int probe(int argc, const char *const *argv)
@@ -453,48 +381,10 @@ static int probe(int argc, const char *const *argv)
 	return code ? fail(code, buf_span(&why)) : EXIT_FINE;
 }
 
-static int version(void)
+static int tell(void (*put)(struct buf *out))
 {
 	struct buf out = buf_of(the.text, sizeof the.text);
-	buf_str(&out, "bellwire " BELLWIRE_VERSION "\n"
-		      "features: tls=");
-	buf_str(&out, tls_version() ? "yes" : "no");
-	buf_str(&out, "\nbuilt with: " BELLWIRE_PARTS);
-	if (tls_version()) {
-		buf_str(&out, ", ");
-		buf_str(&out, tls_version());
-	}
-	buf_str(&out, "\n\nlimits:\n");
-#define LIMIT_ROW(name, value, unit, beyond)             \
-	buf_str(&out, "  " #name " ");                   \
-	buf_u64(&out, (uint64_t)LIMIT_##name);           \
-	buf_str(&out, sizeof(unit) > 1 ? " " unit : ""); \
-	buf_str(&out, "; beyond: " beyond "\n");
-	LIMITS(LIMIT_ROW)
-#undef LIMIT_ROW
-	return print(&out);
-}
-
-static int help(void)
-{
-	struct buf out = buf_of(the.text, sizeof the.text);
-	buf_str(
-	    &out,
-	    "bellwire receives Alertmanager webhooks and emits each alert as "
-	    "one line.\n\n"
-	    "  bellwire [OPTIONS]              serve\n"
-	    "  bellwire check [OPTIONS]        print what is in force, exit\n"
-	    "  bellwire render [--format F]    payload on stdin -> lines\n"
-	    "  bellwire probe [URL]            GET URL, exit 0 if it says 200\n"
-	    "  bellwire version                version and limits\n\n"
-	    "  -c FILE               options from FILE, lines of key = "
-	    "value\n");
-	config_put_help(&out);
-	buf_str(&out, "\nkeys of a sink: format=line|json|logfmt|NAME "
-		      "match=LABEL=VALUE match=LABEL!=VALUE\n"
-		      "  resolved=no ascii=yes width=N eol=lf|crlf "
-		      "bell=LABEL=VALUE\n"
-		      "times: 500ms 8s 5m 1h; sizes: 64K 1M\n");
+	put(&out);
 	return print(&out);
 }
 
@@ -511,10 +401,10 @@ static int run(int argc, const char *const *argv)
 	struct span command = argc ? span_of(argv[0]) : SPAN_NONE;
 	if (asks_for(argc, argv, SPAN("--help")) ||
 	    asks_for(argc, argv, SPAN("-h")))
-		return help();
+		return tell(usage_put_help);
 	if (asks_for(argc, argv, SPAN("--version")) ||
 	    span_eq(command, SPAN("version")))
-		return version();
+		return tell(usage_put_version);
 	if (span_eq(command, SPAN("check")))
 		return check(argc - 1, argv + 1);
 	if (span_eq(command, SPAN("render")))

@@ -35,6 +35,14 @@ bool config_read_time_ms(struct span s, uint64_t *out)
 	return false;
 }
 
+size_t config_read_word(struct span v, const struct span *words, size_t n)
+{
+	size_t i = 0;
+	while (i < n && !span_eq(v, words[i]))
+		i++;
+	return i;
+}
+
 bool config_read_size(struct span s, uint64_t *out)
 {
 	static const char units[] = "KMG";
@@ -249,26 +257,22 @@ static const char *set_sandbox(struct config *c, struct span v)
 {
 	static const struct span names[] = {SPAN("auto"), SPAN("require"),
 					    SPAN("off")};
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		if (span_eq(v, names[i])) {
-			c->sandbox = (enum config_sandbox)i;
-			return NULL;
-		}
-	}
-	return "auto, require or off";
+	size_t i = config_read_word(v, names, 3);
+	if (i == 3)
+		return "auto, require or off";
+	c->sandbox = (enum config_sandbox)i;
+	return NULL;
 }
 
 static const char *set_log_level(struct config *c, struct span v)
 {
 	static const struct span names[] = {SPAN("error"), SPAN("warn"),
 					    SPAN("info"), SPAN("debug")};
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-		if (span_eq(v, names[i])) {
-			c->log_level = (enum log_level)i;
-			return NULL;
-		}
-	}
-	return "error, warn, info or debug";
+	size_t i = config_read_word(v, names, 4);
+	if (i == 4)
+		return "error, warn, info or debug";
+	c->log_level = (enum log_level)i;
+	return NULL;
 }
 
 const struct option *config_options(void)

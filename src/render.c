@@ -3,38 +3,6 @@
 
 #include "json.h"
 
-enum alert_status render_status(const struct envelope *e, const struct alert *a)
-{
-	return a->status == ALERT_INHERITS ? e->status : a->status;
-}
-
-static bool matches(const struct match *m, const struct alert *a)
-{
-	struct span value = alert_label(a, m->label);
-	bool equal = value.p ? json_is(value, m->value) : m->value.n == 0;
-	return equal != m->negated;
-}
-
-bool render_is_hushed(const struct match *hush, unsigned n,
-		      const struct alert *a)
-{
-	for (unsigned i = 0; i < n; i++)
-		if (!matches(&hush[i], a))
-			return false;
-	return n != 0;
-}
-
-bool render_wants(const struct format *f, const struct envelope *e,
-		  const struct alert *a)
-{
-	if (f->skip_resolved && render_status(e, a) == ALERT_RESOLVED)
-		return false;
-	for (unsigned i = 0; i < f->matches; i++)
-		if (!matches(&f->match[i], a))
-			return false;
-	return !render_is_hushed(f->hush, f->hushes, a);
-}
-
 /* One code point of the payload's on its way out. */
 static void put_safe(struct buf *out, const struct format *f, uint32_t c,
 		     bool quoted)
@@ -271,60 +239,6 @@ static void put_logfmt(struct buf *out, const struct format *f, bool resolved,
 	}
 }
 
-/* ,"name":value if the payload has one. */
-static void put_member(struct buf *out, const struct format *f,
-		       const char *name, struct span value)
-{
-	if (value.p == NULL)
-		return;
-	if (out->n && out->p[out->n - 1] != '{')
-		buf_char(out, ',');
-	buf_char(out, '"');
-	buf_str(out, name);
-	buf_str(out, "\":");
-	json_put_compact(out, value, f->ascii);
-}
-
-/* A member of an alert that would pass for one that bellwire writes. */
-static bool is_ours(struct span name)
-{
-	struct span text = alert_text(name);
-	return json_is(text, SPAN("receiver")) ||
-	       json_is(text, SPAN("groupKey")) ||
-	       json_is(text, SPAN("externalURL")) ||
-	       json_is(text, SPAN("notice"));
-}
-
-static void put_json(struct buf *out, const struct format *f, bool resolved,
-		     const struct record *r, const struct alert *a)
-{
-	const struct envelope *e = &r->envelope;
-	struct span name, value, none = SPAN("{}");
-	size_t i = 0;
-	buf_char(out, '{');
-	put_member(out, f, "receiver", e->receiver);
-	put_member(out, f, "status",
-		   resolved ? SPAN("\"resolved\"") : SPAN("\"firing\""));
-	put_member(out, f, "labels", a->labels_json.p ? a->labels_json : none);
-	put_member(out, f, "annotations",
-		   a->annotations_json.p ? a->annotations_json : none);
-	put_member(out, f, "startsAt", a->starts_at);
-	put_member(out, f, "endsAt", a->ends_at);
-	put_member(out, f, "generatorURL", a->generator_url);
-	put_member(out, f, "fingerprint", a->fingerprint);
-	while (alert_other_member(a, &i, &name, &value)) {
-		if (is_ours(name))
-			continue;
-		buf_char(out, ',');
-		json_put_compact(out, name, f->ascii);
-		buf_char(out, ':');
-		json_put_compact(out, value, f->ascii);
-	}
-	put_member(out, f, "groupKey", e->group_key);
-	put_member(out, f, "externalURL", e->external_url);
-	buf_char(out, '}');
-}
-
 struct notice {
 	const char *word, *text;
 };
@@ -367,7 +281,7 @@ static void put_notice(struct buf *out, const struct format *f,
 		buf_str(out, notice_of(r->kind).word);
 		buf_str(out, "\",\"count\":");
 		buf_u64(out, r->count);
-		put_member(out, f, "receiver", r->envelope.receiver);
+		render_member(out, f, "receiver", r->envelope.receiver);
 		buf_char(out, '}');
 		break;
 	case FORMAT_LOGFMT:
@@ -436,7 +350,7 @@ bool render_record(struct buf *out, const struct format *f,
 	bool resolved = a && render_status(&r->envelope, a) == ALERT_RESOLVED;
 	/* what is written around the line is counted out of its room */
 	struct span bell = SPAN("\a"), reset = SPAN("\x1b[0m");
-	if (a && f->bell.label.p && matches(&f->bell, a))
+	if (a && f->bell.label.p && render_matches(&f->bell, a))
 		buf_put(out, bell);
 	if (f->colour)
 		buf_str(out, colour_of(a, resolved));
@@ -447,7 +361,7 @@ bool render_record(struct buf *out, const struct format *f,
 	if (a == NULL)
 		put_notice(&line, f, r);
 	else if (f->kind == FORMAT_JSON)
-		put_json(&line, f, resolved, r, a);
+		render_json(&line, f, resolved, r, a);
 	else if (f->kind == FORMAT_LOGFMT)
 		put_logfmt(&line, f, resolved, a);
 	else if (f->kind == FORMAT_TEMPLATE)

@@ -1,6 +1,6 @@
 /*
- * renderparts.h - what render.c and template.c share: pieces of a payload on
- * their way out, made safe.
+ * renderparts.h - what render.c shares with template.c, renderjson.c and
+ * match.c: pieces of a payload on their way out, made safe.
  */
 #ifndef RENDERPARTS_H
 #define RENDERPARTS_H
@@ -20,6 +20,14 @@ void render_labels(struct buf *out, const struct format *f,
 void render_cut(struct buf *line, const struct format *f, uint32_t width,
 		bool cut);
 
+/* A missing label is an empty one. */
+bool render_matches(const struct match *m, const struct alert *a);
+/* ,"name":value if there is a value; raw JSON. */
+void render_member(struct buf *out, const struct format *f, const char *name,
+		   struct span value);
+/* The alert as one JSON object. */
+void render_json(struct buf *out, const struct format *f, bool resolved,
+		 const struct record *r, const struct alert *a);
 /* The alert by the template of *f. */
 void template_put(struct buf *out, const struct format *f, bool resolved,
 		  const struct record *r, const struct alert *a);

@@ -339,5 +339,3 @@ def test_a_large_body_feeds_it_while_it_comes(start):
         assert c.answer().status == 200
     assert len(request) > 80000
     assert ours(server.lines()) == []
-
-
