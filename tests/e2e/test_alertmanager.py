@@ -11,7 +11,7 @@ import urllib.request
 from test_stack import BELLWIRE, free_ports, wait_for
 
 CONFIG = """
-route: {receiver: bell, group_by: [alertname], group_wait: 0s,
+route: {receiver: bell, group_by: [alertname], group_wait: 2s,
         group_interval: 1h, repeat_interval: 4h}
 receivers:
   - name: bell
