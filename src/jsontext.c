@@ -1,28 +1,38 @@
 /* jsontext.c - the readers of json.h for strings and values that are valid. */
 #include "json.h"
 
-#include <string.h>
+static const uint64_t ones = 0x0101010101010101U, top = 0x8080808080808080U;
 
 /* Eight bytes at a time: a byte's top bit ends up set in one of the terms when
- * it is above 0x7f, below 0x20, or equal to one of the three (the subtraction
- * borrows out of zero). A borrow can set a bit above it for no reason, never
- * below: so the lowest one set, which belongs to the first byte, is true. */
+ * it is above 0x7e, below 0x20, or equal to one of the two (the subtraction
+ * borrows out of zero). A carry or borrow can set a bit above it for no reason,
+ * never below: so the lowest one set, which belongs to the first byte, is true.
+ */
+/*@ assigns \nothing; */
+static inline uint64_t not_plain(uint64_t w)
+{
+	uint64_t quote = w ^ ones * '"', slash = w ^ ones * '\\';
+	return (w | (w + ones) | (w - ones * 0x20) | (quote - ones) |
+		(slash - ones)) &
+	       top;
+}
+
 size_t json_plain(struct span s)
 {
-	const uint64_t ones = 0x0101010101010101U, top = ones << 7;
 	size_t i = 0;
+	uint64_t hit;
 	/*@ loop invariant i <= s.n;
-	    loop assigns i;
+	    loop assigns i, hit;
 	    loop variant s.n - i; */
-	for (; s.n - i >= 8; i += 8) {
-		uint64_t w = eight_bytes(s.p + i);
-		uint64_t quote = w ^ ones * '"', slash = w ^ ones * '\\',
-			 del = w ^ ones * 0x7f;
-		uint64_t hit = (w | (w - ones * 0x20) | (quote - ones) |
-				(slash - ones) | (del - ones)) &
-			       top;
-		if (hit)
+	for (; s.n - i >= 8; i += 8)
+		if ((hit = not_plain(eight_bytes(s.p + i))) != 0)
 			return i + (size_t)__builtin_ctzll(hit) / 8;
+	if (i == s.n)
+		return i;
+	if (i) {
+		/* the last eight; the first of them were seen to be plain */
+		hit = not_plain(eight_bytes(s.p + (s.n - 8)));
+		return hit ? s.n - 8 + (size_t)__builtin_ctzll(hit) / 8 : s.n;
 	}
 	/*@ loop invariant i <= s.n;
 	    loop assigns i;
@@ -96,18 +106,33 @@ uint32_t json_take_char(struct span *s)
 	return c >= 0xd800 && c <= 0xdfff ? 0xfffd : c;
 }
 
-/* Without a backslash, the inside of a string is its own UTF-8 form. */
-/*@ requires span_ok(s);
-    assigns \nothing; */
-static bool has_escape(struct span s)
+/*@ assigns \nothing; */
+static inline bool has_slash(uint64_t w)
 {
-	size_t plain = json_plain(s);
-	return plain < s.n && memchr(s.p + plain, '\\', s.n - plain) != NULL;
+	w ^= ones * '\\';
+	return ((w - ones) & ~w & top) != 0;
+}
+
+bool json_has_escape(struct span s)
+{
+	size_t i = 0;
+	/*@ loop invariant i <= s.n;
+	    loop assigns i;
+	    loop variant s.n - i; */
+	for (; s.n - i >= 8; i += 8)
+		if (has_slash(eight_bytes(s.p + i)))
+			return true;
+	/*@ loop invariant i <= s.n;
+	    loop assigns i;
+	    loop variant s.n - i; */
+	while (i < s.n && s.p[i] != '\\')
+		i++;
+	return i < s.n;
 }
 
 bool json_equal(struct span a, struct span b)
 {
-	if (!has_escape(a) && !has_escape(b))
+	if (!json_has_escape(a) && !json_has_escape(b))
 		return span_eq(a, b);
 	/*@ loop invariant span_ok(a) && span_ok(b);
 	    loop assigns a, b;
@@ -118,15 +143,35 @@ bool json_equal(struct span a, struct span b)
 	return a.n == b.n;
 }
 
-bool json_is(struct span s, struct span text)
+/* Equal bytes, and no escape among them. */
+/*@ requires span_ok(a) && span_ok(b) && a.n == b.n;
+    assigns \nothing; */
+static bool equal_plain(struct span a, struct span b)
+{
+	size_t i = 0;
+	/*@ loop invariant i <= a.n;
+	    loop assigns i;
+	    loop variant a.n - i; */
+	for (; a.n - i >= 8; i += 8) {
+		uint64_t w = eight_bytes(a.p + i);
+		if (w != eight_bytes(b.p + i) || has_slash(w))
+			return false;
+	}
+	/*@ loop invariant i <= a.n;
+	    loop assigns i;
+	    loop variant a.n - i; */
+	while (i < a.n && a.p[i] == b.p[i] && a.p[i] != '\\')
+		i++;
+	return i == a.n;
+}
+
+bool json_is_text(struct span s, struct span text)
 {
 	uint32_t c;
-	if (s.n && text.n && s.p[0] != text.p[0] && s.p[0] != '\\')
-		return false;
+	if (s.n == text.n)
+		return equal_plain(s, text);
 	/* an escape is longer than what it stands for */
-	if (s.n <= text.n)
-		return span_eq(s, text) && !has_escape(s);
-	if (!has_escape(s))
+	if (s.n < text.n || !json_has_escape(s))
 		return false;
 	/*@ loop invariant span_ok(s) && span_ok(text);
 	    loop assigns s, text, c;
