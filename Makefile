@@ -109,7 +109,7 @@ $(O)/calls.h: src/calls.def Makefile $(O)/flags | $(MUSL_READY)
 $(O)/sandbox.o: $(O)/calls.h
 
 # Where a payload's bytes go, speed counts; everywhere else, size.
-HOT := text hash json jsontext jsmn alert payload
+HOT := text hash json jsontext jsmn alert payload bytes spool
 $(HOT:%=$(O)/%.o): HOT_FLAGS := -O2
 
 $(O)/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h \

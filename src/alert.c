@@ -116,12 +116,18 @@ static uint32_t name_hash(struct span name)
 	return h;
 }
 
-static bool is_repeated(const struct pair *pair, const uint32_t *hash, size_t n)
+/* Is the last of these names among those before it? Hashes are there if a name
+ * may have an escape. */
+static bool is_repeated(const struct pair *pair, const uint32_t *hash,
+			bool escapes, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		if (hash[i] == hash[n] &&
-		    json_equal(pair[i].name, pair[n].name))
+	struct span name = pair[n].name;
+	for (size_t i = 0; i < n; i++) {
+		if (escapes
+			? hash[i] == hash[n] && json_equal(pair[i].name, name)
+			: span_eq(pair[i].name, name))
 			return true;
+	}
 	return false;
 }
 
@@ -136,13 +142,15 @@ static enum status parse_pairs(struct alert *a, size_t i, struct pair *pair,
 		return STATUS_OK;
 	if (t[i].type != JSMN_OBJECT)
 		return refuse(why, "expected an object");
+	bool escapes = json_has_escape(raw(a->json, &t[i]));
 	for (i++; i < end; i = skip_value(t, end, i + 1), n++) {
 		if (n == LIMIT_LABELS)
 			return STATUS_TOO_MANY;
 		pair[n] = (struct pair){inside(a->json, &t[i]),
 					inside(a->json, &t[i + 1])};
-		hash[n] = name_hash(pair[n].name);
-		bool repeated = is_repeated(pair, hash, n);
+		if (escapes)
+			hash[n] = name_hash(pair[n].name);
+		bool repeated = is_repeated(pair, hash, escapes, n);
 		if (repeated || t[i + 1].type != JSMN_STRING) {
 			buf_char(why, '.');
 			put_name(why, pair[n].name);
@@ -211,8 +219,10 @@ enum status alert_parse(struct alert *a, struct alert_tokens *memory,
 	     i = skip_value(a->token, a->tokens, i + 1)) {
 		struct span name = inside(json, &a->token[i]);
 		enum member m = member_of(name);
-		if (m == MEMBER_OTHER)
+		if (m == MEMBER_OTHER) {
+			a->others++;
 			continue;
+		}
 		size_t mark = why->n;
 		buf_char(why, '.');
 		buf_put(why, names[m]);
@@ -225,6 +235,113 @@ enum status alert_parse(struct alert *a, struct alert_tokens *memory,
 		why->n = mark;
 	}
 	return STATUS_OK;
+}
+
+/* An index, each number as two bytes: status; 1 if there are other members; how
+ * many labels and annotations; then offset and length of six values, and of
+ * each label's name and value, and each annotation's. An absent value has the
+ * offset 0, where the object itself begins. */
+enum { INDEX_VALUES = 6, INDEX_HEADER = 8, INDEX_SPAN = 4 };
+
+static void list_values(struct alert *a, struct span *value[INDEX_VALUES])
+{
+	value[0] = &a->labels_json;
+	value[1] = &a->annotations_json;
+	value[2] = &a->starts_at;
+	value[3] = &a->ends_at;
+	value[4] = &a->generator_url;
+	value[5] = &a->fingerprint;
+}
+
+static char *put_number(char *p, size_t v)
+{
+	p[0] = (char)(v & 0xff);
+	p[1] = (char)(v >> 8 & 0xff);
+	return p + 2;
+}
+
+static char *put_span(char *p, struct span json, struct span s)
+{
+	p = put_number(p, s.p ? (size_t)(s.p - json.p) : 0);
+	return put_number(p, s.n);
+}
+
+static char *put_pairs(char *p, struct span json, const struct pair *pair,
+		       size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		p = put_span(p, json, pair[i].name);
+		p = put_span(p, json, pair[i].value);
+	}
+	return p;
+}
+
+static size_t index_bytes(size_t pairs)
+{
+	return INDEX_HEADER + (INDEX_VALUES + 2 * pairs) * INDEX_SPAN;
+}
+
+struct span alert_put_index(struct buf *out, struct alert *a)
+{
+	struct span index = {out->p + out->n,
+			     index_bytes(a->labels + a->annotations)};
+	struct span *value[INDEX_VALUES];
+	if (index.n > out->cap - out->n)
+		return SPAN_NONE;
+	list_values(a, value);
+	char *p = put_number(out->p + out->n, a->status);
+	p = put_number(p, a->others != 0);
+	p = put_number(p, a->labels);
+	p = put_number(p, a->annotations);
+	for (size_t i = 0; i < INDEX_VALUES; i++)
+		p = put_span(p, a->json, *value[i]);
+	p = put_pairs(p, a->json, a->label, a->labels);
+	put_pairs(p, a->json, a->annotation, a->annotations);
+	out->n += index.n;
+	return index;
+}
+
+static size_t get_number(const char *p)
+{
+	return byte_of(p[0]) | (size_t)byte_of(p[1]) << 8;
+}
+
+static struct span get_span(const char *p, struct span json)
+{
+	size_t at = get_number(p);
+	return (struct span){at ? json.p + at : NULL, get_number(p + 2)};
+}
+
+static const char *get_pairs(const char *p, struct span json, struct pair *pair,
+			     size_t n)
+{
+	for (size_t i = 0; i < n; i++, p += 2 * INDEX_SPAN)
+		pair[i] = (struct pair){get_span(p, json),
+					get_span(p + INDEX_SPAN, json)};
+	return p;
+}
+
+bool alert_restore(struct alert *a, struct span json, struct span index)
+{
+	struct span *value[INDEX_VALUES];
+	const char *p = index.p;
+	if (index.n == 0)
+		return false;
+	memset(a, 0, offsetof(struct alert, label));
+	a->json = json;
+	a->status = (enum alert_status)get_number(p);
+	a->others = get_number(p + 2);
+	a->labels = get_number(p + 4);
+	a->annotations = get_number(p + 6);
+	ASSERT(a->labels <= LIMIT_LABELS && a->annotations <= LIMIT_LABELS &&
+	       index.n == index_bytes(a->labels + a->annotations));
+	p += INDEX_HEADER;
+	list_values(a, value);
+	for (size_t i = 0; i < INDEX_VALUES; i++, p += INDEX_SPAN)
+		*value[i] = get_span(p, json);
+	p = get_pairs(p, json, a->label, a->labels);
+	get_pairs(p, json, a->annotation, a->annotations);
+	return true;
 }
 
 static struct span find(const struct pair *pair, size_t n, struct span name)

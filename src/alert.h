@@ -38,7 +38,8 @@ struct alert {
 	struct span labels_json, annotations_json;
 	struct span starts_at, ends_at, generator_url, fingerprint;
 	size_t labels, annotations;
-	const jsmntok_t *token; /* of the whole object, for its other members */
+	size_t others;          /* members that bellwire does not read */
+	const jsmntok_t *token; /* of the whole object; NULL: restored */
 	size_t tokens;
 	struct pair label[LIMIT_LABELS], annotation[LIMIT_LABELS];
 };
@@ -57,6 +58,17 @@ struct alert_tokens {
 enum status alert_parse(struct alert *a, struct alert_tokens *memory,
 			struct span json, struct buf *why);
 
+/* The most bytes of an index; its parts are told in alert.c. */
+enum { ALERT_INDEX = 32 + 2 * LIMIT_LABELS * 8 };
+
+/* Appends an index of the alert: where its parts stand in its JSON. Returns it,
+ * absent if there was no room. It is of use to the process that made it, which
+ * need not read that JSON again then. */
+struct span alert_put_index(struct buf *out, struct alert *a);
+/* Takes an alert apart by the index that was made of this very JSON; it has no
+ * tokens then. False if there is no index. */
+bool alert_restore(struct alert *a, struct span json, struct span index);
+
 /* The inside of a raw JSON string; absent for null and for absent. */
 struct span alert_text(struct span value);
 /* The value of the label or annotation called name (plain text), or absent. */
@@ -66,7 +78,8 @@ struct span alert_annotation(const struct alert *a, struct span name);
 bool alert_read_status(struct span raw, enum alert_status *status);
 
 /* Members of the alert that bellwire does not read, one after the other:
- * start with *i = 0; false at the end. Raw JSON, the name with its quotes. */
+ * start with *i = 0; false at the end. Needs tokens, if there are any such. Raw
+ * JSON, the name with its quotes. */
 bool alert_other_member(const struct alert *a, size_t *i, struct span *name,
 			struct span *value);
 

@@ -1,37 +1,6 @@
 /* bytes.c - see bytes.h. */
 #include "bytes.h"
 
-void put_u32(char *p, uint32_t v)
-{
-	/*@ loop invariant 0 <= i <= 4;
-	    loop assigns i, p[0 .. 3];
-	    loop variant 4 - i; */
-	for (int i = 0; i < 4; i++)
-		p[i] = (char)(v >> 8 * i & 0xff);
-}
-
-void put_u64(char *p, uint64_t v)
-{
-	put_u32(p, (uint32_t)(v & 0xffffffff));
-	put_u32(p + 4, (uint32_t)(v >> 32));
-}
-
-uint32_t get_u32(const char *p)
-{
-	uint32_t v = 0;
-	/*@ loop invariant 0 <= i <= 4;
-	    loop assigns i, v;
-	    loop variant i; */
-	for (int i = 4; i-- > 0;)
-		v = v << 8 | (unsigned char)p[i];
-	return v;
-}
-
-uint64_t get_u64(const char *p)
-{
-	return (uint64_t)get_u32(p + 4) << 32 | get_u32(p);
-}
-
 uint32_t crc32c(uint32_t crc, const char *p, size_t n)
 {
 	static const uint32_t table[256] = {

@@ -5,21 +5,40 @@
 #ifndef BYTES_H
 #define BYTES_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "text.h"
 
 /*@ requires \valid(p + (0 .. 3));
     assigns p[0 .. 3]; */
-void put_u32(char *p, uint32_t v);
+static inline void put_u32(char *p, uint32_t v)
+{
+	p[0] = (char)(v & 0xff);
+	p[1] = (char)(v >> 8 & 0xff);
+	p[2] = (char)(v >> 16 & 0xff);
+	p[3] = (char)(v >> 24);
+}
+
 /*@ requires \valid(p + (0 .. 7));
     assigns p[0 .. 7]; */
-void put_u64(char *p, uint64_t v);
+static inline void put_u64(char *p, uint64_t v)
+{
+	put_u32(p, (uint32_t)(v & 0xffffffff));
+	put_u32(p + 4, (uint32_t)(v >> 32));
+}
+
 /*@ requires \valid_read(p + (0 .. 3));
     assigns \nothing; */
-uint32_t get_u32(const char *p);
+static inline uint32_t get_u32(const char *p)
+{
+	return (uint32_t)byte_of(p[0]) | (uint32_t)byte_of(p[1]) << 8 |
+	       (uint32_t)byte_of(p[2]) << 16 | (uint32_t)byte_of(p[3]) << 24;
+}
+
 /*@ requires \valid_read(p + (0 .. 7));
     assigns \nothing; */
-uint64_t get_u64(const char *p);
+static inline uint64_t get_u64(const char *p)
+{
+	return eight_bytes(p);
+}
 
 /* CRC-32C (Castagnoli, RFC 3720 B.4) of what `crc` was so far, 0 at first, and
  * of p[0..n). */

@@ -22,12 +22,12 @@ void firing_init(struct firing *f)
 }
 
 uint64_t firing_name(const struct hash_key *key, const struct envelope *e,
-		     const struct alert *a)
+		     struct span labels)
 {
 	struct hash h;
 	hash_start(&h, key);
 	hash_span(&h, e->receiver);
-	hash_span(&h, a->labels_json);
+	hash_span(&h, labels);
 	return hash_end(&h);
 }
 
@@ -86,8 +86,9 @@ void firing_note(struct firing *f, uint64_t name, const struct record *accepted,
 		 bool resolved)
 {
 	struct record r = *accepted, old;
-	uint64_t need = spool_need(&r);
 	r.key = name;
+	r.index = SPAN_NONE; /* pages are asked for seldom */
+	uint64_t need = spool_need(&r);
 	struct recall_entry *e = recall_find(&f->index, r.key, NO_SLOT);
 	if (e) {
 		/* the record that ends there begins where its length says */

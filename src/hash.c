@@ -6,26 +6,25 @@ static uint64_t rotate(uint64_t x, unsigned n)
 	return x << n | x >> (64 - n);
 }
 
-static void rounds(uint64_t v[4], int n)
+static inline void sip_round(uint64_t v[4])
 {
-	while (n--) {
-		v[0] += v[1];
-		v[1] = rotate(v[1], 13) ^ v[0];
-		v[0] = rotate(v[0], 32);
-		v[2] += v[3];
-		v[3] = rotate(v[3], 16) ^ v[2];
-		v[0] += v[3];
-		v[3] = rotate(v[3], 21) ^ v[0];
-		v[2] += v[1];
-		v[1] = rotate(v[1], 17) ^ v[2];
-		v[2] = rotate(v[2], 32);
-	}
+	v[0] += v[1];
+	v[1] = rotate(v[1], 13) ^ v[0];
+	v[0] = rotate(v[0], 32);
+	v[2] += v[3];
+	v[3] = rotate(v[3], 16) ^ v[2];
+	v[0] += v[3];
+	v[3] = rotate(v[3], 21) ^ v[0];
+	v[2] += v[1];
+	v[1] = rotate(v[1], 17) ^ v[2];
+	v[2] = rotate(v[2], 32);
 }
 
-static void word(struct hash *h, uint64_t m)
+static inline void word(struct hash *h, uint64_t m)
 {
 	h->v[3] ^= m;
-	rounds(h->v, 2);
+	sip_round(h->v);
+	sip_round(h->v);
 	h->v[0] ^= m;
 }
 
@@ -37,44 +36,41 @@ void hash_start(struct hash *h, const struct hash_key *key)
 				 key->k1 ^ 0x7465646279746573U}};
 }
 
-static void byte(struct hash *h, char c)
+/* Adds n <= 8 bytes, the lowest ones of m; all above them are zero. They may
+ * lie across two words of the hash's, with `used` bits in the first. */
+static inline void part(struct hash *h, uint64_t m, unsigned n)
 {
-	h->tail |= (uint64_t)(unsigned char)c << 8 * (h->total & 7);
-	if ((++h->total & 7) == 0) {
-		word(h, h->tail);
-		h->tail = 0;
-	}
-}
-
-static void bytes(struct hash *h, const char *p, size_t n)
-{
-	/* a word of the input lies across two of the hash's, with `used` bits
-	 * in the first */
 	unsigned used = (unsigned)(8 * (h->total & 7));
-	for (; n >= 8; n -= 8, p += 8, h->total += 8) {
-		uint64_t m = eight_bytes(p);
-		word(h, h->tail | m << used);
-		h->tail = used ? m >> (64 - used) : 0;
-	}
-	for (; n; n--)
-		byte(h, *p++);
+	h->total += n;
+	h->tail |= m << used;
+	if (used + 8 * n < 64)
+		return;
+	word(h, h->tail);
+	h->tail = used ? m >> (64 - used) : 0;
 }
 
-void hash_span(struct hash *h, struct span s)
+void hash_span(struct hash *hash, struct span s)
 {
-	char length[4];
-	uint32_t n = s.p ? (uint32_t)s.n : UINT32_MAX;
-	for (int i = 0; i < 4; i++)
-		length[i] = (char)(n >> 8 * i & 0xff);
-	bytes(h, length, sizeof length);
-	if (s.p)
-		bytes(h, s.p, s.n);
+	struct hash h = *hash; /* so that it can stay in registers */
+	const char *p = s.p;
+	size_t n = s.n;
+	part(&h, p ? (uint32_t)n : UINT32_MAX, 4);
+	for (; n >= 8; n -= 8, p += 8)
+		part(&h, eight_bytes(p), 8);
+	if (n) {
+		uint64_t m = 0;
+		for (size_t i = n; i > 0; i--)
+			m = m << 8 | byte_of(p[i - 1]);
+		part(&h, m, (unsigned)n);
+	}
+	*hash = h;
 }
 
 uint64_t hash_end(struct hash *h)
 {
 	word(h, h->tail | h->total << 56);
 	h->v[2] ^= 0xff;
-	rounds(h->v, 4);
+	for (int i = 0; i < 4; i++)
+		sip_round(h->v);
 	return h->v[0] ^ h->v[1] ^ h->v[2] ^ h->v[3];
 }

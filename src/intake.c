@@ -1,8 +1,24 @@
 /* intake.c - see intake.h. */
 #include "intake.h"
 
+#include "bytes.h"
+
+/* All names of an alert are made of its labels, which are most of the bytes: so
+ * these are hashed once, into *digest, and the names hash the digest. */
+static struct span digest_labels(const struct intake *in, const struct alert *a,
+				 char digest[8])
+{
+	struct hash h;
+	hash_start(&h, &in->hash_key);
+	hash_span(&h, a->labels_json);
+	put_u64(digest, hash_end(&h));
+	return (struct span){digest, 8};
+}
+
+/* Of an alert, or of a notice if a is NULL. */
 static uint64_t name_of(const struct intake *in, const struct record *r,
-			const struct alert *a, bool resolved)
+			const struct alert *a, struct span labels,
+			bool resolved)
 {
 	struct hash h;
 	struct span kind = {(const char[]){(char)r->kind, (char)resolved}, 2};
@@ -11,7 +27,7 @@ static uint64_t name_of(const struct intake *in, const struct record *r,
 	hash_span(&h, r->envelope.receiver);
 	hash_span(&h, r->envelope.group_key);
 	if (a) {
-		hash_span(&h, a->labels_json);
+		hash_span(&h, labels);
 		hash_span(&h, a->fingerprint);
 		hash_span(&h, a->starts_at);
 		if (resolved)
@@ -27,13 +43,13 @@ static uint64_t name_of(const struct intake *in, const struct record *r,
 
 /* The same alert from whichever Alertmanager. */
 static uint64_t dedup_name(const struct intake *in, const struct alert *a,
-			   bool resolved)
+			   struct span labels, bool resolved)
 {
 	struct hash h;
 	struct span kind = {(const char[]){'d', (char)resolved}, 2};
 	hash_start(&h, &in->hash_key);
 	hash_span(&h, kind);
-	hash_span(&h, a->labels_json);
+	hash_span(&h, labels);
 	hash_span(&h, a->starts_at);
 	return hash_end(&h);
 }
@@ -42,6 +58,8 @@ void intake_name_alert(const struct intake *in, struct offer *o,
 		       const struct envelope *e, const struct alert *a,
 		       struct moment now)
 {
+	char digest[8];
+	struct span labels = digest_labels(in, a, digest);
 	*o = (struct offer){
 	    .record = {.kind = RECORD_ALERT,
 		       .received_s = now.s,
@@ -50,14 +68,14 @@ void intake_name_alert(const struct intake *in, struct offer *o,
 		       .json = a->json},
 	    .resolved = render_status(e, a) == ALERT_RESOLVED,
 	};
-	o->record.key = name_of(in, &o->record, a, o->resolved);
+	o->record.key = name_of(in, &o->record, a, labels, o->resolved);
 	o->feeds =
 	    !o->resolved && render_is_hushed(in->config->deadman_match,
 					     in->config->deadman_matches, a);
 	if (in->firing)
-		o->firing_key = firing_name(&in->hash_key, e, a);
+		o->firing_key = firing_name(&in->hash_key, e, labels);
 	if (in->config->dedup_ms)
-		o->dedup_key = dedup_name(in, a, o->resolved);
+		o->dedup_key = dedup_name(in, a, labels, o->resolved);
 	for (unsigned i = 0; i < in->config->sinks; i++)
 		if (render_wants(&in->config->sink[i].format, e, a))
 			o->sinks |= (uint8_t)(1U << i);
@@ -75,7 +93,7 @@ void intake_name_notice(const struct intake *in, struct offer *o,
 		       .envelope = *e},
 	    .sinks = (uint8_t)((1U << in->config->sinks) - 1),
 	};
-	o->record.key = name_of(in, &o->record, NULL, false);
+	o->record.key = name_of(in, &o->record, NULL, SPAN_NONE, false);
 }
 
 static void wait_for(const struct offer *o, struct intake_wait *wait,

@@ -23,6 +23,20 @@ static void render_skipped(struct deliver *d, unsigned sink,
 			      NULL);
 }
 
+/* Takes the alert of the record that ends at `to` apart, into d->alert. What
+ * this process has put into the spool was taken apart before. False if it is
+ * not of our making: a file that was tampered with. */
+static bool take_apart(struct deliver *d, const struct format *f, uint64_t to,
+		       const struct record *r)
+{
+	struct buf why = buf_of(NULL, 0);
+	bool ours = to > d->spool->started;
+	if (ours && alert_restore(&d->alert, r->json, r->index) &&
+	    (f->kind != FORMAT_JSON || !d->alert.others))
+		return true;
+	return alert_parse(&d->alert, &d->tokens, r->json, &why) == STATUS_OK;
+}
+
 /* Appends the line of the record in [from, to) for that sink, if it wants one.
  */
 void deliver_render(struct deliver *d, unsigned sink, uint64_t from,
@@ -39,14 +53,11 @@ void deliver_render(struct deliver *d, unsigned sink, uint64_t from,
 		return;
 	}
 	if (r->kind == RECORD_ALERT) {
-		struct buf why = buf_of(NULL, 0);
-		if (alert_parse(&d->alert, &d->tokens, r->json, &why) ==
-		    STATUS_OK) {
+		if (take_apart(d, f, to, r)) {
 			if (!render_wants(f, &r->envelope, &d->alert))
 				return;
 			a = &d->alert;
 		} else {
-			/* not of our making: a file that was tampered with */
 			lost.kind = RECORD_NOTICE_LOST;
 			lost.count = 1;
 		}
@@ -68,14 +79,12 @@ static bool is_old(const struct deliver *d, const struct record *r, uint64_t to,
 	return r->kind == RECORD_ALERT && age > (int64_t)d->config->max_age_ms;
 }
 
-static bool is_wanted(struct deliver *d, unsigned sink, const struct record *r)
+static bool is_wanted(struct deliver *d, unsigned sink, uint64_t to,
+		      const struct record *r)
 {
-	struct buf why = buf_of(NULL, 0);
-	if (r->kind != RECORD_ALERT ||
-	    alert_parse(&d->alert, &d->tokens, r->json, &why) != STATUS_OK)
-		return true;
-	return render_wants(&d->config->sink[sink].format, &r->envelope,
-			    &d->alert);
+	const struct format *f = &d->config->sink[sink].format;
+	return r->kind != RECORD_ALERT || !take_apart(d, f, to, r) ||
+	       render_wants(f, &r->envelope, &d->alert);
 }
 
 /* Lets go of runs that `keep` has passed; false if there is no place for one
@@ -108,7 +117,7 @@ void deliver_skip_old(struct deliver *d, unsigned sink, struct moment now)
 	for (to = from; !run_of(s, from) && spool_get(d->spool, &to, &r) &&
 			is_old(d, &r, to, now);
 	     from = to) {
-		run.count += is_wanted(d, sink, &r);
+		run.count += is_wanted(d, sink, to, &r);
 		run.to = to;
 	}
 	if (run.to == run.from)
@@ -127,7 +136,7 @@ void deliver_pass_over(struct deliver *d, unsigned sink)
 	keep = &d->spool->keep[sink];
 	while (s->offset == 0 && s->written == 0 && *keep == *cursor &&
 	       !run_of(s, *cursor) && spool_get(d->spool, &to, &r) &&
-	       !is_wanted(d, sink, &r)) {
+	       !is_wanted(d, sink, to, &r)) {
 		*cursor = *keep = to;
 		d->progress++;
 	}

@@ -10,11 +10,13 @@ void receive_start(struct receive *r, unsigned slot, bool whole)
 	r->blocked = r->alert_at_hand = r->stepwise = r->feeds = false;
 }
 
-/* Takes the alert that the payload stands behind apart and names it. */
+/* Takes the alert that the payload stands behind apart and names it; its index
+ * is appended to *index. */
 static enum status read_alert(struct receive *r, const struct intake *in,
 			      struct receive_memory *m,
 			      const struct envelope *e, struct span json,
-			      struct offer *o, struct moment now)
+			      struct offer *o, struct buf *index,
+			      struct moment now)
 {
 	struct payload *p = &r->payload;
 	payload_begin_place(p);
@@ -29,6 +31,7 @@ static enum status read_alert(struct receive *r, const struct intake *in,
 		return status;
 	p->why.n = 0;
 	intake_name_alert(in, o, e, &m->alert, now);
+	o->record.index = alert_put_index(index, &m->alert);
 	r->feeds = r->feeds || o->feeds;
 	return STATUS_OK;
 }
@@ -53,6 +56,12 @@ static struct span note_json(const struct receive_note *note, struct span body)
 	return (struct span){body.p + note->start, note->length};
 }
 
+static struct span note_index(const struct receive_note *note,
+			      const struct receive_memory *m)
+{
+	return (struct span){m->index + note->index_start, note->index_length};
+}
+
 /* What the new alerts of a request need of the spool. */
 struct need {
 	uint64_t total, largest;
@@ -70,14 +79,18 @@ static enum status read_alerts(struct receive *r, struct intake *in,
 			       struct receive_memory *m, struct span body,
 			       size_t n, struct need *need, struct moment now)
 {
+	struct buf index = buf_of(m->index, sizeof m->index);
 	for (size_t i = 0; i < n; i++) {
 		struct receive_note *note = &m->note[i];
 		struct offer o;
+		note->index_start = (uint16_t)index.n;
 		r->payload.count = i + 1; /* for the place in `why` */
-		enum status status = read_alert(r, in, m, &r->payload.envelope,
-						note_json(note, body), &o, now);
+		enum status status =
+		    read_alert(r, in, m, &r->payload.envelope,
+			       note_json(note, body), &o, &index, now);
 		if (status != STATUS_OK)
 			return status;
+		note->index_length = (uint16_t)o.record.index.n;
 		note->key = o.record.key;
 		note->dedup_key = o.dedup_key;
 		note->firing_key = o.firing_key;
@@ -102,7 +115,8 @@ static void queue_alerts(struct receive *r, struct intake *in,
 			       .received_s = now.s,
 			       .received_ms = now.ms,
 			       .envelope = r->payload.envelope,
-			       .json = note_json(note, body)},
+			       .json = note_json(note, body),
+			       .index = note_index(note, m)},
 		    .dedup_key = note->dedup_key,
 		    .firing_key = note->firing_key,
 		    .sinks = note->sinks,
@@ -191,7 +205,9 @@ enum status receive_more(struct receive *r, struct intake *in,
 		}
 		struct span json = {bytes + (size_t)(p->start - at),
 				    (size_t)(p->end - p->start)};
-		enum status status = read_alert(r, in, m, e, json, &o, now);
+		struct buf index = buf_of(m->index, sizeof m->index);
+		enum status status =
+		    read_alert(r, in, m, e, json, &o, &index, now);
 		if (status != STATUS_OK)
 			return status;
 		if (intake_offer(in, &o, r->slot, &r->wait) == INTAKE_NO_ROOM) {

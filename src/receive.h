@@ -16,7 +16,8 @@
 /* What is known of an alert between finding it and queueing it. */
 struct receive_note {
 	uint64_t key, dedup_key, firing_key;
-	uint16_t start, length; /* in the body */
+	uint16_t start, length;             /* in the body */
+	uint16_t index_start, index_length; /* in `index` */
 	uint8_t sinks;
 	bool resolved;
 	bool attached;
@@ -28,6 +29,8 @@ struct receive_memory {
 	struct alert_tokens tokens;
 	/* the shortest alert is `{}` with a comma */
 	struct receive_note note[LIMIT_WHOLE_BODY / 3 + 1];
+	/* of the alerts at hand; those that find no room in here go without */
+	char index[LIMIT_WHOLE_BODY];
 };
 
 struct receive {

@@ -15,8 +15,9 @@
  *	56 u64 position
  *	64 u64 synced: all before it was in the file when this was sealed
  *	72 i64 received_ms
- *	80 u32 1 if it is the last of those sealed together; u32 zero
- *	88 receiver, groupKey, externalURL, JSON; zero to the length
+ *	80 u32 1 if it is the last of those sealed together
+ *	84 u32 length of the JSON's index, which other processes pass over
+ *	88 receiver, groupKey, externalURL, JSON, index; zero to the length
  *
  * Invariants: tail <= head <= freed + size; records stand back to back from the
  * tail to the head; a record never crosses the range's end.
@@ -42,6 +43,7 @@ enum {
 	AT_SYNCED = 64,
 	AT_RECEIVED_MS = 72,
 	AT_LAST = 80,
+	AT_INDEX = 84,
 	PAD_BYTES = 8,
 };
 
@@ -55,7 +57,7 @@ uint64_t spool_need(const struct record *r)
 {
 	uint64_t n = SPOOL_HEADER + r->envelope.receiver.n +
 		     r->envelope.group_key.n + r->envelope.external_url.n +
-		     r->json.n;
+		     r->json.n + r->index.n;
 	return (n + 7) / 8 * 8;
 }
 
@@ -131,6 +133,7 @@ uint64_t spool_put(struct spool *s, const struct record *r)
 	p = put_text(p, h + AT_TEXTS + 8, r->envelope.external_url);
 	put_u32(h + AT_STATUS, (uint32_t)r->envelope.status);
 	p = put_text(p, h + AT_JSON, r->json);
+	p = put_text(p, h + AT_INDEX, r->index);
 	memset(p, 0, (size_t)(h + need - p));
 	s->head += need;
 	return s->head;
@@ -166,6 +169,7 @@ static void read_record(const char *h, struct record *r)
 	r->envelope.external_url = get_text(&p, h + AT_TEXTS + 8);
 	r->envelope.status = (enum alert_status)get_u32(h + AT_STATUS);
 	r->json = get_text(&p, h + AT_JSON);
+	r->index = get_text(&p, h + AT_INDEX);
 }
 
 bool spool_get(const struct spool *s, uint64_t *position, struct record *r)
@@ -227,10 +231,12 @@ static bool is_sane(const struct spool *s, uint64_t position)
 	const char *h = place(s, position);
 	uint32_t length = get_u32(h), kind = get_u32(h + AT_KIND);
 	uint64_t parts = SPOOL_HEADER;
+	static const int texts[] = {AT_TEXTS, AT_TEXTS + 4, AT_TEXTS + 8,
+				    AT_JSON, AT_INDEX};
 	struct record r;
-	for (int at = AT_TEXTS; at <= AT_JSON; at += 4) {
-		uint32_t n = get_u32(h + at);
-		if (at != AT_STATUS && n != (uint32_t)ABSENT)
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		uint32_t n = get_u32(h + texts[i]);
+		if (n != (uint32_t)ABSENT)
 			parts += n;
 	}
 	if (parts > length || length - parts >= 8 || kind < RECORD_ALERT ||

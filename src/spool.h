@@ -37,7 +37,8 @@ struct record {
 	int64_t received_s;  /* when it was accepted, seconds since 1970 */
 	int64_t received_ms; /* the same on this process's monotonic clock */
 	struct envelope envelope;
-	struct span json; /* the alert, raw */
+	struct span json;  /* the alert, raw */
+	struct span index; /* of it, by this process; see alert_put_index() */
 };
 
 struct spool {
@@ -55,10 +56,11 @@ struct spool {
 };
 
 /* The largest record: header, envelope and alert in whole-body mode share
- * LIMIT_WHOLE_BODY; otherwise each has its own limit. Rounded up to 8. */
+ * LIMIT_WHOLE_BODY; otherwise each has its own limit. */
 enum {
 	SPOOL_HEADER = 88,
-	SPOOL_RECORD_MAX = SPOOL_HEADER + LIMIT_ALERT + LIMIT_ENVELOPE,
+	SPOOL_RECORD_MAX =
+	    SPOOL_HEADER + LIMIT_ALERT + LIMIT_ENVELOPE + ALERT_INDEX,
 };
 
 /* The ring is ring[0..size), size a multiple of 8 and at least two of the

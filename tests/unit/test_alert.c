@@ -302,6 +302,74 @@ static void holds_the_limits(void **state)
 	assert_int_equal(n, members_n);
 }
 
+/* What an alert's own JSON gives, its index gives too. */
+static void check_restored(struct span json)
+{
+	static char before[65536], after[65536], memory[ALERT_INDEX];
+	char why_bytes[LIMIT_PLACE];
+	struct buf why = buf_of(why_bytes, sizeof why_bytes);
+	struct buf b = buf_of(before, sizeof before),
+		   a = buf_of(after, sizeof after),
+		   out = buf_of(memory, sizeof memory);
+	assert_int_equal(parse(json, &why), STATUS_OK);
+	bool others = alert.others != 0;
+	struct span index = alert_put_index(&out, &alert);
+	assert_ptr_equal(index.p, memory);
+	assert_true(index.n == out.n && index.n > 0);
+	alert.tokens = 0; /* other members are not in there */
+	describe(&b, &alert);
+	memset(&alert, 0xa5, sizeof alert);
+	assert_true(alert_restore(&alert, json, index));
+	describe(&a, &alert);
+	assert_true(!a.cut && !b.cut);
+	CHECK(span_eq(buf_span(&a), buf_span(&b)), "%.*s became %.*s", (int)b.n,
+	      b.p, (int)a.n, a.p);
+	assert_int_equal(alert.others != 0, others);
+	assert_ptr_equal(alert.json.p, json.p);
+	assert_int_equal(alert.json.n, json.n);
+	assert_null(alert.token);
+	/* one byte too little is no room */
+	out = buf_of(memory, index.n - 1);
+	assert_null(alert_put_index(&out, &alert).p);
+	assert_int_equal(out.n, 0);
+}
+
+static void restores_alerts(void **state)
+{
+	static const char *const table[] = {
+	    "{}",
+	    "{\"status\":\"resolved\"}",
+	    "{\"status\":\"firing\",\"labels\":{},\"annotations\":null}",
+	    "{\"labels\":{\"a\":\"\",\"\":\"b\"},\"x\":[1,{\"y\":2}],"
+	    "\"annotations\":{\"summary\":\"s \\u0026 t\"}}",
+	    "{ \"startsAt\" : \"s\" , \"endsAt\" : null ,\"generatorURL\":"
+	    "\"\", \"fingerprint\" : \"f\" }",
+	};
+	struct buf b = buf_of(large, LIMIT_ALERT);
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+		check_restored(span_of(table[i]));
+	/* the most labels and annotations, up to the last byte of the largest
+	 * alert */
+	for (int part = 0; part < 2; part++) {
+		buf_str(&b, part ? "},\"annotations\":{" : "{\"labels\":{");
+		for (unsigned i = 0; i < LIMIT_LABELS; i++) {
+			buf_str(&b, i ? ",\"n" : "\"n");
+			buf_u64(&b, i);
+			buf_str(&b, "\":\"\"");
+		}
+	}
+	buf_str(&b, "},\"fingerprint\":\"");
+	while (b.n < LIMIT_ALERT - 2)
+		buf_char(&b, 'f');
+	buf_str(&b, "\"}");
+	assert_int_equal(b.n, LIMIT_ALERT);
+	check_restored(buf_span(&b));
+	/* what another process has put is none */
+	assert_false(alert_restore(&alert, SPAN("{}"), SPAN_NONE));
+	assert_false(alert_restore(&alert, SPAN("{}"), SPAN("")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,6 +378,7 @@ int main(void)
 	    cmocka_unit_test(finds_labels),
 	    cmocka_unit_test(reads_texts_and_statuses),
 	    cmocka_unit_test(holds_the_limits),
+	    cmocka_unit_test(restores_alerts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

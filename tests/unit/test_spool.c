@@ -678,7 +678,8 @@ static void keeps_the_format(void **state)
 					      {NULL, 0},
 					      SPAN("\"\""),
 					      ALERT_RESOLVED},
-				 .json = SPAN("{\"a\":\"bc\"}")};
+				 .json = SPAN("{\"a\":\"bc\"}"),
+				 .index = SPAN("i")};
 	(void)state;
 	leave_ring(96, 0, NULL);
 	spool.synced = 0x1234;
@@ -698,7 +699,8 @@ static void keeps_the_format(void **state)
 	put_u64(want + 64, 0x1234);
 	put_u64(want + 72, (uint64_t)-2);
 	put_u32(want + 80, 1);
-	memcpy(want + 88, "\"r\"\"\"{\"a\":\"bc\"}", 15);
+	put_u32(want + 84, 1);
+	memcpy(want + 88, "\"r\"\"\"{\"a\":\"bc\"}i", 16);
 	put_u32(want + 52, crc32c(0, want, sizeof want));
 	assert_memory_equal(ring + 96, want, sizeof want);
 }
