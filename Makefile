@@ -77,7 +77,7 @@ LINK_FLAGS := -nostdlib -static -Wl,-pie,--no-dynamic-linker,-z,text \
 	-Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack \
 	-Wl,--build-id=none -Wl,-T,$(O)/target.ld
 
-PURE := text status address cert bytes hash json jsontext jsmn http body alert payload recall spool \
+PURE := text status address cert bytes hash json jsontext jsmn http body alert alertread payload recall spool \
 	image render renderjson match template options emit config auth metrics firing intake receive deadman \
 	request window conn notification
 WORLD := os log privilege sandbox probe supervisor $(if $(filter 0,$(TLS)),notls,tls tlswords identity) \
@@ -109,7 +109,7 @@ $(O)/calls.h: src/calls.def Makefile $(O)/flags | $(MUSL_READY)
 $(O)/sandbox.o: $(O)/calls.h
 
 # Where a payload's bytes go, speed counts; everywhere else, size.
-HOT := text hash json jsontext jsmn alert payload bytes spool
+HOT := text hash json jsontext jsmn alert alertread payload bytes spool
 $(HOT:%=$(O)/%.o): HOT_FLAGS := -O2
 
 $(O)/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h \

@@ -7,9 +7,9 @@
 #ifndef ALERT_H
 #define ALERT_H
 
+#include "json.h"
 #include "limits.h"
 #include "status.h"
-#include "text.h"
 
 #define JSMN_HEADER /* the code is an object file of its own */
 #include <jsmn.h>
@@ -39,10 +39,46 @@ struct alert {
 	struct span starts_at, ends_at, generator_url, fingerprint;
 	size_t labels, annotations;
 	size_t others;          /* members that bellwire does not read */
-	const jsmntok_t *token; /* of the whole object; NULL: restored */
+	const jsmntok_t *token; /* of the whole object, see below */
 	size_t tokens;
 	struct pair label[LIMIT_LABELS], annotation[LIMIT_LABELS];
 };
+
+/* The most bytes of an index; its parts are told in alertparts.h. */
+enum { ALERT_INDEX = 36 + 2 * LIMIT_LABELS * 8 };
+
+/* Reads an alert while the validator walks over it, and makes an index: where
+ * its parts stand in its JSON. */
+struct alert_reader {
+	enum status status;   /* OK, or why the alert is refused */
+	const char *expected; /* then; NULL if the place says it all */
+	int bad_pair;         /* the label that is to blame, or -1 */
+	uint8_t member;       /* whose value is at hand */
+	uint8_t seen;         /* bit m: member m was there */
+	size_t start;         /* of the object at hand */
+	size_t first, pairs;  /* labels and annotations before it, and so far */
+	char index[ALERT_INDEX];
+};
+
+void alert_read_start(struct alert_reader *r);
+/* An event of the validator within the alert, whose bytes from its first one on
+ * are at `alert`: at depth 1 of its members, at depth 2 of what these hold.
+ * `start` and `end` are offsets in there: of the string, scalar or opening
+ * bracket; for JSON_CLOSE only `end` counts. All that comes after a refusal is
+ * passed over. */
+void alert_read(struct alert_reader *r, const char *alert, enum json_event e,
+		unsigned depth, size_t start, size_t end);
+/* After a refusal: the place and what was expected, ".labels.job: expected a
+ * string". */
+void alert_put_why(const struct alert_reader *r, const char *alert,
+		   struct buf *why);
+/* Behind the alert's last byte: its index. It is of use to this process alone,
+ * which need not read the JSON again then. */
+struct span alert_index(const struct alert_reader *r);
+
+/* Takes an alert apart by the index that was made of this very JSON. *a points
+ * into json and has no tokens. False if the index is absent or empty. */
+bool alert_restore(struct alert *a, struct span json, struct span index);
 
 /* Working memory for one alert; large, so one for the whole program. */
 struct alert_tokens {
@@ -50,24 +86,13 @@ struct alert_tokens {
 };
 
 /*
- * Reads one element of `alerts`. json must be valid JSON (see json.h) and not
- * larger than LIMIT_ALERT. *a points into json and *memory. Returns OK,
- * NOT_PAYLOAD or TOO_MANY; then *why has got the place and what was expected,
- * "labels.job: expected a string".
+ * Reads one element of `alerts` from its JSON, which must be valid and not
+ * larger than LIMIT_ALERT. *a points into json and, with its tokens, if it has
+ * other members, into *memory. Returns OK; or NOT_PAYLOAD or TOO_MANY, and *why
+ * has got the place and what was expected, *a is left alone.
  */
 enum status alert_parse(struct alert *a, struct alert_tokens *memory,
 			struct span json, struct buf *why);
-
-/* The most bytes of an index; its parts are told in alert.c. */
-enum { ALERT_INDEX = 32 + 2 * LIMIT_LABELS * 8 };
-
-/* Appends an index of the alert: where its parts stand in its JSON. Returns it,
- * absent if there was no room. It is of use to the process that made it, which
- * need not read that JSON again then. */
-struct span alert_put_index(struct buf *out, struct alert *a);
-/* Takes an alert apart by the index that was made of this very JSON; it has no
- * tokens then. False if there is no index. */
-bool alert_restore(struct alert *a, struct span json, struct span index);
 
 /* The inside of a raw JSON string; absent for null and for absent. */
 struct span alert_text(struct span value);

@@ -22,12 +22,12 @@ void firing_init(struct firing *f)
 }
 
 uint64_t firing_name(const struct hash_key *key, const struct envelope *e,
-		     struct span labels)
+		     const struct alert *a)
 {
 	struct hash h;
 	hash_start(&h, key);
 	hash_span(&h, e->receiver);
-	hash_span(&h, labels);
+	hash_span(&h, a->labels_json);
 	return hash_end(&h);
 }
 

@@ -24,10 +24,9 @@ struct firing {
 };
 
 void firing_init(struct firing *f);
-/* The name of an alert: a keyed hash of its receiver and its labels, or of what
- * stands for these. */
+/* The name of an alert: a keyed hash of its receiver and labels. */
 uint64_t firing_name(const struct hash_key *key, const struct envelope *e,
-		     struct span labels);
+		     const struct alert *a);
 /* The alert of that name is firing, or resolved. */
 void firing_note(struct firing *f, uint64_t name, const struct record *accepted,
 		 bool resolved);

@@ -3,53 +3,39 @@
 
 #include "bytes.h"
 
-/* All names of an alert are made of its labels, which are most of the bytes: so
- * these are hashed once, into *digest, and the names hash the digest. */
-static struct span digest_labels(const struct intake *in, const struct alert *a,
-				 char digest[8])
+/* Of an alert, whose receiver and labels are in its firing key already, or of a
+ * notice. */
+static uint64_t name_of(const struct intake *in, const struct offer *o,
+			const struct alert *a)
 {
+	const struct record *r = &o->record;
 	struct hash h;
+	char kind[2] = {(char)r->kind, (char)o->resolved}, number[8];
 	hash_start(&h, &in->hash_key);
-	hash_span(&h, a->labels_json);
-	put_u64(digest, hash_end(&h));
-	return (struct span){digest, 8};
-}
-
-/* Of an alert, or of a notice if a is NULL. */
-static uint64_t name_of(const struct intake *in, const struct record *r,
-			const struct alert *a, struct span labels,
-			bool resolved)
-{
-	struct hash h;
-	struct span kind = {(const char[]){(char)r->kind, (char)resolved}, 2};
-	hash_start(&h, &in->hash_key);
-	hash_span(&h, kind);
-	hash_span(&h, r->envelope.receiver);
+	hash_span(&h, (struct span){kind, sizeof kind});
+	put_u64(number, a ? o->firing_key : r->count);
+	hash_span(&h, (struct span){number, sizeof number});
 	hash_span(&h, r->envelope.group_key);
-	if (a) {
-		hash_span(&h, labels);
-		hash_span(&h, a->fingerprint);
-		hash_span(&h, a->starts_at);
-		if (resolved)
-			hash_span(&h, a->ends_at);
-	} else {
-		char count[20];
-		struct buf b = buf_of(count, sizeof count);
-		buf_u64(&b, r->count);
-		hash_span(&h, buf_span(&b));
+	if (a == NULL) {
+		hash_span(&h, r->envelope.receiver);
+		return hash_end(&h);
 	}
+	hash_span(&h, a->fingerprint);
+	hash_span(&h, a->starts_at);
+	if (o->resolved)
+		hash_span(&h, a->ends_at);
 	return hash_end(&h);
 }
 
 /* The same alert from whichever Alertmanager. */
 static uint64_t dedup_name(const struct intake *in, const struct alert *a,
-			   struct span labels, bool resolved)
+			   bool resolved)
 {
 	struct hash h;
 	struct span kind = {(const char[]){'d', (char)resolved}, 2};
 	hash_start(&h, &in->hash_key);
 	hash_span(&h, kind);
-	hash_span(&h, labels);
+	hash_span(&h, a->labels_json);
 	hash_span(&h, a->starts_at);
 	return hash_end(&h);
 }
@@ -58,8 +44,6 @@ void intake_name_alert(const struct intake *in, struct offer *o,
 		       const struct envelope *e, const struct alert *a,
 		       struct moment now)
 {
-	char digest[8];
-	struct span labels = digest_labels(in, a, digest);
 	*o = (struct offer){
 	    .record = {.kind = RECORD_ALERT,
 		       .received_s = now.s,
@@ -68,14 +52,13 @@ void intake_name_alert(const struct intake *in, struct offer *o,
 		       .json = a->json},
 	    .resolved = render_status(e, a) == ALERT_RESOLVED,
 	};
-	o->record.key = name_of(in, &o->record, a, labels, o->resolved);
+	o->firing_key = firing_name(&in->hash_key, e, a);
+	o->record.key = name_of(in, o, a);
 	o->feeds =
 	    !o->resolved && render_is_hushed(in->config->deadman_match,
 					     in->config->deadman_matches, a);
-	if (in->firing)
-		o->firing_key = firing_name(&in->hash_key, e, labels);
 	if (in->config->dedup_ms)
-		o->dedup_key = dedup_name(in, a, labels, o->resolved);
+		o->dedup_key = dedup_name(in, a, o->resolved);
 	for (unsigned i = 0; i < in->config->sinks; i++)
 		if (render_wants(&in->config->sink[i].format, e, a))
 			o->sinks |= (uint8_t)(1U << i);
@@ -93,7 +76,7 @@ void intake_name_notice(const struct intake *in, struct offer *o,
 		       .envelope = *e},
 	    .sinks = (uint8_t)((1U << in->config->sinks) - 1),
 	};
-	o->record.key = name_of(in, &o->record, NULL, SPAN_NONE, false);
+	o->record.key = name_of(in, o, NULL);
 }
 
 static void wait_for(const struct offer *o, struct intake_wait *wait,

@@ -2,8 +2,9 @@
  * json.h - JSON as RFC 8259 defines it: an incremental validator that decides
  * what is JSON and tells where things stand, and readers for string contents.
  *
- * Pure and resumable. jsmn, which alert.c uses to index one alert, takes much
- * that is not JSON; so nothing reaches jsmn that did not pass here first.
+ * Pure and resumable. jsmn, which alert.c uses to find what else an alert
+ * holds, takes much that is not JSON; so nothing reaches jsmn that did not pass
+ * here.
  */
 #ifndef JSON_H
 #define JSON_H

@@ -1,15 +1,16 @@
 /*
  * payload.c - see payload.h.
  *
- * Invariants: json.report_depth is 2, so events come for the payload itself
- * (depth 0), its members (1) and the elements of arrays and objects in there
- * (2). An alert is an element at depth 2 while in_alerts is set.
+ * Invariants: json.report_depth is 4, so events come for the payload itself
+ * (depth 0), its members (1), the elements of arrays and objects in there (2),
+ * an alert's members (3) and its labels and annotations (4). An alert is an
+ * element at depth 2 while in_alerts is set.
  */
 #include "payload.h"
 
 void payload_start(struct payload *p, bool whole)
 {
-	p->json = (struct json){.report_depth = 2};
+	p->json = (struct json){.report_depth = 4};
 	p->member = PAYLOAD_OTHER;
 	for (size_t i = 0; i < PAYLOAD_OTHER; i++)
 		p->seen[i] = false;
@@ -150,13 +151,15 @@ static enum payload_event take_open(struct payload *p)
 	return PAYLOAD_MORE;
 }
 
-/* An event of an element of `alerts`; `object` tells of OPEN and CLOSE. */
+/* An event of an element of `alerts`. */
 static enum payload_event take_element(struct payload *p, enum json_event e,
-				       bool object)
+				       const char *bytes, uint64_t at)
 {
+	bool object = p->json.objects >> 2 & 1; /* for OPEN and CLOSE */
 	if (e != JSON_CLOSE) {
 		p->start = p->json.token;
 		p->count++;
+		alert_read_start(&p->alert);
 		if (e == JSON_OPEN && object)
 			return PAYLOAD_MORE;
 		payload_begin_place(p);
@@ -164,7 +167,11 @@ static enum payload_event take_element(struct payload *p, enum json_event e,
 		return refuse(p, STATUS_NOT_PAYLOAD);
 	}
 	p->end = p->json.offset;
-	return PAYLOAD_ALERT;
+	if (p->alert.status == STATUS_OK)
+		return PAYLOAD_ALERT;
+	payload_begin_place(p);
+	alert_put_why(&p->alert, bytes + (size_t)(p->start - at), &p->why);
+	return refuse(p, p->alert.status);
 }
 
 static bool in_alert(const struct payload *p)
@@ -175,10 +182,11 @@ static bool in_alert(const struct payload *p)
 /* An alert may hold LIMIT_ALERT bytes, whether its end was seen or not. */
 static bool alert_too_large(const struct payload *p, enum json_event e)
 {
+	if (p->json.offset - p->start <= LIMIT_ALERT)
+		return false;
 	bool begins = e == JSON_OPEN && p->json.depth == 3;
 	bool ended = e == JSON_CLOSE && p->in_alerts && p->json.depth == 2;
-	return (ended || in_alert(p)) && !begins &&
-	       p->json.offset - p->start > LIMIT_ALERT;
+	return (ended || in_alert(p)) && !begins;
 }
 
 /* A token is only looked at if it is short enough to be of use: the longest
@@ -193,22 +201,34 @@ static bool is_wanted(const struct payload *p)
 	return p->member != PAYLOAD_OTHER && n <= LIMIT_ENVELOPE;
 }
 
-/* One event of the validator. `token` is the string or scalar that ended. */
+/* One event of the validator; `bytes` are those from `at` on. */
 static enum payload_event take_event(struct payload *p, enum json_event e,
-				     struct span token)
+				     const char *bytes, uint64_t at)
 {
 	/* OPEN has entered the container that it tells of */
 	unsigned depth = p->json.depth - (e == JSON_OPEN ? 1U : 0U);
+	uint64_t start = p->json.token, end = p->json.offset;
+	struct span token = SPAN_NONE;
+	if (depth >= 2 && !p->in_alerts)
+		return PAYLOAD_MORE;
+	if (depth > 2) {
+		alert_read(&p->alert, bytes + (size_t)(p->start - at), e,
+			   depth - 2, (size_t)(start - p->start),
+			   (size_t)(end - p->start));
+		return PAYLOAD_MORE;
+	}
+	if (depth == 2)
+		return take_element(p, e, bytes, at);
 	if (depth == 0) {
 		if (e == JSON_CLOSE || (e == JSON_OPEN && p->json.objects & 1))
 			return PAYLOAD_MORE;
 		buf_str(&p->why, "expected an object");
 		return refuse(p, STATUS_NOT_PAYLOAD);
 	}
-	if (depth == 2)
-		return p->in_alerts
-			   ? take_element(p, e, p->json.objects >> 2 & 1)
-			   : PAYLOAD_MORE;
+	if ((e == JSON_KEY || e == JSON_STRING || e == JSON_SCALAR) &&
+	    is_wanted(p))
+		token = (struct span){bytes + (size_t)(start - at),
+				      (size_t)(end - start)};
 	switch (e) {
 	case JSON_KEY:
 		return take_name(p, token);
@@ -245,13 +265,7 @@ enum payload_event payload_next(struct payload *p, const char *bytes,
 			return refuse(p, STATUS_TOO_DEEP);
 		if (e == JSON_MORE)
 			break;
-		struct span token = SPAN_NONE;
-		if ((e == JSON_KEY || e == JSON_STRING || e == JSON_SCALAR) &&
-		    p->json.depth == 1 && is_wanted(p))
-			token = (struct span){
-			    bytes + (size_t)(p->json.token - at),
-			    (size_t)(p->json.offset - p->json.token)};
-		event = take_event(p, e, token);
+		event = take_event(p, e, bytes, at);
 	}
 	return event;
 }
@@ -259,7 +273,7 @@ enum payload_event payload_next(struct payload *p, const char *bytes,
 enum status payload_judge_rest(struct payload *p, struct span body)
 {
 	enum json_event e = JSON_MORE;
-	if (p->status != STATUS_NOT_PAYLOAD)
+	if (p->status != STATUS_NOT_PAYLOAD && p->status != STATUS_TOO_MANY)
 		return p->status;
 	do {
 		size_t at = (size_t)p->json.offset;

@@ -1,6 +1,7 @@
 /*
  * payload.h - a webhook payload, walked once from its first byte to its last:
- * validates all of it, finds the border of each alert, and keeps the envelope.
+ * validates all of it, finds the border of each alert and where its parts
+ * stand, and keeps the envelope.
  *
  * Pure and resumable. Offsets count from the payload's first byte. The caller
  * keeps the bytes from payload_hold() on where the next call can see them.
@@ -34,15 +35,16 @@ struct payload {
 	struct json json;
 	enum payload_member member; /* whose value comes next, or is there */
 	bool seen[PAYLOAD_OTHER];
-	bool in_alerts;           /* between [ and ] of `alerts` */
-	bool whole;               /* the bytes stay until the end */
-	bool other_version;       /* neither "4" nor "1" */
-	uint64_t start, end;      /* of the alert at hand */
-	uint64_t count;           /* alerts seen so far, the one at hand too */
-	uint64_t truncated;       /* truncatedAlerts */
-	struct envelope envelope; /* as far as it was seen */
-	struct buf store;         /* holds the envelope if not whole */
-	enum status status;       /* after REFUSED */
+	bool in_alerts;            /* between [ and ] of `alerts` */
+	bool whole;                /* the bytes stay until the end */
+	bool other_version;        /* neither "4" nor "1" */
+	uint64_t start, end;       /* of the alert at hand */
+	struct alert_reader alert; /* it; its index is whole at PAYLOAD_ALERT */
+	uint64_t count;            /* alerts seen so far, the one at hand too */
+	uint64_t truncated;        /* truncatedAlerts */
+	struct envelope envelope;  /* as far as it was seen */
+	struct buf store;          /* holds the envelope if not whole */
+	enum status status;        /* after REFUSED */
 	char why_bytes[LIMIT_PLACE];
 	struct buf why;
 	char store_bytes[LIMIT_ENVELOPE];
@@ -67,8 +69,7 @@ enum status payload_judge_rest(struct payload *p, struct span body);
 /* The first offset that a later call needs to see again. */
 uint64_t payload_hold(const struct payload *p);
 
-/* Refuses the alert at hand for a cause that alert_parse gave; `why` has got
- * the alert's place already. */
+/* Makes `why` the alert's place, to be gone on with. */
 void payload_begin_place(struct payload *p);
 
 #endif

@@ -10,30 +10,42 @@ void receive_start(struct receive *r, unsigned slot, bool whole)
 	r->blocked = r->alert_at_hand = r->stepwise = r->feeds = false;
 }
 
-/* Takes the alert that the payload stands behind apart and names it; its index
- * is appended to *index. */
+/* Takes the alert at hand apart and names it. Without an index it is read once
+ * more. */
 static enum status read_alert(struct receive *r, const struct intake *in,
 			      struct receive_memory *m,
 			      const struct envelope *e, struct span json,
-			      struct offer *o, struct buf *index,
+			      struct span index, struct offer *o,
 			      struct moment now)
 {
 	struct payload *p = &r->payload;
-	payload_begin_place(p);
-	enum status status = alert_parse(&m->alert, &m->tokens, json, &p->why);
-	if (status == STATUS_OK &&
-	    render_status(e, &m->alert) == ALERT_INHERITS) {
+	if (!alert_restore(&m->alert, json, index)) {
+		enum status status =
+		    alert_parse(&m->alert, &m->tokens, json, &p->why);
+		ASSERT(status == STATUS_OK); /* the first time it was */
+	}
+	if (render_status(e, &m->alert) == ALERT_INHERITS) {
+		payload_begin_place(p);
 		buf_str(&p->why, ".status: missing, and the payload has none "
 				 "in front of it");
-		status = STATUS_NOT_PAYLOAD;
+		return STATUS_NOT_PAYLOAD;
 	}
-	if (status != STATUS_OK)
-		return status;
-	p->why.n = 0;
 	intake_name_alert(in, o, e, &m->alert, now);
-	o->record.index = alert_put_index(index, &m->alert);
+	o->record.index = index;
 	r->feeds = r->feeds || o->feeds;
 	return STATUS_OK;
+}
+
+/* Keeps an index until its alert is queued; one that finds no room has none. */
+static void keep_index(struct receive_note *note, struct buf *kept,
+		       struct span index)
+{
+	note->index_start = (uint16_t)kept->n;
+	note->index_length = 0;
+	if (index.n > kept->cap - kept->n)
+		return;
+	note->index_length = (uint16_t)index.n;
+	buf_put(kept, index);
 }
 
 /* Finds all alerts of a whole body; *n counts them. */
@@ -41,12 +53,15 @@ static enum status find_alerts(struct receive *r, struct receive_memory *m,
 			       struct span body, size_t *n)
 {
 	struct payload *p = &r->payload;
+	struct buf kept = buf_of(m->index, sizeof m->index);
 	enum payload_event event;
 	*n = 0;
-	while ((event = payload_next(p, body.p, 0, body.n)) == PAYLOAD_ALERT)
-		m->note[(*n)++] = (struct receive_note){
-		    .start = (uint16_t)p->start,
-		    .length = (uint16_t)(p->end - p->start)};
+	while ((event = payload_next(p, body.p, 0, body.n)) == PAYLOAD_ALERT) {
+		struct receive_note *note = &m->note[(*n)++];
+		note->start = (uint16_t)p->start;
+		note->length = (uint16_t)(p->end - p->start);
+		keep_index(note, &kept, alert_index(&p->alert));
+	}
 	return event == PAYLOAD_REFUSED ? payload_judge_rest(p, body)
 					: payload_end(p);
 }
@@ -79,18 +94,15 @@ static enum status read_alerts(struct receive *r, struct intake *in,
 			       struct receive_memory *m, struct span body,
 			       size_t n, struct need *need, struct moment now)
 {
-	struct buf index = buf_of(m->index, sizeof m->index);
 	for (size_t i = 0; i < n; i++) {
 		struct receive_note *note = &m->note[i];
 		struct offer o;
-		note->index_start = (uint16_t)index.n;
 		r->payload.count = i + 1; /* for the place in `why` */
-		enum status status =
-		    read_alert(r, in, m, &r->payload.envelope,
-			       note_json(note, body), &o, &index, now);
+		enum status status = read_alert(r, in, m, &r->payload.envelope,
+						note_json(note, body),
+						note_index(note, m), &o, now);
 		if (status != STATUS_OK)
 			return status;
-		note->index_length = (uint16_t)o.record.index.n;
 		note->key = o.record.key;
 		note->dedup_key = o.dedup_key;
 		note->firing_key = o.firing_key;
@@ -205,9 +217,8 @@ enum status receive_more(struct receive *r, struct intake *in,
 		}
 		struct span json = {bytes + (size_t)(p->start - at),
 				    (size_t)(p->end - p->start)};
-		struct buf index = buf_of(m->index, sizeof m->index);
-		enum status status =
-		    read_alert(r, in, m, e, json, &o, &index, now);
+		enum status status = read_alert(
+		    r, in, m, e, json, alert_index(&p->alert), &o, now);
 		if (status != STATUS_OK)
 			return status;
 		if (intake_offer(in, &o, r->slot, &r->wait) == INTAKE_NO_ROOM) {

@@ -118,16 +118,16 @@ static void names_alerts(void **state)
 		struct envelope e = {.receiver = table[i].receiver};
 		memset(&a, 0, sizeof a);
 		a.labels_json = table[i].labels;
-		uint64_t name = firing_name(&key, &e, a.labels_json);
-		assert_true(name != firing_name(&other, &e, a.labels_json));
+		uint64_t name = firing_name(&key, &e, &a);
+		assert_true(name != firing_name(&other, &e, &a));
 		a.starts_at = SPAN("\"1\"");
 		e.group_key = SPAN("\"g\"");
 		e.status = ALERT_RESOLVED;
-		assert_true(name == firing_name(&key, &e, a.labels_json));
+		assert_true(name == firing_name(&key, &e, &a));
 		for (size_t k = 0; k < i; k++) {
 			e.receiver = table[k].receiver;
 			a.labels_json = table[k].labels;
-			CHECK(name != firing_name(&key, &e, a.labels_json),
+			CHECK(name != firing_name(&key, &e, &a),
 			      "rows %zu and %zu", i, k);
 		}
 	}

@@ -1,0 +1,54 @@
+/*
+ * alertparts.h - what alert.c shares with alertread.c: the members of an alert
+ * and the layout of its index.
+ *
+ * An index, each number as two bytes: the status; how many other members there
+ * are; the first label and how many; the first annotation and how many; offset
+ * and length of six values, in the order of enum member; then the labels and
+ * annotations as they came, each as offset and length of the insides of its
+ * name and its value. An absent value has the offset 0, where the alert itself
+ * begins.
+ */
+#ifndef ALERTPARTS_H
+#define ALERTPARTS_H
+
+#include "alert.h"
+
+/* The members that bellwire reads; each may stand once. */
+enum member {
+	MEMBER_STATUS,
+	MEMBER_LABELS,
+	MEMBER_ANNOTATIONS,
+	MEMBER_STARTS_AT,
+	MEMBER_ENDS_AT,
+	MEMBER_GENERATOR_URL,
+	MEMBER_FINGERPRINT,
+	MEMBER_OTHER,
+};
+
+enum {
+	AT_STATUS = 0,
+	AT_OTHERS = 2,
+	AT_GROUPS = 4, /* the labels', then the annotations' */
+	AT_VALUES = 12,
+	AT_PAIRS = 36,
+	VALUES = MEMBER_OTHER - MEMBER_LABELS,
+	SPAN_BYTES = 4,
+	PAIR_BYTES = 2 * SPAN_BYTES,
+};
+
+/* The member that a name (the inside of its string) stands for. */
+enum member alert_member(struct span name);
+bool alert_is_null(struct span value);
+
+static inline size_t get_number(const char *p)
+{
+	return byte_of(p[0]) | (size_t)byte_of(p[1]) << 8;
+}
+
+static inline struct span get_span(const char *p, const char *alert)
+{
+	return (struct span){alert + get_number(p), get_number(p + 2)};
+}
+
+#endif

@@ -1,0 +1,277 @@
+/*
+ * alertread.c - the reader of alert.h: from the validator's events to an index,
+ * whose layout is told in alertparts.h.
+ *
+ * Invariant: all offsets and lengths fit two bytes, since an alert of more than
+ * LIMIT_ALERT bytes is refused before its event comes here.
+ */
+#include "alertparts.h"
+
+#include <string.h>
+
+static const struct span names[MEMBER_OTHER] = {
+    SPAN("status"), SPAN("labels"),       SPAN("annotations"), SPAN("startsAt"),
+    SPAN("endsAt"), SPAN("generatorURL"), SPAN("fingerprint"),
+};
+
+enum member alert_member(struct span name)
+{
+	for (enum member m = 0; m < MEMBER_OTHER; m++)
+		/* an escaped name is longer than what it stands for */
+		if (name.n >= names[m].n && json_is(name, names[m]))
+			return m;
+	return MEMBER_OTHER;
+}
+
+static void put_number(char *p, size_t v)
+{
+	p[0] = (char)(v & 0xff);
+	p[1] = (char)(v >> 8 & 0xff);
+}
+
+static void put_span(char *p, size_t at, size_t n)
+{
+	put_number(p, at);
+	put_number(p + 2, n);
+}
+
+static char *index_value(struct alert_reader *r)
+{
+	return r->index + AT_VALUES + SPAN_BYTES * (r->member - MEMBER_LABELS);
+}
+
+static char *index_pair(struct alert_reader *r)
+{
+	return r->index + AT_PAIRS + PAIR_BYTES * r->pairs;
+}
+
+void alert_read_start(struct alert_reader *r)
+{
+	memset(r, 0, offsetof(struct alert_reader, index) + AT_PAIRS);
+	r->member = MEMBER_OTHER;
+	r->bad_pair = -1;
+}
+
+static void refuse(struct alert_reader *r, const char *expected)
+{
+	r->status = STATUS_NOT_PAYLOAD;
+	r->expected = expected;
+}
+
+static void refuse_pair(struct alert_reader *r, size_t pair,
+			const char *expected)
+{
+	r->bad_pair = (int)pair;
+	refuse(r, expected);
+}
+
+static void take_name(struct alert_reader *r, struct span name)
+{
+	r->member = (uint8_t)alert_member(name);
+	if (r->member == MEMBER_OTHER)
+		put_number(r->index + AT_OTHERS,
+			   get_number(r->index + AT_OTHERS) + 1);
+	else if (r->seen >> r->member & 1)
+		refuse(r, ": expected once");
+	r->seen = (uint8_t)(r->seen | 1U << r->member);
+}
+
+static void take_status(struct alert_reader *r, struct span value)
+{
+	enum alert_status status;
+	if (alert_read_status(value, &status))
+		put_number(r->index + AT_STATUS, status);
+	else
+		refuse(r, ": expected \"firing\" or \"resolved\"");
+}
+
+static bool is_group(uint8_t member)
+{
+	return member == MEMBER_LABELS || member == MEMBER_ANNOTATIONS;
+}
+
+/* A string or a scalar as a member's value. */
+static void take_value(struct alert_reader *r, struct span value, size_t at)
+{
+	if (r->member == MEMBER_OTHER)
+		return;
+	if (r->member == MEMBER_STATUS)
+		take_status(r, value);
+	else if (is_group(r->member) && !alert_is_null(value))
+		refuse(r, ": expected an object");
+	else if (value.p[0] != '"' && !alert_is_null(value))
+		refuse(r, ": expected a string");
+	else
+		put_span(index_value(r), at, value.n);
+}
+
+/* An object or an array as a member's value. */
+static void take_open(struct alert_reader *r, char bracket, size_t at)
+{
+	if (r->member == MEMBER_OTHER)
+		return;
+	if (r->member == MEMBER_STATUS)
+		refuse(r, ": expected \"firing\" or \"resolved\"");
+	else if (!is_group(r->member))
+		refuse(r, ": expected a string");
+	else if (bracket != '{')
+		refuse(r, ": expected an object");
+	r->start = at;
+	r->first = r->pairs;
+}
+
+static struct span name_of(const struct alert_reader *r, const char *alert,
+			   size_t pair)
+{
+	return get_span(r->index + AT_PAIRS + PAIR_BYTES * pair, alert);
+}
+
+/* FNV-1a of the unescaped name: names are only compared where it is equal, so
+ * that 64 long names with one beginning do not cost 64 * 64 comparisons. */
+static uint32_t name_hash(struct span name)
+{
+	uint32_t h = 2166136261U;
+	while (name.n) {
+		unsigned char c = (unsigned char)name.p[0];
+		bool plain = c < 0x80 && c != '\\';
+		h = (h ^ (plain ? c : json_take_char(&name))) * 16777619U;
+		if (plain)
+			name = span_skip(name, 1);
+	}
+	return h;
+}
+
+/* The same where a name may have an escape. */
+static size_t find_repeated_text(const struct alert_reader *r,
+				 const char *alert)
+{
+	uint32_t hash[LIMIT_LABELS];
+	for (size_t i = r->first; i < r->pairs; i++) {
+		struct span name = name_of(r, alert, i);
+		hash[i - r->first] = name_hash(name);
+		for (size_t k = r->first; k < i; k++)
+			if (hash[k - r->first] == hash[i - r->first] &&
+			    json_equal(name_of(r, alert, k), name))
+				return i;
+	}
+	return r->pairs;
+}
+
+/* The first of the names at hand that stood before, or r->pairs. */
+static size_t find_repeated(const struct alert_reader *r, const char *alert)
+{
+	for (size_t i = r->first; i < r->pairs; i++) {
+		struct span name = name_of(r, alert, i);
+		if (json_has_escape(name))
+			return find_repeated_text(r, alert);
+		for (size_t k = r->first; k < i; k++)
+			if (span_eq(name_of(r, alert, k), name))
+				return i;
+	}
+	return r->pairs;
+}
+
+/* Behind labels or annotations. */
+static void take_close(struct alert_reader *r, const char *alert, size_t end)
+{
+	if (!is_group(r->member))
+		return;
+	put_span(index_value(r), r->start, end - r->start);
+	put_span(r->index + AT_GROUPS +
+		     SPAN_BYTES * (r->member - MEMBER_LABELS),
+		 r->first, r->pairs - r->first);
+	size_t repeated = find_repeated(r, alert);
+	if (repeated != r->pairs)
+		refuse_pair(r, repeated, ": expected once");
+}
+
+static void read_member(struct alert_reader *r, const char *alert,
+			enum json_event e, size_t start, size_t end)
+{
+	struct span token = {alert + start, end - start};
+	switch (e) {
+	case JSON_KEY:
+		take_name(r, alert_text(token));
+		break;
+	case JSON_STRING:
+	case JSON_SCALAR:
+		take_value(r, token, start);
+		break;
+	case JSON_OPEN:
+		take_open(r, alert[start], start);
+		break;
+	case JSON_CLOSE:
+		take_close(r, alert, end);
+		break;
+	case JSON_MORE:
+	case JSON_BAD:
+	case JSON_TOO_DEEP:
+		break;
+	}
+}
+
+/* Within labels or annotations. */
+static void read_pair(struct alert_reader *r, enum json_event e, size_t start,
+		      size_t end)
+{
+	switch (e) {
+	case JSON_KEY:
+		if (r->pairs - r->first == LIMIT_LABELS)
+			r->status = STATUS_TOO_MANY;
+		else
+			put_span(index_pair(r), start + 1, end - start - 2);
+		break;
+	case JSON_STRING:
+		put_span(index_pair(r) + SPAN_BYTES, start + 1,
+			 end - start - 2);
+		r->pairs++;
+		break;
+	case JSON_SCALAR:
+	case JSON_OPEN:
+		refuse_pair(r, r->pairs, ": expected a string");
+		break;
+	case JSON_CLOSE:
+	case JSON_MORE:
+	case JSON_BAD:
+	case JSON_TOO_DEEP:
+		break;
+	}
+}
+
+void alert_read(struct alert_reader *r, const char *alert, enum json_event e,
+		unsigned depth, size_t start, size_t end)
+{
+	if (r->status != STATUS_OK)
+		return;
+	if (depth == 1)
+		read_member(r, alert, e, start, end);
+	else if (is_group(r->member))
+		read_pair(r, e, start, end);
+}
+
+/* The name of a member as part of a place. */
+static void put_name(struct buf *why, struct span name)
+{
+	char text[48];
+	struct buf b = buf_of(text, sizeof text);
+	json_put_text(&b, name);
+	text_show(why, buf_span(&b), sizeof text - 8);
+}
+
+void alert_put_why(const struct alert_reader *r, const char *alert,
+		   struct buf *why)
+{
+	buf_char(why, '.');
+	buf_put(why, names[r->member]);
+	if (r->bad_pair >= 0) {
+		buf_char(why, '.');
+		put_name(why, name_of(r, alert, (size_t)r->bad_pair));
+	}
+	if (r->expected)
+		buf_str(why, r->expected);
+}
+
+struct span alert_index(const struct alert_reader *r)
+{
+	return (struct span){r->index, AT_PAIRS + PAIR_BYTES * r->pairs};
+}
