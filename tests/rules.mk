@@ -158,9 +158,6 @@ differential: bootstrap-test
 	$(Q)$(MAKE) --no-print-directory all $(O)/host/frame
 	$(Q)O=$(O) $(PYTHON) tests/differential/run --cases $(N) --seed $(SEED)
 
-# make fuzz T=60: each target for T seconds; make fuzz-json T=600: one of them;
-# SANITIZE=memory: with that one. What is found, and new coverage, goes to
-# build/fuzz; corpora are read only.
 # make prove FILES="body text": no input makes these do what C leaves undefined.
 prove: bootstrap-prove
 	$(Q)O=$(O) tests/proof/run $(FILES)
@@ -168,8 +165,9 @@ prove: bootstrap-prove
 prove-seeded: bootstrap-prove
 	$(Q)O=$(O) tests/proof/seeded
 
-# make fuzz T=60: each target for T seconds; make fuzz-json T=600: one of them.
-# What is found, and new coverage, goes to build/fuzz; corpora are read only.
+# make fuzz T=60: each target for T seconds; make fuzz-json T=600: one of them;
+# SANITIZE=memory: with that one. What is found, and new coverage, goes to
+# build/fuzz; corpora are read only.
 T ?= 60
 fuzz: bootstrap-test
 	$(Q)for t in $(FUZZ); do \
@@ -184,8 +182,7 @@ fuzz-%: $(F)/fuzz_%
 
 # The floor is built as bellwire is; its reader and its load as anything else.
 BENCH_PROGRAMS := $(addprefix $(O)/bench/,floor load drain receiver)
-$(O)/bench/floor: tests/bench/floor.c $(O)/flags
-$(O)/bench/floor: tests/bench/floor.c $(O)/target.ld
+$(O)/bench/floor: tests/bench/floor.c $(O)/target.ld $(O)/flags
 	@mkdir -p $(@D)
 	$(SAY) BENCH $@
 	$(Q)$(CC) $(TARGET_FLAGS) $(WARNINGS) $(CFLAGS) $(LINK_FLAGS) \
