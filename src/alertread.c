@@ -141,7 +141,7 @@ static uint32_t name_hash(struct span name)
 	return h;
 }
 
-/* The same where a name may have an escape. */
+/* For find_repeated(), where a name may have an escape. */
 static size_t find_repeated_text(const struct alert_reader *r,
 				 const char *alert)
 {
@@ -157,7 +157,8 @@ static size_t find_repeated_text(const struct alert_reader *r,
 	return r->pairs;
 }
 
-/* The first of the names at hand that stood before, or r->pairs. */
+/* The first of the names at hand that stood before, or r->pairs. Most have no
+ * escape, and differ in their length or first bytes. */
 static size_t find_repeated(const struct alert_reader *r, const char *alert)
 {
 	for (size_t i = r->first; i < r->pairs; i++) {
