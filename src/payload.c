@@ -1,16 +1,18 @@
 /*
  * payload.c - see payload.h.
  *
- * Invariants: json.report_depth is 4, so events come for the payload itself
- * (depth 0), its members (1), the elements of arrays and objects in there (2),
- * an alert's members (3) and its labels and annotations (4). An alert is an
- * element at depth 2 while in_alerts is set.
+ * Invariant: events come for the payload itself (depth 0) and its members (1);
+ * while in_alerts is set, also for the alerts (2), their members (3) and their
+ * labels and annotations (4).
  */
 #include "payload.h"
 
+/* How deep events are told of, outside of `alerts` and in there. */
+enum { MEMBERS = 1, LABELS = 4 };
+
 void payload_start(struct payload *p, bool whole)
 {
-	p->json = (struct json){.report_depth = 4};
+	p->json = (struct json){.report_depth = MEMBERS};
 	p->member = PAYLOAD_OTHER;
 	for (size_t i = 0; i < PAYLOAD_OTHER; i++)
 		p->seen[i] = false;
@@ -68,9 +70,10 @@ void payload_begin_place(struct payload *p)
 
 static enum payload_event take_name(struct payload *p, struct span name)
 {
+	struct span text = alert_text(name);
 	p->member = PAYLOAD_OTHER;
-	for (enum payload_member m = 0; name.p && m < PAYLOAD_OTHER; m++)
-		if (json_is(alert_text(name), names[m]))
+	for (enum payload_member m = 0; text.p && m < PAYLOAD_OTHER; m++)
+		if (json_is(text, names[m]))
 			p->member = m;
 	if (p->member == PAYLOAD_OTHER)
 		return PAYLOAD_MORE;
@@ -148,6 +151,7 @@ static enum payload_event take_open(struct payload *p)
 	if (object)
 		return refuse_member(p, ": expected an array");
 	p->in_alerts = true;
+	p->json.report_depth = LABELS;
 	return PAYLOAD_MORE;
 }
 
@@ -209,8 +213,6 @@ static enum payload_event take_event(struct payload *p, enum json_event e,
 	unsigned depth = p->json.depth - (e == JSON_OPEN ? 1U : 0U);
 	uint64_t start = p->json.token, end = p->json.offset;
 	struct span token = SPAN_NONE;
-	if (depth >= 2 && !p->in_alerts)
-		return PAYLOAD_MORE;
 	if (depth > 2) {
 		alert_read(&p->alert, bytes + (size_t)(p->start - at), e,
 			   depth - 2, (size_t)(start - p->start),
@@ -239,6 +241,7 @@ static enum payload_event take_event(struct payload *p, enum json_event e,
 		return take_open(p);
 	case JSON_CLOSE:
 		p->in_alerts = false;
+		p->json.report_depth = MEMBERS;
 		return PAYLOAD_MORE;
 	case JSON_MORE:
 	case JSON_BAD:
