@@ -30,9 +30,9 @@ static struct {
 	struct deliver deliver;
 	struct persist persist;
 	struct log log;
-	struct secrets secrets[2];
 	struct privilege_ids ids;
 	struct server server;
+	struct secrets secrets[2];
 	char file[LIMIT_CONFIG_FILE];
 	char text[LIMIT_CONFIG_FILE * 2];
 	_Alignas(8) char ring[LIMIT_SPOOL_MEMORY];
