@@ -109,7 +109,7 @@ $(O)/calls.h: src/calls.def Makefile $(O)/flags | $(MUSL_READY)
 $(O)/sandbox.o: $(O)/calls.h
 
 # Where a payload's bytes go, speed counts; everywhere else, size.
-HOT := text hash json jsontext jsmn alert alertread payload bytes spool
+HOT := text hash json jsontext alert alertread spool
 $(HOT:%=$(O)/%.o): HOT_FLAGS := -O2
 
 $(O)/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h \
