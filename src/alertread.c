@@ -35,6 +35,12 @@ static void put_span(char *p, size_t at, size_t n)
 	put_number(p + 2, n);
 }
 
+/* What a string has between its quotes. */
+static void put_inside(char *p, size_t start, size_t end)
+{
+	put_span(p, start + 1, end - start - 2);
+}
+
 static char *index_value(struct alert_reader *r)
 {
 	return r->index + AT_VALUES + SPAN_BYTES * (r->member - MEMBER_LABELS);
@@ -190,52 +196,29 @@ static void read_member(struct alert_reader *r, const char *alert,
 			enum json_event e, size_t start, size_t end)
 {
 	struct span token = {alert + start, end - start};
-	switch (e) {
-	case JSON_KEY:
+	if (e == JSON_KEY)
 		take_name(r, alert_text(token));
-		break;
-	case JSON_STRING:
-	case JSON_SCALAR:
-		take_value(r, token, start);
-		break;
-	case JSON_OPEN:
+	else if (e == JSON_OPEN)
 		take_open(r, alert[start], start);
-		break;
-	case JSON_CLOSE:
+	else if (e == JSON_CLOSE)
 		take_close(r, alert, end);
-		break;
-	case JSON_MORE:
-	case JSON_BAD:
-	case JSON_TOO_DEEP:
-		break;
-	}
+	else
+		take_value(r, token, start);
 }
 
-/* Within labels or annotations. */
+/* Within labels or annotations, where a string follows each name. */
 static void read_pair(struct alert_reader *r, enum json_event e, size_t start,
 		      size_t end)
 {
-	switch (e) {
-	case JSON_KEY:
-		if (r->pairs - r->first == LIMIT_LABELS)
-			r->status = STATUS_TOO_MANY;
-		else
-			put_span(index_pair(r), start + 1, end - start - 2);
-		break;
-	case JSON_STRING:
-		put_span(index_pair(r) + SPAN_BYTES, start + 1,
-			 end - start - 2);
+	if (e == JSON_KEY && r->pairs - r->first == LIMIT_LABELS) {
+		r->status = STATUS_TOO_MANY;
+	} else if (e == JSON_KEY) {
+		put_inside(index_pair(r), start, end);
+	} else if (e == JSON_STRING) {
+		put_inside(index_pair(r) + SPAN_BYTES, start, end);
 		r->pairs++;
-		break;
-	case JSON_SCALAR:
-	case JSON_OPEN:
+	} else {
 		refuse_pair(r, r->pairs, ": expected a string");
-		break;
-	case JSON_CLOSE:
-	case JSON_MORE:
-	case JSON_BAD:
-	case JSON_TOO_DEEP:
-		break;
 	}
 }
 

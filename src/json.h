@@ -125,7 +125,7 @@ bool json_has_escape(struct span s);
     assigns \nothing; */
 bool json_equal(struct span a, struct span b);
 /* For json_is(), of what differs neither in its front nor by its length. */
-/*@ requires span_ok(s) && span_ok(text);
+/*@ requires span_ok(s) && span_ok(text) && s.n >= text.n;
     assigns \nothing; */
 bool json_is_text(struct span s, struct span text);
 /* The same, where `text` is plain UTF-8. An escape is longer than what it

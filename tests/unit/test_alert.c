@@ -66,6 +66,9 @@ static void refuses_alerts(void **state)
 	     ".labels.yacxa: expected a string"},
 	    {"{\"labels\":{\"glbvs\":\"\",\"yacxa\":\"\",\"glbvs\":\"\"}}",
 	     ".labels.glbvs: expected once"},
+	    {"{\"labels\":{\"\\u0061\":\"\",\"glbvs\":\"\",\"yacxa\":\"\","
+	     "\"glb\\u0076s\":\"\"}}",
+	     ".labels.glbvs: expected once"},
 	    {"{\"annotations\":3}", ".annotations: expected an object"},
 	    {"{\"annotations\":{\"summary\":3}}",
 	     ".annotations.summary: expected a string"},

@@ -643,6 +643,12 @@ static void compares_with_plain_text(void **state)
 	    {SPAN("\\n"), SPAN("\\n"), false},
 	    {SPAN("\\u0061"), SPAN("\\u0061"), false},
 	    {SPAN("\\\\"), SPAN("\\\\"), false},
+	    {SPAN("abcdef\\n"), SPAN("abcdef\\n"), false},
+	    {SPAN("abcd\\u0065fghijkl"), SPAN("abcd\\u0065fghijkl"), false},
+	    {SPAN("abcdefghi\\n"), SPAN("abcdefghi\\n"), false},
+	    {SPAN("abcdefghijk"), SPAN("abcdefghijl"), false},
+	    {SPAN("abcdefghijk"), SPAN("abcdxfghijk"), false},
+	    {SPAN("abcdefghijk"), SPAN("abcdefghijk"), true},
 	    {SPAN("a\\u0062"), SPAN("a"), false},
 	    {SPAN("\\u0061"), SPAN("ab"), false},
 	    /* text that is not UTF-8 is nothing that JSON can say */

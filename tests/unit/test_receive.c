@@ -189,6 +189,39 @@ static void says_that_it_is_not_json_first(void **state)
 	}
 }
 
+/* The same behind an alert with too many labels. */
+static void says_that_it_is_not_json_behind_labels(void **state)
+{
+	static const struct {
+		enum status status;
+		const char *rest, *why;
+	} table[] = {
+	    {STATUS_TOO_MANY, "}}]}", "alerts[0].labels"},
+	    {STATUS_NOT_JSON, "}}]",
+	     "byte 1017: expected more, the text is cut"},
+	    {STATUS_NOT_JSON, "}}]]", "byte 1017: expected ',' or '}'"},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		static char bytes[4096];
+		struct buf b = buf_of(bytes, sizeof bytes);
+		buf_str(&b, "{\"status\":\"firing\",\"alerts\":[{\"labels\":{");
+		for (unsigned n = 0; n <= LIMIT_LABELS; n++) {
+			buf_str(&b, n ? ",\"label" : "\"label");
+			buf_padded(&b, n, 10, 4);
+			buf_str(&b, "\":\"\"");
+		}
+		buf_str(&b, table[i].rest);
+		start(sizeof ring);
+		enum status s = take_whole(buf_span(&b));
+		CHECK(s == table[i].status, "row %zu: %s", i,
+		      status_info(s)->text);
+		CHECK_SPAN(buf_span(&receive.payload.why),
+			   span_of(table[i].why), "row %zu", i);
+		assert_int_equal(spool.head, 0);
+	}
+}
+
 static void takes(void **state)
 {
 	static const struct {
@@ -441,6 +474,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(refuses),
 	    cmocka_unit_test(says_that_it_is_not_json_first),
+	    cmocka_unit_test(says_that_it_is_not_json_behind_labels),
 	    cmocka_unit_test(takes),
 	    cmocka_unit_test(recognises_repeats),
 	    cmocka_unit_test(emits_twins_once),
