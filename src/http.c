@@ -12,15 +12,16 @@
 
 bool http_is_token_char(char c)
 {
+	static const char others[] = "!#$%&'*+-.^_`|~";
 	if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
 	    (c >= 'A' && c <= 'Z'))
 		return true;
-	return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+	return c != '\0' && strchr(others, c) != NULL;
 }
 
 bool http_is_value_char(char c)
 {
-	unsigned char u = (unsigned char)c;
+	unsigned char u = byte_of(c);
 	return u == '\t' || (u >= 0x20 && u != 0x7f);
 }
 
@@ -28,6 +29,9 @@ enum status http_scan(struct http_scan *s, const char *head, size_t n,
 		      size_t *length)
 {
 	*length = 0;
+	/*@ loop invariant scanned(s, head) && *length == 0;
+	    loop assigns *s;
+	    loop variant n - s->seen; */
 	for (; s->seen < n; s->seen++) {
 		size_t i = s->seen;
 		char c = head[i];
@@ -61,35 +65,56 @@ enum status http_scan(struct http_scan *s, const char *head, size_t n,
 }
 
 /* Takes one line off the front of *head, without its CRLF. */
+/*@ requires \valid(head) && whole(head->p, head->n);
+    assigns *head;
+    ensures span_ok(\result) && \result.p != \null;
+    ensures \result.p == \old(head->p) && span_ok(*head);
+    ensures \result.n + 2 + head->n == \old(head->n);
+    ensures head->p == \result.p + \result.n + 2;
+    ensures \old(head->n) > 2 ==> ends_line(head->p, head->n);
+    ensures \old(head->n) > 2 ==> paired(head->p, head->n);
+    ensures \old(head->n) > 2 ==> head->n > 2 ==>
+	    ends_line(head->p, head->n - 2); */
 static struct span take_line(struct span *head)
 {
 	struct span line;
 	span_split(head, '\r', &line);
 	*head = span_skip(*head, 1);
+	/*@ assert \forall integer i; 0 <= i < head->n ==>
+		head->p[i] == \at(head->p, Pre)[line.n + 2 + i]; */
 	return line;
 }
 
+/*@ requires span_ok(word) && \valid(r);
+    assigns r->method, r->unknown_method;
+    ensures \result == STATUS_OK ==> word.n > 0; */
 static enum status parse_method(struct span word, struct http_request *r)
 {
 	static const struct {
 		struct span name;
 		enum http_method method;
 	} table[] = {
-	    {SPAN("GET"), HTTP_GET},
-	    {SPAN("HEAD"), HTTP_HEAD},
-	    {SPAN("POST"), HTTP_POST},
-	    {SPAN("PUT"), HTTP_PUT},
-	    {SPAN("DELETE"), HTTP_OTHER_METHOD},
-	    {SPAN("CONNECT"), HTTP_OTHER_METHOD},
-	    {SPAN("OPTIONS"), HTTP_OTHER_METHOD},
-	    {SPAN("TRACE"), HTTP_OTHER_METHOD},
-	    {SPAN("PATCH"), HTTP_OTHER_METHOD},
+	    {SPAN_INIT("GET"), HTTP_GET},
+	    {SPAN_INIT("HEAD"), HTTP_HEAD},
+	    {SPAN_INIT("POST"), HTTP_POST},
+	    {SPAN_INIT("PUT"), HTTP_PUT},
+	    {SPAN_INIT("DELETE"), HTTP_OTHER_METHOD},
+	    {SPAN_INIT("CONNECT"), HTTP_OTHER_METHOD},
+	    {SPAN_INIT("OPTIONS"), HTTP_OTHER_METHOD},
+	    {SPAN_INIT("TRACE"), HTTP_OTHER_METHOD},
+	    {SPAN_INIT("PATCH"), HTTP_OTHER_METHOD},
 	};
 	if (word.n == 0)
 		return STATUS_BAD_LINE;
+	/*@ loop invariant 0 <= i <= word.n;
+	    loop assigns i;
+	    loop variant word.n - i; */
 	for (size_t i = 0; i < word.n; i++)
 		if (!http_is_token_char(word.p[i]))
 			return STATUS_BAD_LINE;
+	/*@ loop invariant 0 <= i <= 9;
+	    loop assigns i;
+	    loop variant 9 - i; */
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
 		if (span_eq(word, table[i].name)) {
 			r->method = table[i].method;
@@ -103,22 +128,33 @@ static enum status parse_method(struct span word, struct http_request *r)
 
 /* uri-host [ ":" port ], RFC 3986 3.2; loosely: no character that could end
  * the authority or begin another one. */
+/*@ requires span_ok(v);
+    assigns \nothing; */
 static bool is_host(struct span v)
 {
+	static const char ends[] = "/?#@\\\",<>^`{|}";
+	/*@ loop invariant 0 <= i <= v.n;
+	    loop assigns i;
+	    loop variant v.n - i; */
 	for (size_t i = 0; i < v.n; i++) {
 		char c = v.p[i];
-		if (!char_is_visible(c) || strchr("/?#@\\\",<>^`{|}", c))
+		if (!char_is_visible(c) || strchr(ends, c))
 			return false;
 	}
 	return true;
 }
 
 /* uri-host ":" port, RFC 9112 3.2.3; is_host() looks at the characters. */
+/*@ requires span_ok(t);
+    assigns \nothing; */
 static bool is_authority(struct span t)
 {
 	struct span host;
 	uint64_t port;
 	size_t colon = t.n;
+	/*@ loop invariant colon <= t.n;
+	    loop assigns colon;
+	    loop variant colon; */
 	while (colon && t.p[colon - 1] != ':')
 		colon--;
 	host = (struct span){t.p, colon ? colon - 1 : 0};
@@ -128,11 +164,17 @@ static bool is_authority(struct span t)
 /* origin-form and absolute-form name a path; of the others, an authority is for
  * CONNECT alone, and the asterisk for OPTIONS and for methods that only others
  * know. RFC 9112 3.2. */
+/*@ requires span_ok(method) && span_ok(t) && request_ok(r);
+    assigns r->path;
+    ensures request_ok(r); */
 static enum status parse_target(struct span method, struct span t,
 				struct http_request *r)
 {
 	if (t.n == 0)
 		return STATUS_BAD_LINE;
+	/*@ loop invariant 0 <= i <= t.n;
+	    loop assigns i;
+	    loop variant t.n - i; */
 	for (size_t i = 0; i < t.n; i++)
 		if (!char_is_visible(t.p[i]) || t.p[i] == '#')
 			return STATUS_BAD_LINE;
@@ -148,6 +190,9 @@ static enum status parse_target(struct span method, struct span t,
 	if (scheme) {
 		struct span host = span_skip(t, scheme);
 		t = host;
+		/*@ loop invariant span_ok(t) && t.n <= host.n;
+		    loop assigns t;
+		    loop variant t.n; */
 		while (t.n && t.p[0] != '/' && t.p[0] != '?')
 			t = span_skip(t, 1);
 		host.n -= t.n;
@@ -163,6 +208,8 @@ static enum status parse_target(struct span method, struct span t,
 	return path || asterisk ? STATUS_OK : STATUS_BAD_LINE;
 }
 
+/*@ requires span_ok(v) && \valid(r);
+    assigns r->http10, r->keep_alive; */
 static enum status parse_version(struct span v, struct http_request *r)
 {
 	if (v.n != 8 || !span_starts(v, SPAN("HTTP/")) || v.p[6] != '.' ||
@@ -175,6 +222,11 @@ static enum status parse_version(struct span v, struct http_request *r)
 	return STATUS_OK;
 }
 
+/*@ requires span_ok(line) && line.p != \null;
+    requires request_ok(r);
+    assigns *r;
+    ensures request_ok(r);
+    ensures \result == STATUS_OK ==> line.n > 0; */
 static enum status parse_request_line(struct span line, struct http_request *r)
 {
 	struct span method, target;
@@ -193,6 +245,8 @@ struct seen {
 	bool host, length, type, credential, signature, signed_at;
 };
 
+/*@ requires \valid(seen);
+    assigns *seen; */
 static bool twice(bool *seen)
 {
 	bool before = *seen;
@@ -200,10 +254,28 @@ static bool twice(bool *seen)
 	return before;
 }
 
+/* For a field that may stand once only. */
+/*@ requires \valid(seen) && span_ok(v) && \valid(out);
+    requires \separated(seen, out);
+    assigns *seen, *out;
+    ensures *out == v || *out == \old(*out); */
+static enum status keep_once(bool *seen, struct span v, struct span *out)
+{
+	if (twice(seen))
+		return STATUS_BAD_FIELD;
+	*out = v;
+	return STATUS_OK;
+}
+
+/*@ requires span_ok(v) && \valid(r);
+    assigns r->length, r->has_length; */
 static enum status parse_length(struct span v, struct http_request *r)
 {
 	if (v.n == 0)
 		return STATUS_BAD_LENGTH;
+	/*@ loop invariant 0 <= i <= v.n;
+	    loop assigns i;
+	    loop variant v.n - i; */
 	for (size_t i = 0; i < v.n; i++)
 		if (v.p[i] < '0' || v.p[i] > '9')
 			return STATUS_BAD_LENGTH;
@@ -214,9 +286,14 @@ static enum status parse_length(struct span v, struct http_request *r)
 }
 
 /* Lines of the same field count as one list, RFC 9110 5.3. */
+/*@ requires span_ok(v) && \valid(r);
+    assigns r->chunked, r->unknown_coding; */
 static enum status parse_coding(struct span v, struct http_request *r)
 {
 	struct span coding;
+	/*@ loop invariant span_ok(v);
+	    loop assigns v, coding, r->chunked, r->unknown_coding;
+	    loop variant v.n + (v.p == \null ? 0 : 1); */
 	while (span_split(&v, ',', &coding)) {
 		coding = span_trim(coding);
 		/* an empty element, or something applied after chunked */
@@ -230,9 +307,15 @@ static enum status parse_coding(struct span v, struct http_request *r)
 	return STATUS_OK;
 }
 
+/*@ requires span_ok(v) && \valid(r) && \valid(close);
+    requires \separated(r, close);
+    assigns r->keep_alive, *close; */
 static void parse_connection(struct span v, struct http_request *r, bool *close)
 {
 	struct span option;
+	/*@ loop invariant span_ok(v);
+	    loop assigns v, option, r->keep_alive, *close;
+	    loop variant v.n + (v.p == \null ? 0 : 1); */
 	while (span_split(&v, ',', &option)) {
 		option = span_trim(option);
 		if (span_ieq(option, SPAN("close")))
@@ -243,12 +326,17 @@ static void parse_connection(struct span v, struct http_request *r, bool *close)
 }
 
 /* application/json, at most with charset=utf-8. RFC 9110 8.3.1, RFC 8259 11. */
+/*@ requires span_ok(v);
+    assigns \nothing; */
 static bool is_json_type(struct span v)
 {
 	struct span part, name;
-	span_split(&v, ';', &part);
-	if (!span_ieq(span_trim(part), SPAN("application/json")))
+	if (!span_split(&v, ';', &part) ||
+	    !span_ieq(span_trim(part), SPAN("application/json")))
 		return false;
+	/*@ loop invariant span_ok(v);
+	    loop assigns v, part, name;
+	    loop variant v.n + (v.p == \null ? 0 : 1); */
 	while (span_split(&v, ';', &part)) {
 		span_split(&part, '=', &name);
 		if (!span_ieq(span_trim(name), SPAN("charset")))
@@ -262,6 +350,13 @@ static bool is_json_type(struct span v)
 }
 
 /* One rule for each field that means something here; all others are ignored. */
+/*@ requires span_ok(name) && span_ok(v) && request_ok(r);
+    requires \valid(seen) && \valid(close) && \separated(seen, r, close);
+    assigns *seen, *r, *close;
+    ensures span_ok(r->path);
+    ensures span_ok(r->credential);
+    ensures span_ok(r->signature);
+    ensures span_ok(r->signed_at); */
 static enum status parse_value(struct span name, struct span v,
 			       struct seen *seen, struct http_request *r,
 			       bool *close)
@@ -293,22 +388,20 @@ static enum status parse_value(struct span name, struct span v,
 		r->wants_text = v.n >= 10 && span_ieq((struct span){v.p, 10},
 						      SPAN("text/plain"));
 	} else if (span_ieq(name, SPAN("authorization"))) {
-		if (twice(&seen->credential))
-			return STATUS_BAD_FIELD;
-		r->credential = v;
+		return keep_once(&seen->credential, v, &r->credential);
 	} else if (span_ieq(name, SPAN("x-grafana-alerting-signature"))) {
-		if (twice(&seen->signature))
-			return STATUS_BAD_FIELD;
-		r->signature = v;
+		return keep_once(&seen->signature, v, &r->signature);
 	} else if (span_ieq(name, SPAN("x-grafana-alerting-timestamp"))) {
-		if (twice(&seen->signed_at))
-			return STATUS_BAD_FIELD;
-		r->signed_at = v;
+		return keep_once(&seen->signed_at, v, &r->signed_at);
 	}
 	return STATUS_OK;
 }
 
 /* field-name ":" OWS field-value OWS; no obs-fold, RFC 9112 5.1, 5.2. */
+/*@ requires span_ok(line) && line.p != \null && request_ok(r);
+    requires \valid(seen) && \valid(close) && \separated(seen, r, close);
+    assigns *seen, *r, *close;
+    ensures request_ok(r); */
 static enum status parse_field(struct span line, struct seen *seen,
 			       struct http_request *r, bool *close)
 {
@@ -316,6 +409,9 @@ static enum status parse_field(struct span line, struct seen *seen,
 	span_split(&line, ':', &name);
 	if (name.n == 0 || line.p == NULL)
 		return STATUS_BAD_FIELD;
+	/*@ loop invariant 0 <= i <= name.n;
+	    loop assigns i;
+	    loop variant name.n - i; */
 	for (size_t i = 0; i < name.n; i++)
 		if (!http_is_token_char(name.p[i]))
 			return STATUS_BAD_FIELD;
@@ -323,6 +419,8 @@ static enum status parse_field(struct span line, struct seen *seen,
 }
 
 /* What the fields mean together. RFC 9112 3.2, 6.1, 6.3. */
+/*@ requires \valid_read(seen) && request_ok(r);
+    assigns r->keep_alive, r->expect_continue, r->expect_other; */
 static enum status judge(const struct seen *seen, struct http_request *r,
 			 bool close)
 {
@@ -341,17 +439,29 @@ static enum status judge(const struct seen *seen, struct http_request *r,
 	return STATUS_OK;
 }
 
+/*@ requires \valid(r);
+    assigns *r;
+    ensures request_ok(r); */
+static void clear(struct http_request *r)
+{
+	*r = (struct http_request){0};
+}
+
 enum status http_parse_head(struct span head, struct http_request *r)
 {
 	struct seen seen = {0};
 	bool close = false;
-	*r = (struct http_request){0};
+	clear(r);
 	struct span line = take_line(&head);
 	if (line.n == 0)
 		line = take_line(&head);
 	enum status status = parse_request_line(line, r);
 	if (status != STATUS_OK)
 		return status;
+	/*@ loop invariant whole(head.p, head.n);
+	    loop invariant request_ok(r);
+	    loop assigns line, head, status, seen, close, *r;
+	    loop variant head.n; */
 	while ((line = take_line(&head)).n) {
 		status = parse_field(line, &seen, r, &close);
 		if (status != STATUS_OK)
@@ -360,39 +470,74 @@ enum status http_parse_head(struct span head, struct http_request *r)
 	return judge(&seen, r, close);
 }
 
-static void put_field(struct buf *out, const char *name, const char *value)
+/* An absent string is an absent span. */
+/*@ requires s != \null ==> string_ok(s);
+    assigns \nothing;
+    ensures span_ok(\result) && \result.p == s;
+    ensures \forall integer i; 0 <= i < \result.n ==> s[i] != 0; */
+static struct span value_of(const char *s)
 {
-	buf_str(out, name);
-	buf_str(out, ": ");
-	buf_str(out, value);
-	buf_str(out, "\r\n");
+	return s ? span_of(s) : SPAN_NONE;
+}
+
+/*@ requires buf_ok(out);
+    assigns out->n, out->cut, out->p[out->n .. out->cap - 1];
+    ensures grown{Pre, Post}(out); */
+static void put_start(struct buf *out, unsigned code, int64_t date)
+{
+	buf_put(out, SPAN("HTTP/1.1 "));
+	buf_u64(out, code);
+	buf_char(out, ' ');
+	buf_str(out, status_phrase(code));
+	buf_put(out, SPAN("\r\nDate: "));
+	text_http_date(out, date);
+	buf_put(out, SPAN("\r\n"));
+}
+
+/* No field where there is no value. */
+/*@ requires buf_ok(out) && span_ok(name) && span_ok(value);
+    requires apart(out, name) && apart(out, value);
+    assigns out->n, out->cut, out->p[out->n .. out->cap - 1];
+    ensures grown{Pre, Post}(out); */
+static void put_field(struct buf *out, struct span name, struct span value)
+{
+	if (value.p == NULL)
+		return;
+	buf_put(out, name);
+	buf_put(out, SPAN(": "));
+	buf_put(out, value);
+	buf_put(out, SPAN("\r\n"));
+}
+
+/*@ requires buf_ok(out) && span_ok(name) && apart(out, name);
+    assigns out->n, out->cut, out->p[out->n .. out->cap - 1];
+    ensures grown{Pre, Post}(out); */
+static void put_number(struct buf *out, struct span name, uint64_t value)
+{
+	buf_put(out, name);
+	buf_put(out, SPAN(": "));
+	buf_u64(out, value);
+	buf_put(out, SPAN("\r\n"));
 }
 
 void http_put_answer(struct buf *out, const struct http_answer *a)
 {
-	buf_str(out, "HTTP/1.1 ");
-	buf_u64(out, a->code);
-	buf_char(out, ' ');
-	buf_str(out, status_phrase(a->code));
-	buf_str(out, "\r\nDate: ");
-	text_http_date(out, a->date);
-	buf_str(out, "\r\n");
-	put_field(out, "Content-Type", a->content_type);
-	buf_str(out, "Content-Length: ");
-	buf_u64(out, a->length);
-	buf_str(out, "\r\n");
-	if (a->allow)
-		put_field(out, "Allow", a->allow);
-	if (a->challenge)
-		put_field(out, "WWW-Authenticate", a->challenge);
-	if (a->retry_after_s) {
-		buf_str(out, "Retry-After: ");
-		buf_u64(out, a->retry_after_s);
-		buf_str(out, "\r\n");
-	}
+	struct span type = value_of(a->content_type);
+	struct span allow = value_of(a->allow);
+	struct span challenge = value_of(a->challenge);
+	//@ assert apart(out, type);
+	//@ assert apart(out, allow);
+	//@ assert apart(out, challenge);
+	put_start(out, a->code, a->date);
+	put_field(out, SPAN("Content-Type"), type);
+	put_number(out, SPAN("Content-Length"), a->length);
+	put_field(out, SPAN("Allow"), allow);
+	put_field(out, SPAN("WWW-Authenticate"), challenge);
+	if (a->retry_after_s)
+		put_number(out, SPAN("Retry-After"), a->retry_after_s);
 	if (a->close)
-		put_field(out, "Connection", "close");
+		put_field(out, SPAN("Connection"), SPAN("close"));
 	else if (a->say_keep_alive)
-		put_field(out, "Connection", "keep-alive");
-	buf_str(out, "\r\n");
+		put_field(out, SPAN("Connection"), SPAN("keep-alive"));
+	buf_put(out, SPAN("\r\n"));
 }

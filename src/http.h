@@ -44,6 +44,10 @@ struct http_request {
 	struct span signed_at;  /* and -Timestamp, or absent */
 };
 
+/*@ predicate request_ok(struct http_request *r) =
+	\valid(r) && span_ok(r->path) && span_ok(r->credential) &&
+	span_ok(r->signature) && span_ok(r->signed_at); */
+
 /* Looks for the end of a head. Starts as {0}. */
 struct http_scan {
 	size_t seen;       /* bytes of the head looked at */
@@ -51,12 +55,37 @@ struct http_scan {
 	bool started;      /* past the empty line that may come first */
 };
 
+/*@ // no CR but before an LF, as far as p[0..n) tells
+    predicate paired(char *p, integer n) =
+	\forall integer i; 0 <= i && i + 1 < n && p[i] == '\r' ==>
+		p[i + 1] == '\n';
+
+    predicate ends_line(char *p, integer n) =
+	n >= 2 && p[n - 2] == '\r' && p[n - 1] == '\n';
+
+    // lines, of which the last is empty; perhaps it alone
+    predicate whole(char *p, integer n) =
+	\valid_read(p + (0 .. n - 1)) && paired(p, n) && ends_line(p, n) &&
+	(n > 2 ==> ends_line(p, n - 2));
+
+    // between calls, while the head may become whole
+    predicate scanned(struct http_scan *s, char *head) =
+	\valid(s) && s->line_start <= s->seen && paired(head, s->seen) &&
+	(s->line_start > 0 ==> ends_line(head, s->line_start)) &&
+	(s->started ==> s->line_start > 0); */
+
 /*
  * Looks at head[0..n), which begins where the head begins; a later call brings
  * the same bytes and more. *length is the head's length with its empty line
  * when it is whole, else 0. Returns a cause as soon as no continuation can
  * make it valid: BAD_BYTE, URI_SIZE, HEAD_SIZE. RFC 9112 2.1, 2.2.
  */
+/*@ requires scanned(scan, head) && \valid_read(head + (0 .. n - 1));
+    requires \valid(length) && \separated(scan, length, head + (0 .. n - 1));
+    assigns *scan, *length;
+    ensures *length > 0 ==> 2 < *length <= n && whole(head, *length);
+    ensures *length > 0 ==> \result == STATUS_OK;
+    ensures \result == STATUS_OK && *length == 0 ==> scanned(scan, head); */
 enum status http_scan(struct http_scan *scan, const char *head, size_t n,
 		      size_t *length);
 
@@ -65,6 +94,10 @@ enum status http_scan(struct http_scan *scan, const char *head, size_t n,
  * method, coding or expectation is a flag there, since the answer to those
  * depends on the rest. RFC 9112 3, 5, 6; RFC 9110 7.2, 8.6, 10.1.1.
  */
+/*@ requires whole(head.p, head.n) && head.n > 2 && \valid(r);
+    requires \separated(r, head.p + (0 .. head.n - 1));
+    assigns *r;
+    ensures request_ok(r); */
 enum status http_parse_head(struct span head, struct http_request *r);
 
 /* Where a body is. The states of the chunked coding, RFC 9112 7.1:
@@ -173,7 +206,19 @@ struct http_answer {
 	int64_t date; /* seconds since 1970 */
 };
 
+/*@ predicate answer_ok(struct buf *out, struct http_answer *a) =
+	\valid_read(a) && \separated(a, out) &&
+	\separated(a, out->p + (0 .. out->cap - 1)) &&
+	string_ok(a->content_type) && string_apart(out, a->content_type) &&
+	(a->allow != \null ==>
+		string_ok(a->allow) && string_apart(out, a->allow)) &&
+	(a->challenge != \null ==>
+		string_ok(a->challenge) && string_apart(out, a->challenge)); */
+
 /* Writes status line, fields and the empty line. RFC 9112 4, RFC 9110 6.6.1. */
+/*@ requires buf_ok(out) && answer_ok(out, a);
+    assigns out->n, out->cut, out->p[out->n .. out->cap - 1];
+    ensures grown{Pre, Post}(out); */
 void http_put_answer(struct buf *out, const struct http_answer *a);
 
 #endif

@@ -17,7 +17,7 @@ const char *status_phrase(unsigned code)
 {
 	static const struct {
 		unsigned code;
-		const char *phrase;
+		char phrase[32]; /* with a zero */
 	} table[] = {
 	    {200, "OK"},
 	    {400, "Bad Request"},
@@ -35,9 +35,18 @@ const char *status_phrase(unsigned code)
 	    {501, "Not Implemented"},
 	    {503, "Service Unavailable"},
 	    {505, "HTTP Version Not Supported"},
+	    {0, ""}, /* all others */
 	};
-	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
-		if (table[i].code == code)
-			return table[i].phrase;
-	return "";
+	size_t i = 0;
+	/*@ loop invariant i <= 16;
+	    loop assigns i;
+	    loop variant 16 - i; */
+	while (i + 1 < sizeof table / sizeof table[0] && table[i].code != code)
+		i++;
+	/* each row for itself */
+	/*@ assert i == 0 || i == 1 || i == 2 || i == 3 || i == 4 || i == 5 ||
+		i == 6 || i == 7 || i == 8 || i == 9 || i == 10 || i == 11 ||
+		i == 12 || i == 13 || i == 14 || i == 15 || i == 16; */
+	//@ assert table[i].phrase[31] == 0;
+	return table[i].phrase;
 }

@@ -81,8 +81,15 @@ struct status_info {
 	const char *text;  /* the sentence for the client and the log */
 };
 
+/*@ requires s < STATUS_COUNT;
+    assigns \nothing;
+    ensures \valid_read(\result); */
 const struct status_info *status_info(enum status s);
-/* The reason phrase of a code that occurs in the table: "Not Found". */
+/* The reason phrase of a code that occurs in the table: "Not Found". It is
+ * constant, so no buffer of a caller's has a byte of it. */
+/*@ assigns \nothing;
+    ensures \valid_read(\result + (0 .. 31)) && \result[31] == 0;
+    ensures \forall integer i; 0 <= i <= 31 ==> !\valid(\result + i); */
 const char *status_phrase(unsigned code);
 
 #endif

@@ -119,6 +119,8 @@ struct span span_skip(struct span s, size_t n);
     ensures \result <==> \old(s->p) != \null;
     ensures !\result ==> *s == \old(*s) && *part == \old(*part);
     ensures \result ==> span_ok(*part) && part->p == \old(s->p);
+    ensures \result ==>
+	    \forall integer i; 0 <= i < part->n ==> part->p[i] != sep;
     ensures \result && s->p == \null ==> s->n == 0 && part->n == \old(s->n);
     ensures \result && s->p != \null ==> part->n + 1 + s->n == \old(s->n) &&
 	    s->p == part->p + part->n + 1 && part->p[part->n] == sep; */

@@ -16,9 +16,12 @@ int memcmp(const void *a, const void *b, size_t n);
 /* No object is larger than PTRDIFF_MAX: gcc and musl see to that. */
 /*@ requires \valid_read((char *)s + (0 .. n - 1));
     assigns \result \from s, ((char *)s)[0 .. n - 1], c;
-    ensures \result == \null ||
+    ensures (\result == \null && \forall integer i; 0 <= i < n ==>
+		*((char *)s + i) != (char)c) ||
 	\exists integer i; 0 <= i < n && i < PTRDIFF_MAX &&
-		\result == (char *)s + i && *((char *)s + i) == (char)c; */
+		\result == (char *)s + i && *((char *)s + i) == (char)c &&
+		\forall integer k; 0 <= k < i ==>
+			*((char *)s + k) != (char)c; */
 void *memchr(const void *s, int c, size_t n);
 
 /*@ requires \valid((char *)to + (0 .. n - 1));
