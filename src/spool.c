@@ -253,11 +253,14 @@ static bool is_sane(const struct spool *s, uint64_t position)
 	       (r.json.p != NULL) == (kind == RECORD_ALERT);
 }
 
-/* The length of a good record at that position, or 0. */
-static uint32_t good_record(const struct spool *s, uint64_t position)
+/* The length of a good record at that position and not beyond `end`, or 0. */
+static uint32_t good_record(const struct spool *s, uint64_t position,
+			    uint64_t end)
 {
 	const char *h = place(s, position);
 	uint64_t rest = until_end(s, position);
+	if (rest > end - position)
+		rest = end - position;
 	if (rest < SPOOL_HEADER)
 		return 0;
 	uint32_t length = get_u32(h);
@@ -277,12 +280,12 @@ static uint64_t good_pad(const struct spool *s, uint64_t position, uint64_t end)
 	uint64_t n = get_u32(h), rest = until_end(s, position);
 	if (!is_pad(h) || n % 8 || n == 0 || n > rest || position + n >= end)
 		return 0;
-	bool good = good_record(s, position + n) != 0;
+	bool good = good_record(s, position + n, end) != 0;
 	/* two PADs, where a damaged place goes over the range's end */
 	if (!good && n == rest && is_pad(place(s, position + n))) {
 		uint64_t more = get_u32(place(s, position + n));
 		good = more % 8 == 0 && more < end - position - n &&
-		       good_record(s, position + n + more) != 0;
+		       good_record(s, position + n + more, end) != 0;
 	}
 	return good ? n : 0;
 }
@@ -306,7 +309,7 @@ static uint64_t highest_synced(const struct spool *s, uint64_t from,
 {
 	uint64_t highest = 0;
 	for (uint64_t p = from; p < end;) {
-		uint32_t length = good_record(s, p);
+		uint32_t length = good_record(s, p, end);
 		uint64_t synced = length ? get_u64(place(s, p) + AT_SYNCED) : 0;
 		if (synced > highest)
 			highest = synced;
@@ -317,7 +320,7 @@ static uint64_t highest_synced(const struct spool *s, uint64_t from,
 
 static uint64_t next_good(const struct spool *s, uint64_t p, uint64_t end)
 {
-	while (p < end && !good_record(s, p))
+	while (p < end && !good_record(s, p, end))
 		p += 8;
 	return p;
 }
@@ -350,7 +353,7 @@ void spool_recover(struct spool *s, uint64_t from, uint64_t safe,
 	*report = (struct spool_report){0};
 	s->head = from;
 	while (p < end) {
-		uint32_t length = good_record(s, p);
+		uint32_t length = good_record(s, p, end);
 		if (length) {
 			bool last = get_u32(place(s, p) + AT_LAST);
 			p += length;
