@@ -125,7 +125,8 @@ enum image_verdict image_recover(struct image *i, struct spool *s,
 	for (unsigned k = 0; k < saved; k++)
 		if (cursor_position(best, k) < from)
 			from = cursor_position(best, k);
-	if (from % 8 || from > UINT64_MAX / 2)
+	if (from % 8 || from > UINT64_MAX / 2 ||
+	    get_u64(best + AT_SEQUENCE) > UINT64_MAX / 2)
 		return IMAGE_FOREIGN;
 	spool_recover(s, from, safe, report);
 	/* what was under way and did not come, not even its beginning */
