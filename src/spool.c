@@ -20,7 +20,8 @@
  *	88 receiver, groupKey, externalURL, JSON, index; zero to the length
  *
  * Invariants: tail <= head <= freed + size; records stand back to back from the
- * tail to the head; a record never crosses the range's end.
+ * tail to the head; a record never crosses the range's end. That the bytes
+ *there are still the records is not taken for granted, see trust().
  */
 #include "spool.h"
 
@@ -49,7 +50,8 @@ enum {
 
 void spool_init(struct spool *s, char *ring, uint64_t size, unsigned cursors)
 {
-	ASSERT(size % 8 == 0 && size >= 2 * SPOOL_RECORD_MAX);
+	ASSERT(size % 8 == 0);
+	ASSERT(size >= 2 * SPOOL_RECORD_MAX);
 	*s = (struct spool){.ring = ring, .size = size, .cursors = cursors};
 }
 
@@ -64,6 +66,12 @@ uint64_t spool_need(const struct record *r)
 uint64_t spool_tail(const struct spool *s)
 {
 	uint64_t tail = s->head;
+	/*@ loop invariant i <= s->cursors && tail <= s->head;
+	    loop invariant \forall integer k; 0 <= k < i ==> tail <= s->keep[k];
+	    loop invariant tail == s->head ||
+		\exists integer k; 0 <= k < i && tail == s->keep[k];
+	    loop assigns i, tail;
+	    loop variant s->cursors - i; */
 	for (unsigned i = 0; i < s->cursors; i++)
 		if (s->keep[i] < tail)
 			tail = s->keep[i];
@@ -86,22 +94,51 @@ bool spool_fits(const struct spool *s, uint64_t total, uint64_t largest)
 	return total + largest <= s->size - kept;
 }
 
+/*@ logic integer rest(struct spool *s, integer position) =
+	s->size - position % s->size;
+
+    predicate aligned(integer position) = position % 8 == 0;
+
+    predicate clear(char *h, integer n, struct span text) =
+	\separated(h + (0 .. n - 1), text.p + (0 .. text.n - 1));
+
+    lemma rest_is_aligned: \forall integer a, b; 0 <= a && 0 < b &&
+	aligned(a) && aligned(b) ==> aligned(a % b); */
+
+/*@ requires ring_ok(s);
+    assigns \result \from s->ring, s->size, position;
+    ensures \result == s->ring + (s->size - rest(s, position));
+    ensures 0 < rest(s, position) <= s->size;
+    ensures \valid(\result + (0 .. rest(s, position) - 1));
+    ensures aligned(position) ==> rest(s, position) >= 8; */
 static char *place(const struct spool *s, uint64_t position)
 {
 	return s->ring + position % s->size;
 }
 
+/*@ requires ring_ok(s);
+    assigns \nothing;
+    ensures \result == rest(s, position) && 0 < \result <= s->size;
+    ensures aligned(position) ==> \result % 8 == 0; */
 static uint64_t until_end(const struct spool *s, uint64_t position)
 {
 	return s->size - position % s->size;
 }
 
-static void put_pad(const struct spool *s, uint64_t position, uint64_t n)
+/*@ requires \valid(h + (0 .. 7)) && n <= UINT32_MAX;
+    assigns h[0 .. 7]; */
+static void put_pad(char *h, uint64_t n)
 {
-	put_u32(place(s, position), (uint32_t)n);
-	put_u32(place(s, position) + AT_KIND, RECORD_PAD);
+	put_u32(h, (uint32_t)n);
+	put_u32(h + AT_KIND, RECORD_PAD);
 }
 
+/*@ requires text_ok(s) && \valid(p + (0 .. s.n - 1));
+    requires \valid(length + (0 .. 3)) && s.n <= UINT32_MAX;
+    requires \separated(p + (0 .. s.n - 1), s.p + (0 .. s.n - 1));
+    assigns p[0 .. s.n - 1], length[0 .. 3];
+    assigns \result \from p, s;
+    ensures \result == p + s.n; */
 static char *put_text(char *p, char *length, struct span s)
 {
 	put_u32(length, s.p ? (uint32_t)s.n : (uint32_t)ABSENT);
@@ -110,16 +147,16 @@ static char *put_text(char *p, char *length, struct span s)
 	return p + s.n;
 }
 
-uint64_t spool_put(struct spool *s, const struct record *r)
+/*@ requires \valid_read(r) && record_ok(r);
+    requires bytes_of(r) <= need <= SPOOL_RECORD_MAX;
+    requires \valid(h + (0 .. need - 1));
+    requires clear(h, need, r->json) && clear(h, need, r->envelope.receiver);
+    requires clear(h, need, r->envelope.group_key);
+    requires clear(h, need, r->envelope.external_url);
+    requires clear(h, need, r->index);
+    assigns h[0 .. need - 1]; */
+static void put_record(char *h, uint64_t need, const struct record *r)
 {
-	uint64_t need = spool_need(r), rest = until_end(s, s->head);
-	ASSERT(spool_fits(s, need, need));
-	if (need > rest) {
-		/* the end is a multiple of 8 away, so a PAD has room */
-		put_pad(s, s->head, rest);
-		s->head += rest;
-	}
-	char *h = place(s, s->head);
 	memset(h, 0, SPOOL_HEADER);
 	put_u32(h, (uint32_t)need);
 	put_u32(h + AT_KIND, (uint32_t)r->kind);
@@ -135,28 +172,58 @@ uint64_t spool_put(struct spool *s, const struct record *r)
 	p = put_text(p, h + AT_JSON, r->json);
 	p = put_text(p, h + AT_INDEX, r->index);
 	memset(p, 0, (size_t)(h + need - p));
+}
+
+uint64_t spool_put(struct spool *s, const struct record *r)
+{
+	uint64_t need = spool_need(r), rest = until_end(s, s->head);
+	char *h = place(s, s->head);
+	ASSERT(spool_fits(s, need, need));
+	if (need > rest) {
+		/* the end is a multiple of 8 away, so a PAD has room */
+		put_pad(h, rest);
+		s->head += rest;
+		h = s->ring;
+	}
+	put_record(h, need, r);
 	s->head += need;
 	return s->head;
 }
 
-static struct span get_text(const char **p, const char *length)
-{
-	uint32_t n = get_u32(length);
-	if (n == (uint32_t)ABSENT)
-		return SPAN_NONE;
-	struct span s = {*p, n};
-	*p += n;
-	return s;
-}
-
+/*@ requires \valid_read(h + (0 .. 7));
+    assigns \nothing; */
 static bool is_pad(const char *h)
 {
 	return get_u32(h + AT_KIND) == RECORD_PAD;
 }
 
-static void read_record(const char *h, struct record *r)
+/* One of a record's texts, off the front of what is left of it. */
+/*@ requires \valid(left) && \valid(text) && \separated(left, text);
+    requires span_ok(*left) && \valid_read(length + (0 .. 3));
+    assigns *left, *text;
+    ensures span_ok(*left) && left->n <= \old(left->n);
+    ensures text_ok(*text); */
+static bool get_text(struct span *left, const char *length, struct span *text)
 {
-	const char *p = h + SPOOL_HEADER;
+	uint32_t n = get_u32(length);
+	*text = SPAN_NONE;
+	if (n == (uint32_t)ABSENT)
+		return true;
+	if (n > left->n)
+		return false;
+	*text = (struct span){left->p, n};
+	*left = span_skip(*left, n);
+	return true;
+}
+
+/* False if the parts of what is at h do not fill its length. */
+/*@ requires \valid(r) && length >= SPOOL_HEADER;
+    requires \valid_read(h + (0 .. length - 1));
+    assigns *r;
+    ensures \result ==> record_ok(r); */
+static bool read_record(const char *h, uint32_t length, struct record *r)
+{
+	struct span left = {h + SPOOL_HEADER, length - SPOOL_HEADER};
 	*r = (struct record){
 	    .kind = (enum record_kind)get_u32(h + AT_KIND),
 	    .key = get_u64(h + AT_KEY),
@@ -164,28 +231,60 @@ static void read_record(const char *h, struct record *r)
 	    .received_s = (int64_t)get_u64(h + AT_RECEIVED_S),
 	    .received_ms = (int64_t)get_u64(h + AT_RECEIVED_MS),
 	};
-	r->envelope.receiver = get_text(&p, h + AT_TEXTS);
-	r->envelope.group_key = get_text(&p, h + AT_TEXTS + 4);
-	r->envelope.external_url = get_text(&p, h + AT_TEXTS + 8);
 	r->envelope.status = (enum alert_status)get_u32(h + AT_STATUS);
-	r->json = get_text(&p, h + AT_JSON);
-	r->index = get_text(&p, h + AT_INDEX);
+	return get_text(&left, h + AT_TEXTS, &r->envelope.receiver) &&
+	       get_text(&left, h + AT_TEXTS + 4, &r->envelope.group_key) &&
+	       get_text(&left, h + AT_TEXTS + 8, &r->envelope.external_url) &&
+	       get_text(&left, h + AT_JSON, &r->json) &&
+	       get_text(&left, h + AT_INDEX, &r->index) && left.n < 8;
+}
+
+/* That what was put into the ring, or found good in it, is there unchanged: an
+ * invariant of our own that is not proved, so it is what keeps all reads within
+ * the ring. */
+/*@ assigns \nothing;
+    ensures unchanged; */
+static void trust(bool unchanged)
+{
+	ASSERT(unchanged);
+}
+
+/* The length of the record or PAD that stands before the head. */
+/*@ requires ring_ok(s) && aligned(position) && position < s->head;
+    assigns \nothing;
+    ensures 0 < \result <= s->head - position && \result % 8 == 0;
+    ensures \result <= rest(s, position); */
+static uint32_t length_at(const struct spool *s, uint64_t position)
+{
+	uint32_t length = get_u32(place(s, position));
+	trust(length != 0 && length % 8 == 0 &&
+	      length <= until_end(s, position) && length <= s->head - position);
+	return length;
 }
 
 bool spool_get(const struct spool *s, uint64_t *position, struct record *r)
 {
-	const char *h;
-	do {
-		if (*position == s->head)
-			return false;
-		h = place(s, *position);
-		*position += get_u32(h);
-	} while (is_pad(h));
-	read_record(h, r);
-	return true;
+	/*@ loop invariant aligned(*position);
+	    loop invariant \at(*position, Pre) <= *position <= s->head;
+	    loop assigns *position, *r;
+	    loop variant s->head - *position; */
+	while (*position != s->head) {
+		const char *h = place(s, *position);
+		uint32_t length = length_at(s, *position);
+		*position += length;
+		if (!is_pad(h)) {
+			bool whole =
+			    length >= SPOOL_HEADER && read_record(h, length, r);
+			trust(whole);
+			return true;
+		}
+	}
+	return false;
 }
 
 /* CRC-32C of a record, with zero in the place of its checksum. */
+/*@ requires length >= SPOOL_HEADER && \valid_read(h + (0 .. length - 1));
+    assigns \nothing; */
 static uint32_t checksum(const char *h, uint32_t length)
 {
 	static const char zero[4] = {0};
@@ -196,10 +295,14 @@ static uint32_t checksum(const char *h, uint32_t length)
 
 void spool_seal(struct spool *s)
 {
+	/*@ loop invariant s->sealed <= s->head && aligned(s->sealed);
+	    loop assigns s->sealed, s->ring[0 .. s->size - 1];
+	    loop variant s->head - s->sealed; */
 	while (s->sealed < s->head) {
 		char *h = place(s, s->sealed);
-		uint32_t length = get_u32(h);
+		uint32_t length = length_at(s, s->sealed);
 		if (!is_pad(h)) {
+			trust(length >= SPOOL_HEADER);
 			put_u64(h + AT_POSITION, s->sealed);
 			put_u64(h + AT_SYNCED, s->synced);
 			put_u32(h + AT_LAST, s->sealed + length == s->head);
@@ -210,55 +313,57 @@ void spool_seal(struct spool *s)
 }
 
 /* Absent, or valid JSON that begins with one of `first`. */
+/*@ requires span_ok(s);
+    requires in_word(first);
+    assigns \nothing; */
 static bool is_json(struct span s, const char *first)
 {
 	struct json j = {.report_depth = 0};
 	enum json_event e;
+	int told = 0;
 	if (s.p == NULL)
 		return true;
 	if (s.n == 0 || strchr(first, s.p[0]) == NULL)
 		return false;
+	/* at depth 0 there is an OPEN and a CLOSE to be told of, or a value */
+	/*@ loop invariant json_ok(&j) && j.offset <= s.n && 0 <= told <= 2;
+	    loop assigns j, e, told;
+	    loop variant 2 - told; */
 	do
 		e = json_next(&j, s.p + j.offset, s.n - (size_t)j.offset);
-	while (e != JSON_MORE && e != JSON_BAD && e != JSON_TOO_DEEP);
+	while (e != JSON_MORE && e != JSON_BAD && e != JSON_TOO_DEEP &&
+	       ++told <= 2);
 	return e == JSON_MORE && json_end(&j);
 }
 
-/* The parts of a record fill it and hold what may be rendered. A checksum says
- * that a record was not damaged, not that it was bellwire who wrote it. */
-static bool is_sane(const struct spool *s, uint64_t position)
+/* Holds what may be rendered. A checksum says that a record was not damaged,
+ * not that it was bellwire who wrote it. */
+/*@ requires \valid_read(r) && record_ok(r);
+    assigns \nothing; */
+static bool is_sane(const struct record *r)
 {
-	const char *h = place(s, position);
-	uint32_t length = get_u32(h), kind = get_u32(h + AT_KIND);
-	uint64_t parts = SPOOL_HEADER;
-	static const int texts[] = {AT_TEXTS, AT_TEXTS + 4, AT_TEXTS + 8,
-				    AT_JSON, AT_INDEX};
-	struct record r;
-	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-		uint32_t n = get_u32(h + texts[i]);
-		if (n != (uint32_t)ABSENT)
-			parts += n;
-	}
-	if (parts > length || length - parts >= 8 || kind < RECORD_ALERT ||
-	    kind > RECORD_NOTICE_LOST ||
-	    get_u32(h + AT_STATUS) > ALERT_RESOLVED)
-		return false;
-	read_record(h, &r);
-	if (r.json.n > LIMIT_ALERT)
-		return false;
-	return is_json(r.envelope.receiver, "\"n") &&
-	       is_json(r.envelope.group_key, "\"n") &&
-	       is_json(r.envelope.external_url, "\"n") &&
-	       is_json(r.json, "{") &&
-	       (r.json.p != NULL) == (kind == RECORD_ALERT);
+	return r->kind >= RECORD_ALERT && r->kind <= RECORD_NOTICE_LOST &&
+	       r->envelope.status <= ALERT_RESOLVED &&
+	       r->json.n <= LIMIT_ALERT &&
+	       is_json(r->envelope.receiver, "\"n") &&
+	       is_json(r->envelope.group_key, "\"n") &&
+	       is_json(r->envelope.external_url, "\"n") &&
+	       is_json(r->json, "{") &&
+	       (r->json.p != NULL) == (r->kind == RECORD_ALERT);
 }
 
 /* The length of a good record at that position and not beyond `end`, or 0. */
+/*@ requires ring_ok(s) && aligned(position) && position <= end;
+    assigns \nothing;
+    ensures \result <= rest(s, position) && \result % 8 == 0;
+    ensures \result <= end - position;
+    ensures \result == 0 || \result >= SPOOL_HEADER; */
 static uint32_t good_record(const struct spool *s, uint64_t position,
 			    uint64_t end)
 {
 	const char *h = place(s, position);
 	uint64_t rest = until_end(s, position);
+	struct record r;
 	if (rest > end - position)
 		rest = end - position;
 	if (rest < SPOOL_HEADER)
@@ -267,13 +372,18 @@ static uint32_t good_record(const struct spool *s, uint64_t position,
 	if (length < SPOOL_HEADER || length % 8 || length > rest ||
 	    length > SPOOL_RECORD_MAX || get_u64(h + AT_POSITION) != position)
 		return 0;
-	if (get_u32(h + AT_CRC) != checksum(h, length) || !is_sane(s, position))
+	if (get_u32(h + AT_CRC) != checksum(h, length) ||
+	    !read_record(h, length, &r) || !is_sane(&r))
 		return 0;
 	return length;
 }
 
 /* The length of what a PAD at that position passes over, up to the range's end
  * or, over a damaged place, to a good record; else 0. */
+/*@ requires ring_ok(s) && aligned(position) && aligned(end);
+    requires position < end <= UINT64_MAX - UINT32_MAX;
+    assigns \nothing;
+    ensures \result % 8 == 0 && \result < end - position; */
 static uint64_t good_pad(const struct spool *s, uint64_t position, uint64_t end)
 {
 	const char *h = place(s, position);
@@ -291,23 +401,33 @@ static uint64_t good_pad(const struct spool *s, uint64_t position, uint64_t end)
 }
 
 /* Lets readers pass over [from, to), which holds nothing of use. */
+/*@ requires ring_ok(s) && aligned(from) && aligned(to) && from <= to;
+    assigns s->ring[0 .. s->size - 1]; */
 static void pad_over(struct spool *s, uint64_t from, uint64_t to)
 {
+	/*@ loop invariant aligned(from) && from <= to;
+	    loop assigns from, s->ring[0 .. s->size - 1];
+	    loop variant to - from; */
 	while (from < to) {
 		uint64_t n = until_end(s, from);
 		if (n > to - from)
 			n = to - from;
-		put_pad(s, from, n);
+		put_pad(place(s, from), n);
 		from += n;
 	}
 }
 
 /* How far the file is known to have been safe: what the youngest good record
  * says. Records that were on their way when the power went prove nothing. */
+/*@ requires ring_ok(s) && aligned(from) && aligned(end) && from <= end;
+    assigns \nothing; */
 static uint64_t highest_synced(const struct spool *s, uint64_t from,
 			       uint64_t end)
 {
 	uint64_t highest = 0;
+	/*@ loop invariant aligned(p) && from <= p <= end;
+	    loop assigns p, highest;
+	    loop variant end - p; */
 	for (uint64_t p = from; p < end;) {
 		uint32_t length = good_record(s, p, end);
 		uint64_t synced = length ? get_u64(place(s, p) + AT_SYNCED) : 0;
@@ -318,14 +438,24 @@ static uint64_t highest_synced(const struct spool *s, uint64_t from,
 	return highest;
 }
 
+/*@ requires ring_ok(s) && aligned(p) && aligned(end) && p <= end;
+    assigns \nothing;
+    ensures p <= \result <= end && aligned(\result); */
 static uint64_t next_good(const struct spool *s, uint64_t p, uint64_t end)
 {
+	/*@ loop invariant aligned(p) && \at(p, Pre) <= p <= end;
+	    loop assigns p;
+	    loop variant end - p; */
 	while (p < end && !good_record(s, p, end))
 		p += 8;
 	return p;
 }
 
 /* What a record that was cut by a crash says of its own length. */
+/*@ requires ring_ok(s) && aligned(p) && p <= end;
+    requires end <= UINT64_MAX - LIMIT_SPOOL_FILE_MAX;
+    assigns \nothing;
+    ensures \result <= UINT32_MAX; */
 static uint64_t torn_bytes(const struct spool *s, uint64_t p, uint64_t end)
 {
 	if (p < end && is_pad(place(s, p)) &&
@@ -352,6 +482,12 @@ void spool_recover(struct spool *s, uint64_t from, uint64_t safe,
 		safe = proved;
 	*report = (struct spool_report){0};
 	s->head = from;
+	/*@ loop invariant from <= s->head <= p <= end;
+	    loop invariant aligned(p) && aligned(s->head);
+	    loop invariant records <= p - from && report->gaps <= p - from;
+	    loop assigns p, records, pad, s->head, *report,
+		 s->ring[0 .. s->size - 1];
+	    loop variant end - p; */
 	while (p < end) {
 		uint32_t length = good_record(s, p, end);
 		if (length) {
@@ -365,7 +501,7 @@ void spool_recover(struct spool *s, uint64_t from, uint64_t safe,
 		} else if ((pad = good_pad(s, p, end)) != 0) {
 			p += pad;
 		} else {
-			uint64_t next = next_good(s, p, end);
+			uint64_t next = next_good(s, p + 8, end);
 			if (p >= safe || next == end)
 				break;
 			pad_over(s, p, next);
@@ -377,6 +513,9 @@ void spool_recover(struct spool *s, uint64_t from, uint64_t safe,
 	report->rewrite =
 	    report->torn || report->gaps || next_good(s, s->head, end) != end;
 	/* nothing old may look like a good record behind the new head */
+	/*@ loop invariant aligned(q) && s->head <= q <= end;
+	    loop assigns q, s->ring[0 .. s->size - 1];
+	    loop variant end - q; */
 	for (uint64_t q = s->head; q < end; q += 8)
 		memset(place(s, q), 0, 8);
 	s->sealed = s->synced = s->started = s->head;

@@ -63,34 +63,117 @@ enum {
 	    SPOOL_HEADER + LIMIT_ALERT + LIMIT_ENVELOPE + ALERT_INDEX,
 };
 
+/*@ predicate ring_size(integer size) =
+	2 * SPOOL_RECORD_MAX <= size <= LIMIT_SPOOL_FILE_MAX && size % 8 == 0;
+
+    predicate ring_ok(struct spool *s) =
+	\valid(s) && ring_size(s->size) &&
+	\valid(s->ring + (0 .. s->size - 1)) && s->cursors <= LIMIT_SINKS;
+
+    // nobody waits for more than the ring holds
+    predicate positions_ok(struct spool *s) =
+	s->head % 8 == 0 &&
+	(\forall integer i; 0 <= i < s->cursors ==>
+		s->keep[i] <= s->head <= s->keep[i] + s->size &&
+		(s->durable ==> s->freed <= s->keep[i])) &&
+	(s->durable ==> s->freed <= s->head <= s->freed + s->size);
+
+    // that much more may be put
+    predicate room(struct spool *s, integer n) =
+	n <= s->size &&
+	(s->durable ==> s->head - s->freed + n <= s->size) &&
+	(!s->durable ==> \forall integer i; 0 <= i < s->cursors ==>
+		s->head - s->keep[i] + n <= s->size);
+
+    predicate text_ok(struct span s) =
+	span_ok(s) && (s.p == \null ==> s.n == 0);
+
+    predicate record_ok(struct record *r) =
+	text_ok(r->json) && text_ok(r->index) &&
+	text_ok(r->envelope.receiver) && text_ok(r->envelope.group_key) &&
+	text_ok(r->envelope.external_url);
+
+    logic integer bytes_of(struct record *r) =
+	SPOOL_HEADER + r->envelope.receiver.n + r->envelope.group_key.n +
+	r->envelope.external_url.n + r->json.n + r->index.n;
+
+    predicate beside(struct spool *s, struct span text) =
+	\separated(s->ring + (0 .. s->size - 1), text.p + (0 .. text.n - 1)); */
+
 /* The ring is ring[0..size), size a multiple of 8 and at least two of the
  * largest record; it must live as long as the spool. */
+/*@ requires \valid(s) && ring_size(size) && cursors <= LIMIT_SINKS;
+    requires \valid(ring + (0 .. size - 1));
+    assigns *s;
+    ensures ring_ok(s) && s->cursors == cursors && s->head == 0; */
 void spool_init(struct spool *s, char *ring, uint64_t size, unsigned cursors);
 
 /* Bytes that a record takes. */
+/*@ requires \valid_read(r) && bytes_of(r) <= SPOOL_RECORD_MAX;
+    assigns \nothing;
+    ensures bytes_of(r) <= \result < bytes_of(r) + 8 && \result % 8 == 0; */
 uint64_t spool_need(const struct record *r);
 /* Would records of `total` bytes fit, the largest of which is `largest`? What
  * is lost at the range's end is counted in, so true is a promise. */
+/*@ requires ring_ok(s) && positions_ok(s) && total + largest <= UINT64_MAX;
+    assigns \nothing;
+    ensures \result <==> room(s, total + largest); */
 bool spool_fits(const struct spool *s, uint64_t total, uint64_t largest);
 /* The same if the ring were empty. */
+/*@ requires \valid_read(s) && total + largest <= UINT64_MAX;
+    assigns \nothing;
+    ensures \result <==> total + largest <= s->size; */
 bool spool_could_fit(const struct spool *s, uint64_t total, uint64_t largest);
 
 /* Appends a record; the caller has asked spool_fits(). Returns the position
  * behind it. */
+/*@ requires ring_ok(s) && positions_ok(s);
+    requires s->head <= UINT64_MAX - 2 * SPOOL_RECORD_MAX;
+    requires \valid_read(r) && record_ok(r) && bytes_of(r) <= SPOOL_RECORD_MAX;
+    requires room(s, 2 * ((bytes_of(r) + 7) / 8 * 8));
+    requires beside(s, r->json) && beside(s, r->envelope.receiver);
+    requires beside(s, r->envelope.group_key);
+    requires beside(s, r->envelope.external_url) && beside(s, r->index);
+    assigns s->head, s->ring[0 .. s->size - 1];
+    ensures \result == s->head && \old(s->head) < s->head;
+    ensures positions_ok(s); */
 uint64_t spool_put(struct spool *s, const struct record *r);
 
 /* Reads the record at *position and moves *position behind it; PAD is skipped.
  * *r points into the ring until the tail passes it. False at the head. */
+/*@ requires ring_ok(s) && *position % 8 == 0 && *position <= s->head;
+    requires \valid(position) && \valid(r);
+    requires \separated(s, position, r);
+    assigns *position, *r;
+    ensures *position % 8 == 0;
+    ensures \old(*position) <= *position <= s->head;
+    ensures \result ==> record_ok(r) && \old(*position) < *position; */
 bool spool_get(const struct spool *s, uint64_t *position, struct record *r);
 
 /* The least advanced `keep`: what is before it is done. */
+/*@ requires \valid_read(s) && s->cursors <= LIMIT_SINKS;
+    assigns \nothing;
+    ensures \result <= s->head;
+    ensures \forall integer i; 0 <= i < s->cursors ==> \result <= s->keep[i];
+    ensures \result == s->head ||
+	\exists integer i; 0 <= i < s->cursors && \result == s->keep[i]; */
 uint64_t spool_tail(const struct spool *s);
 /* Bytes in use. */
+/*@ requires \valid_read(s) && s->cursors <= LIMIT_SINKS;
+    assigns \nothing;
+    ensures \result <= s->head;
+    ensures \forall integer i; 0 <= i < s->cursors ==>
+	s->head - s->keep[i] <= \result;
+    ensures \result == 0 || \exists integer i;
+	0 <= i < s->cursors && \result == s->head - s->keep[i]; */
 uint64_t spool_used(const struct spool *s);
 
 /* Makes the records since the last call fit for a file: each gets its position,
  * how far the file was safe before it, and a checksum; the last one also the
  * mark that all of them are there. */
+/*@ requires ring_ok(s) && s->sealed % 8 == 0 && s->sealed <= s->head;
+    assigns s->sealed, s->ring[0 .. s->size - 1];
+    ensures s->sealed == s->head; */
 void spool_seal(struct spool *s);
 
 /* What spool_recover() found. */
@@ -112,6 +195,13 @@ struct spool_report {
  * that only the kernel knows of. So the caller writes the ring again if
  * report->rewrite says so, and in any case syncs the file, before it relies on
  * anything or writes anything else. */
+/*@ requires ring_ok(s) && from % 8 == 0 && from <= UINT64_MAX / 2;
+    requires \valid(report) && \separated(s, report);
+    assigns *report, s->ring[0 .. s->size - 1], s->head, s->sealed, s->synced,
+	    s->started, s->freed;
+    ensures ring_ok(s) && from <= s->head <= from + s->size;
+    ensures s->head % 8 == 0 && s->sealed == s->head && s->synced == s->head;
+    ensures s->started == s->head && s->freed == from; */
 void spool_recover(struct spool *s, uint64_t from, uint64_t safe,
 		   struct spool_report *report);
 
