@@ -14,10 +14,11 @@
 
 #include <string.h>
 
-static const char magic[8] = {'b', 'e', 'l', 'l', 'w', 'i', 'r', 'e'};
+#define MAGIC "bellwire"
 
 enum {
 	VERSION = 2,
+	MAGIC_BYTES = sizeof MAGIC - 1,
 	AT_VERSION = 8,
 	AT_SIZE = 16,
 	AT_KEY = 24,
@@ -36,7 +37,7 @@ enum {
 void image_put_header(char *p, uint64_t size, const struct hash_key *key)
 {
 	memset(p, 0, IMAGE_HEADER_BYTES);
-	memcpy(p, magic, sizeof magic);
+	memcpy(p, MAGIC, MAGIC_BYTES);
 	put_u32(p + AT_VERSION, VERSION);
 	put_u64(p + AT_SIZE, size);
 	put_u64(p + AT_KEY, key->k0);
@@ -50,7 +51,7 @@ enum image_verdict image_read_header(const char *p, uint64_t size,
 	static const char zero[IMAGE_HEADER_BYTES];
 	if (memcmp(p, zero, sizeof zero) == 0)
 		return IMAGE_BLANK;
-	if (memcmp(p, magic, sizeof magic) != 0)
+	if (memcmp(p, MAGIC, MAGIC_BYTES) != 0)
 		return IMAGE_FOREIGN;
 	if (get_u32(p + AT_VERSION) != VERSION)
 		return IMAGE_VERSION;
@@ -71,18 +72,25 @@ uint64_t image_sink(const struct hash_key *key, struct span name)
 	return hash_end(&h);
 }
 
+/*@ requires \valid_read(p + (0 .. IMAGE_CURSOR_BYTES - 1));
+    assigns \nothing; */
 static bool good_cursors(const char *p)
 {
 	return get_u32(p) == CURSOR_MAGIC &&
-	       get_u32(p + AT_COUNT) <= LIMIT_SINKS &&
 	       get_u32(p + CURSOR_CRC) == crc32c(0, p, CURSOR_CRC);
 }
 
+/*@ requires i < LIMIT_SINKS;
+    requires \valid_read(p + (0 .. IMAGE_CURSOR_BYTES - 1));
+    assigns \nothing; */
 static uint64_t cursor_name(const char *p, unsigned i)
 {
 	return get_u64(p + AT_CURSOR + 16 * i);
 }
 
+/*@ requires i < LIMIT_SINKS;
+    requires \valid_read(p + (0 .. IMAGE_CURSOR_BYTES - 1));
+    assigns \nothing; */
 static uint64_t cursor_position(const char *p, unsigned i)
 {
 	return get_u64(p + AT_CURSOR + 16 * i + 8);
@@ -90,14 +98,48 @@ static uint64_t cursor_position(const char *p, unsigned i)
 
 /* The first record that a sink must be given: the saved one, or the next one
  * behind it if that one was lost to damage. */
+/*@ requires ring_ok(s) && from % 8 == 0 && from <= s->head;
+    assigns \nothing;
+    ensures from <= \result <= s->head; */
 static uint64_t align(const struct spool *s, uint64_t from, uint64_t wanted)
 {
 	struct record r;
 	uint64_t p = from, before;
+	/*@ loop invariant from <= p <= s->head && p % 8 == 0;
+	    loop assigns before, p, r;
+	    loop variant s->head - p; */
 	do
 		before = p;
 	while (before < wanted && spool_get(s, &p, &r));
 	return before < wanted ? s->head : before;
+}
+
+/* A sink that is not among the `saved` cursors of p starts at `from`. */
+/*@ requires \valid_read(i) && ring_ok(s) && \separated(i, s);
+    requires from % 8 == 0 && from <= s->head && saved <= LIMIT_SINKS;
+    requires \valid_read(p + (0 .. IMAGE_CURSOR_BYTES - 1));
+    assigns s->cursor[0 .. LIMIT_SINKS - 1], s->keep[0 .. LIMIT_SINKS - 1];
+    ensures \forall integer k; 0 <= k < s->cursors ==>
+	from <= s->keep[k] <= s->head; */
+static void place_cursors(const struct image *i, struct spool *s, const char *p,
+			  unsigned saved, uint64_t from)
+{
+	/*@ loop invariant c <= s->cursors;
+	    loop invariant \forall integer k; 0 <= k < c ==>
+		from <= s->keep[k] <= s->head;
+	    loop assigns c, s->cursor[0 .. LIMIT_SINKS - 1],
+		 s->keep[0 .. LIMIT_SINKS - 1];
+	    loop variant s->cursors - c; */
+	for (unsigned c = 0; c < s->cursors; c++) {
+		uint64_t position = from;
+		/*@ loop invariant k <= saved;
+		    loop assigns k, position;
+		    loop variant saved - k; */
+		for (unsigned k = 0; k < saved; k++)
+			if (cursor_name(p, k) == i->sink[c])
+				position = cursor_position(p, k);
+		s->cursor[c] = s->keep[c] = align(s, from, position);
+	}
 }
 
 enum image_verdict image_recover(struct image *i, struct spool *s,
@@ -105,14 +147,24 @@ enum image_verdict image_recover(struct image *i, struct spool *s,
 				 struct spool_report *report)
 {
 	const char *best = NULL;
-	uint64_t safe = 0, head = 0;
+	uint64_t safe = 0, head = 0, sequence = 0;
+	unsigned saved = 0;
+	/*@ loop invariant k <= 2 && saved <= LIMIT_SINKS;
+	    loop invariant best == \null || best == blocks ||
+		best == blocks + IMAGE_BLOCK;
+	    loop assigns k, best, safe, head, sequence, saved;
+	    loop variant 2 - k; */
 	for (unsigned k = 0; k < 2; k++) {
 		const char *p = blocks + (size_t)k * IMAGE_BLOCK;
-		if (!good_cursors(p))
+		uint32_t count = get_u32(p + AT_COUNT);
+		uint64_t number = get_u64(p + AT_SEQUENCE);
+		if (count > LIMIT_SINKS || !good_cursors(p))
 			continue;
-		if (best == NULL ||
-		    get_u64(p + AT_SEQUENCE) > get_u64(best + AT_SEQUENCE))
+		if (best == NULL || number > sequence) {
 			best = p;
+			saved = count;
+			sequence = number;
+		}
 		if (get_u64(p + AT_SAFE) > safe)
 			safe = get_u64(p + AT_SAFE);
 		if (get_u64(p + AT_HEAD) > head)
@@ -120,49 +172,53 @@ enum image_verdict image_recover(struct image *i, struct spool *s,
 	}
 	if (best == NULL)
 		return IMAGE_FOREIGN;
-	unsigned saved = get_u32(best + AT_COUNT);
 	uint64_t from = saved ? UINT64_MAX : 0;
-	for (unsigned k = 0; k < saved; k++)
-		if (cursor_position(best, k) < from)
-			from = cursor_position(best, k);
-	if (from % 8 || from > UINT64_MAX / 2 ||
-	    get_u64(best + AT_SEQUENCE) > UINT64_MAX / 2)
+	/*@ loop invariant k <= saved;
+	    loop assigns k, from;
+	    loop variant saved - k; */
+	for (unsigned k = 0; k < saved; k++) {
+		uint64_t position = cursor_position(best, k);
+		if (position < from)
+			from = position;
+	}
+	if (from % 8 || from > UINT64_MAX / 2 || sequence > UINT64_MAX / 2)
 		return IMAGE_FOREIGN;
 	spool_recover(s, from, safe, report);
 	/* what was under way and did not come, not even its beginning */
 	if (report->torn == 0 && head > s->head && head - s->head <= s->size)
 		report->torn = head - s->head;
-	for (unsigned c = 0; c < s->cursors; c++) {
-		uint64_t position = from;
-		for (unsigned k = 0; k < saved; k++)
-			if (cursor_name(best, k) == i->sink[c])
-				position = cursor_position(best, k);
-		s->cursor[c] = s->keep[c] = align(s, from, position);
-	}
+	place_cursors(i, s, best, saved, from);
 	i->alarm = i->alarm_planned = i->alarm_safe = i->alarm_told =
 	    get_u64(best + AT_ALARM);
 	/* No number comes twice: two writes that were both torn within the
 	 * block, in two lives, would else differ in nothing but their bytes. */
-	i->sequence = i->safe = get_u64(best + AT_SEQUENCE) + SEQUENCE_STEP;
+	i->sequence = i->safe = sequence + SEQUENCE_STEP;
 	return IMAGE_GOOD;
 }
 
 /* The ring from one position to another, in one piece or two. */
+/*@ requires ring_ok(s) && from <= to <= from + s->size;
+    requires \valid(out + (0 .. 1)) && \separated(s, out + (0 .. 1));
+    assigns out[0 .. 1];
+    ensures \result <= 2;
+    ensures \forall integer k; 0 <= k < \result ==> in_file(out[k], s->size); */
 static size_t plan_ring(const struct spool *s, uint64_t from, uint64_t to,
 			struct image_write *out)
 {
-	size_t n = 0;
-	while (from < to) {
-		uint64_t at = from % s->size, piece = s->size - at;
-		if (piece > to - from)
-			piece = to - from;
-		out[n++] = (struct image_write){IMAGE_RING + at, s->ring + at,
-						(size_t)piece};
-		from += piece;
-	}
+	uint64_t at = from % s->size, rest = s->size - at, all = to - from;
+	size_t n = 0, first = (size_t)(all < rest ? all : rest);
+	if (first)
+		out[n++] =
+		    (struct image_write){IMAGE_RING + at, s->ring + at, first};
+	if (first < all)
+		out[n++] = (struct image_write){IMAGE_RING, s->ring,
+						(size_t)all - first};
 	return n;
 }
 
+/*@ requires \valid(i) && \valid_read(s) && s->cursors <= LIMIT_SINKS;
+    requires \separated(i, s) && i->sequence <= UINT64_MAX - 2;
+    assigns *i; */
 static void plan_cursors(struct image *i, const struct spool *s)
 {
 	char *p = i->cursors;
@@ -177,6 +233,9 @@ static void plan_cursors(struct image *i, const struct spool *s)
 	put_u64(p + AT_ALARM, i->alarm_safe);
 	i->told_safe = s->synced;
 	i->alarm_told = i->alarm_safe;
+	/*@ loop invariant c <= s->cursors;
+	    loop assigns c, i->keep[0 .. LIMIT_SINKS - 1], *(p + (0 ..
+	   CURSOR_CRC - 1)); loop variant s->cursors - c; */
 	for (unsigned c = 0; c < s->cursors; c++) {
 		i->keep[c] = s->keep[c];
 		put_u64(p + AT_CURSOR + 16 * c, i->sink[c]);
@@ -192,6 +251,9 @@ size_t image_plan(struct image *i, struct spool *s, struct image_write *out)
 	    i->alarm_told != i->alarm_safe || i->alarm != i->alarm_safe ||
 	    (s->wanted && spool_tail(s) != s->freed);
 	i->failed = false;
+	/*@ loop invariant c <= s->cursors;
+	    loop assigns c, moved;
+	    loop variant s->cursors - c; */
 	for (unsigned c = 0; c < s->cursors; c++)
 		moved = moved || i->keep[c] != s->keep[c];
 	if (s->synced == s->head && !moved)
@@ -202,9 +264,10 @@ size_t image_plan(struct image *i, struct spool *s, struct image_write *out)
 	i->head = s->head;
 	i->tail = spool_tail(s);
 	size_t n = plan_ring(s, s->synced, s->head, out);
-	out[n++] = (struct image_write){IMAGE_BLOCK * (1 + i->sequence % 2),
-					i->cursors, sizeof i->cursors};
-	return n;
+	out[n] = (struct image_write){IMAGE_BLOCK * (1 + i->sequence % 2),
+				      i->cursors, sizeof i->cursors};
+	/*@ assert in_file(out[n], s->size); */
+	return n + 1;
 }
 
 bool image_wants_sync(const struct image *i, const struct spool *s)

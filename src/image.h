@@ -59,13 +59,24 @@ struct image_write {
 
 enum { IMAGE_WRITES = 3 };
 
+/*@ predicate in_file(struct image_write w, integer ring_size) =
+	\valid_read(w.p + (0 .. w.n - 1)) &&
+	w.offset + w.n <= IMAGE_RING + ring_size; */
+
 /* The header of a new file; writes IMAGE_HEADER_BYTES. */
+/*@ requires \valid(p + (0 .. IMAGE_HEADER_BYTES - 1)) && \valid_read(key);
+    assigns p[0 .. IMAGE_HEADER_BYTES - 1]; */
 void image_put_header(char *p, uint64_t size, const struct hash_key *key);
 /* Reads a header, and the key out of a good one. */
+/*@ requires \valid_read(p + (0 .. IMAGE_HEADER_BYTES - 1)) && \valid(key);
+    assigns *key;
+    ensures \result != IMAGE_GOOD ==> *key == \old(*key); */
 enum image_verdict image_read_header(const char *p, uint64_t size,
 				     struct hash_key *key);
 
 /* The name of a sink: cursors find their sinks by it. */
+/*@ requires \valid_read(key) && span_ok(name);
+    assigns \nothing; */
 uint64_t image_sink(const struct hash_key *key, struct span name);
 
 /*
@@ -75,19 +86,45 @@ uint64_t image_sink(const struct hash_key *key, struct span name);
  * could be read, nothing was changed. The caller syncs the file before it
  * goes on, see spool_recover().
  */
+/*@ requires \valid(i) && ring_ok(s) && \valid(report);
+    requires \separated(i, s, report);
+    requires \valid_read(blocks + (0 .. 2 * IMAGE_BLOCK - 1));
+    assigns *i, *s, *report, s->ring[0 .. s->size - 1];
+    ensures \result == IMAGE_GOOD || \result == IMAGE_FOREIGN;
+    ensures \result == IMAGE_FOREIGN ==> *s == \old(*s) && *i == \old(*i);
+    ensures ring_ok(s) && s->size == \old(s->size);
+    ensures \result == IMAGE_GOOD ==> positions_ok(s);
+    ensures \result == IMAGE_GOOD ==>
+	s->sealed == s->head && s->synced == s->head; */
 enum image_verdict image_recover(struct image *i, struct spool *s,
 				 const char *blocks,
 				 struct spool_report *report);
 
 /* Lists what the file does not have yet, with the bytes in *s and *i; 0: it has
  * all. The list is good until *s changes. */
+/*@ requires \valid(i) && ring_ok(s) && positions_ok(s);
+    requires \valid(out + (0 .. IMAGE_WRITES - 1));
+    requires \separated(i, s, out + (0 .. IMAGE_WRITES - 1));
+    requires s->sealed % 8 == 0 && s->sealed <= s->head;
+    requires s->synced <= s->head <= s->synced + s->size;
+    requires i->sequence <= UINT64_MAX - 2;
+    assigns *i, s->sealed, s->ring[0 .. s->size - 1];
+    assigns out[0 .. IMAGE_WRITES - 1];
+    ensures \result <= IMAGE_WRITES;
+    ensures \forall integer k; 0 <= k < \result ==> in_file(out[k], s->size); */
 size_t image_plan(struct image *i, struct spool *s, struct image_write *out);
 /* Must what was planned be synced at once? True if there are records, or if the
  * space that the cursors free is wanted. */
+/*@ requires \valid_read(i) && \valid_read(s) && s->freed <= s->head;
+    assigns \nothing; */
 bool image_wants_sync(const struct image *i, const struct spool *s);
 /* The writing of the last plan failed: the next one has all of it again. */
+/*@ requires \valid(i);
+    assigns i->failed; */
 void image_failed(struct image *i);
 /* All of that is written and safe. */
+/*@ requires \valid(i) && \valid(s) && \separated(i, s);
+    assigns i->safe, i->alarm_safe, s->synced, s->freed, s->wanted; */
 void image_synced(struct image *i, struct spool *s);
 
 #endif
