@@ -20,8 +20,8 @@
  *	88 receiver, groupKey, externalURL, JSON, index; zero to the length
  *
  * Invariants: tail <= head <= freed + size; records stand back to back from the
- * tail to the head; a record never crosses the range's end. That the bytes
- *there are still the records is not taken for granted, see trust().
+ * tail to the head; a record never crosses the range's end. Whether that is so
+ * is looked at again as they are read, see trust().
  */
 #include "spool.h"
 
@@ -30,8 +30,9 @@
 
 #include <string.h>
 
+#define ABSENT UINT32_MAX /* the length of a text that is not there */
+
 enum {
-	ABSENT = -1,
 	AT_KIND = 4,
 	AT_KEY = 8,
 	AT_COUNT = 16,
@@ -141,7 +142,7 @@ static void put_pad(char *h, uint64_t n)
     ensures \result == p + s.n; */
 static char *put_text(char *p, char *length, struct span s)
 {
-	put_u32(length, s.p ? (uint32_t)s.n : (uint32_t)ABSENT);
+	put_u32(length, s.p ? (uint32_t)s.n : ABSENT);
 	if (s.p)
 		memcpy(p, s.p, s.n);
 	return p + s.n;
@@ -207,7 +208,7 @@ static bool get_text(struct span *left, const char *length, struct span *text)
 {
 	uint32_t n = get_u32(length);
 	*text = SPAN_NONE;
-	if (n == (uint32_t)ABSENT)
+	if (n == ABSENT)
 		return true;
 	if (n > left->n)
 		return false;
