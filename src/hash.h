@@ -19,10 +19,16 @@ struct hash {
 	uint64_t total; /* bytes so far */
 };
 
+/*@ requires \valid(h) && \valid_read(key);
+    assigns *h; */
 void hash_start(struct hash *h, const struct hash_key *key);
 /* Adds the span's length and bytes, so that ("a", "bc") is not ("ab", "c");
  * absent and empty differ too. */
+/*@ requires \valid(h) && span_ok(s);
+    assigns *h; */
 void hash_span(struct hash *h, struct span s);
+/*@ requires \valid(h);
+    assigns *h; */
 uint64_t hash_end(struct hash *h);
 
 #endif
