@@ -1,5 +1,5 @@
 /*
- * http.c - the request's head, and the head of an answer. See http.h.
+ * http.c - the request's head. See http.h.
  *
  * Invariant: http_parse_head sees only heads that http_scan found whole, so
  * every line in there ends in CRLF and holds no other CR, LF or NUL.
@@ -9,60 +9,6 @@
 #include "limits.h"
 
 #include <string.h>
-
-bool http_is_token_char(char c)
-{
-	static const char others[] = "!#$%&'*+-.^_`|~";
-	if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-	    (c >= 'A' && c <= 'Z'))
-		return true;
-	return c != '\0' && strchr(others, c) != NULL;
-}
-
-bool http_is_value_char(char c)
-{
-	unsigned char u = byte_of(c);
-	return u == '\t' || (u >= 0x20 && u != 0x7f);
-}
-
-enum status http_scan(struct http_scan *s, const char *head, size_t n,
-		      size_t *length)
-{
-	*length = 0;
-	/*@ loop invariant scanned(s, head) && *length == 0;
-	    loop assigns *s;
-	    loop variant n - s->seen; */
-	for (; s->seen < n; s->seen++) {
-		size_t i = s->seen;
-		char c = head[i];
-		bool after_cr = i > s->line_start && head[i - 1] == '\r';
-		if (i >= LIMIT_HEAD)
-			return STATUS_HEAD_SIZE;
-		if (after_cr != (c == '\n'))
-			return STATUS_BAD_BYTE;
-		if (c == '\n') {
-			bool empty = i - s->line_start == 1;
-			s->line_start = i + 1;
-			if (empty && s->started) {
-				s->seen++;
-				*length = i + 1;
-				return STATUS_OK;
-			}
-			/* one empty line may stand in front, RFC 9112 2.2 */
-			if (empty && i > 1)
-				return STATUS_BAD_LINE;
-			if (!empty)
-				s->started = true;
-		} else if (c != '\r' && !http_is_value_char(c)) {
-			return STATUS_BAD_BYTE;
-		} else if (!s->started &&
-			   i - s->line_start >= LIMIT_REQUEST_LINE &&
-			   c != '\r') {
-			return STATUS_URI_SIZE;
-		}
-	}
-	return STATUS_OK;
-}
 
 /* Takes one line off the front of *head, without its CRLF. */
 /*@ requires \valid(head) && whole(head->p, head->n);
@@ -468,76 +414,4 @@ enum status http_parse_head(struct span head, struct http_request *r)
 			return status;
 	}
 	return judge(&seen, r, close);
-}
-
-/* An absent string is an absent span. */
-/*@ requires s != \null ==> string_ok(s);
-    assigns \nothing;
-    ensures span_ok(\result) && \result.p == s;
-    ensures \forall integer i; 0 <= i < \result.n ==> s[i] != 0; */
-static struct span value_of(const char *s)
-{
-	return s ? span_of(s) : SPAN_NONE;
-}
-
-/*@ requires buf_ok(out);
-    assigns out->n, out->cut, out->p[out->n .. out->cap - 1];
-    ensures grown{Pre, Post}(out); */
-static void put_start(struct buf *out, unsigned code, int64_t date)
-{
-	buf_put(out, SPAN("HTTP/1.1 "));
-	buf_u64(out, code);
-	buf_char(out, ' ');
-	buf_str(out, status_phrase(code));
-	buf_put(out, SPAN("\r\nDate: "));
-	text_http_date(out, date);
-	buf_put(out, SPAN("\r\n"));
-}
-
-/* No field where there is no value. */
-/*@ requires buf_ok(out) && span_ok(name) && span_ok(value);
-    requires apart(out, name) && apart(out, value);
-    assigns out->n, out->cut, out->p[out->n .. out->cap - 1];
-    ensures grown{Pre, Post}(out); */
-static void put_field(struct buf *out, struct span name, struct span value)
-{
-	if (value.p == NULL)
-		return;
-	buf_put(out, name);
-	buf_put(out, SPAN(": "));
-	buf_put(out, value);
-	buf_put(out, SPAN("\r\n"));
-}
-
-/*@ requires buf_ok(out) && span_ok(name) && apart(out, name);
-    assigns out->n, out->cut, out->p[out->n .. out->cap - 1];
-    ensures grown{Pre, Post}(out); */
-static void put_number(struct buf *out, struct span name, uint64_t value)
-{
-	buf_put(out, name);
-	buf_put(out, SPAN(": "));
-	buf_u64(out, value);
-	buf_put(out, SPAN("\r\n"));
-}
-
-void http_put_answer(struct buf *out, const struct http_answer *a)
-{
-	struct span type = value_of(a->content_type);
-	struct span allow = value_of(a->allow);
-	struct span challenge = value_of(a->challenge);
-	//@ assert apart(out, type);
-	//@ assert apart(out, allow);
-	//@ assert apart(out, challenge);
-	put_start(out, a->code, a->date);
-	put_field(out, SPAN("Content-Type"), type);
-	put_number(out, SPAN("Content-Length"), a->length);
-	put_field(out, SPAN("Allow"), allow);
-	put_field(out, SPAN("WWW-Authenticate"), challenge);
-	if (a->retry_after_s)
-		put_number(out, SPAN("Retry-After"), a->retry_after_s);
-	if (a->close)
-		put_field(out, SPAN("Connection"), SPAN("close"));
-	else if (a->say_keep_alive)
-		put_field(out, SPAN("Connection"), SPAN("keep-alive"));
-	buf_put(out, SPAN("\r\n"));
 }
