@@ -21,7 +21,7 @@ size_t json_plain(struct span s)
 {
 	size_t i = 0;
 	uint64_t hit;
-	/*@ loop invariant i <= s.n;
+	/*@ loop invariant i <= s.n && (i > 0 ==> s.n >= 8);
 	    loop assigns i, hit;
 	    loop variant s.n - i; */
 	for (; s.n - i >= 8; i += 8)
@@ -85,9 +85,9 @@ uint32_t json_take_char(struct span *s)
 	char kind = s->p[1];
 	*s = span_skip(*s, 2);
 	if (kind != 'u' || s->n < 4) {
-		/*@ loop invariant i <= 10;
+		/*@ loop invariant i <= 11;
 		    loop assigns i;
-		    loop variant 10 - i; */
+		    loop variant 11 - i; */
 		for (size_t i = 0; i + 1 < sizeof short_escapes; i += 2)
 			if (short_escapes[i] == kind)
 				return byte_of(short_escapes[i + 1]);
@@ -100,7 +100,7 @@ uint32_t json_take_char(struct span *s)
 		uint32_t low = take_hex4(&rest);
 		if (low >= 0xdc00 && low <= 0xdfff) {
 			*s = rest;
-			return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+			return 0x10000 + (c - 0xd800) * 0x400 + (low - 0xdc00);
 		}
 	}
 	return c >= 0xd800 && c <= 0xdfff ? 0xfffd : c;

@@ -3,3 +3,8 @@
 /*@ requires \false;
     assigns \nothing; */
 void __builtin_trap(void);
+
+/*@ requires x != 0;
+    assigns \result \from x;
+    ensures 0 <= \result < 64; */
+int __builtin_ctzll(unsigned long long x);
