@@ -193,6 +193,7 @@ static void refuses_foreign_cursors(void **state)
 	    {AT_COUNT, LIMIT_SINKS + 1, 4},
 	    {AT_CURSOR + 8, 4, 8},
 	    {AT_CURSOR + 8, 1, 8},
+	    {AT_SEQUENCE, UINT64_MAX / 2 + 1, 8},
 	};
 	struct spool_report report;
 	(void)state;

@@ -749,6 +749,38 @@ static void traps_on_misuse(void **state)
 	assert_true(traps(puts_without_room));
 }
 
+/* A record that would reach over its lap's end into the first one's bytes: with
+ * right checksums both look good. It is not taken, so head <= from + size. */
+static void stays_within_a_lap(void **state)
+{
+	uint64_t from = 80, position = from;
+	struct spool_report report;
+	struct record r = {.kind = RECORD_NOTICE_LOST};
+	(void)state;
+	/* the later one is sealed where it will stand, at the range's front */
+	start(1);
+	memset(ring, 0, sizeof ring);
+	spool.head = spool.sealed = spool.keep[0] = RING;
+	spool_put(&spool, &r);
+	spool_seal(&spool);
+	memcpy(copy, ring, SPOOL_HEADER);
+	/* then the first, whose length and kind are the other's last 8 bytes */
+	spool.head = spool.sealed = spool.keep[0] = from;
+	r = (struct record){.kind = RECORD_ALERT, .json = SPAN("{}")};
+	uint64_t end = spool_put(&spool, &r);
+	spool_seal(&spool);
+	memcpy(copy + 80, ring + 80, 8);
+	put_u32(copy + 52, 0);
+	put_u32(copy + 52, crc32c(0, copy, SPOOL_HEADER));
+	memcpy(ring, copy, SPOOL_HEADER);
+	put_pad(end, RING - end);
+	spool_init(&spool, ring, sizeof ring, 1);
+	spool_recover(&spool, from, 0, &report);
+	assert_int_equal(spool.head, end);
+	assert_true(spool_get(&spool, &position, &r));
+	assert_false(spool_get(&spool, &position, &r));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -770,6 +802,7 @@ int main(void)
 	    cmocka_unit_test(forgets_old_records),
 	    cmocka_unit_test(takes_no_alert_over_the_limit),
 	    cmocka_unit_test(keeps_the_format),
+	    cmocka_unit_test(stays_within_a_lap),
 	    cmocka_unit_test(traps_on_misuse),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
