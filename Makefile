@@ -5,7 +5,7 @@
 #	make test       set up what is missing, run all checks and tests
 #	make bench      what a request costs, beside other servers
 #	make profile    where that cost goes
-#	make coverage, make mutate, make analyze    how good the tests are
+#	make coverage, make mutate    how good the tests are
 #	make prove      proofs that parsers stay in bounds, see tests/proof
 #	make demo       Prometheus and Alertmanager in front of bellwire
 #	make install    program, manual pages, completion to $(DESTDIR)$(PREFIX)

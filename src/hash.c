@@ -61,9 +61,10 @@ void hash_span(struct hash *hash, struct span s)
 {
 	struct hash h = *hash; /* so that it can stay in registers */
 	const char *p = s.p;
-	size_t n = s.n;
+	size_t n = p ? s.n : 0;
 	part(&h, p ? (uint32_t)n : UINT32_MAX, 4);
-	/*@ loop invariant n <= s.n && p == s.p + (s.n - n);
+	/*@ loop invariant n <= \at(n, LoopEntry) <= s.n;
+	    loop invariant p == s.p + (\at(n, LoopEntry) - n);
 	    loop assigns n, p, h;
 	    loop variant n; */
 	for (; n >= 8; n -= 8, p += 8)

@@ -2,8 +2,6 @@
 #
 #	make coverage   what unit tests and fuzz corpora reach of the pure tower
 #	make mutate     how many planted faults they catch
-#	make analyze    gcc -fanalyzer, cppcheck and clang-tidy; the first two are
-#	                also part of make test
 # The last results are kept in tests/coverage.txt and tests/mutate.txt.
 
 COVER_CC ?= clang-19
@@ -45,9 +43,6 @@ mutate: bootstrap-test
 		FLAGS='$(filter-out -MMD -MP -W%,$(HOST_FLAGS))' \
 		$(PYTHON) tests/mutate $(O)/mutate $(FILE)
 
-analyze: bootstrap-quality $(O)/version.h $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h
-	$(Q)O=$(O) tests/check-analysis deep
-
-.PHONY: cover-programs coverage mutate analyze
+.PHONY: cover-programs coverage mutate
 
 -include $(wildcard $(O)/cov/*.d)
