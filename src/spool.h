@@ -56,11 +56,12 @@ struct spool {
 };
 
 /* The largest record: header, envelope and alert in whole-body mode share
- * LIMIT_WHOLE_BODY; otherwise each has its own limit. */
+ * LIMIT_WHOLE_BODY; otherwise each has its own limit. Rounded up to 8. */
 enum {
 	SPOOL_HEADER = 88,
 	SPOOL_RECORD_MAX =
-	    SPOOL_HEADER + LIMIT_ALERT + LIMIT_ENVELOPE + ALERT_INDEX,
+	    (SPOOL_HEADER + LIMIT_ALERT + LIMIT_ENVELOPE + ALERT_INDEX + 7) /
+	    8 * 8,
 };
 
 /*@ predicate ring_size(integer size) =

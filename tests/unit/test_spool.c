@@ -665,6 +665,38 @@ static void takes_no_alert_over_the_limit(void **state)
 	}
 }
 
+/* The largest of all is one like any other. */
+static void takes_the_largest(void **state)
+{
+	static char text[LIMIT_ALERT], envelope[LIMIT_ENVELOPE];
+	static const char index[ALERT_INDEX];
+	struct buf b = buf_of(text, sizeof text);
+	uint64_t keys[8];
+	struct spool_report report;
+	(void)state;
+	start(1);
+	buf_str(&b, "{\"a\":\"");
+	while (b.n < sizeof text - 2)
+		buf_char(&b, 'a');
+	buf_str(&b, "\"}");
+	memset(envelope, 'e', sizeof envelope);
+	envelope[0] = envelope[sizeof envelope - 1] = '"';
+	struct record r = {
+	    .kind = RECORD_ALERT,
+	    .key = 7,
+	    .envelope.receiver = {envelope, sizeof envelope},
+	    .json = buf_span(&b),
+	    .index = {index, sizeof index},
+	};
+	assert_false(b.cut);
+	assert_true(spool_need(&r) <= SPOOL_RECORD_MAX);
+	spool_put(&spool, &r);
+	spool_seal(&spool);
+	assert_int_equal(recovered(0, &report, keys), 1);
+	assert_int_equal(keys[0], 7);
+	assert_int_equal(report.torn, 0);
+}
+
 /* A record in the file, byte by byte: another version must find it so. */
 static void keeps_the_format(void **state)
 {
@@ -801,6 +833,7 @@ int main(void)
 	    cmocka_unit_test(survives_anything),
 	    cmocka_unit_test(forgets_old_records),
 	    cmocka_unit_test(takes_no_alert_over_the_limit),
+	    cmocka_unit_test(takes_the_largest),
 	    cmocka_unit_test(keeps_the_format),
 	    cmocka_unit_test(stays_within_a_lap),
 	    cmocka_unit_test(traps_on_misuse),
