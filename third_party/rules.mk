@@ -5,8 +5,7 @@ UNPACKED := third_party/unpacked
 JSMN_H := $(UNPACKED)/jsmn.h
 BEARSSL_DIR := $(UNPACKED)/bearssl
 
-$(JSMN_H): third_party/manifest third_party/fetch \
-		$(wildcard third_party/patches/jsmn-*.patch)
+$(JSMN_H): third_party/manifest third_party/fetch
 	$(Q)third_party/fetch jsmn && touch $@
 $(BEARSSL_DIR)/inc/bearssl.h: third_party/manifest third_party/fetch \
 		$(wildcard third_party/patches/bearssl-*.patch)
