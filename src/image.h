@@ -10,9 +10,9 @@
  * The cursors that the last sync made safe are left alone until the next sync:
  * what is written in between, so that a killed process goes on where it was,
  * goes to the other place. So one of them is whole at any time. A ring position
- *is only used again when the cursors that have passed it are safe in the file;
- *so what a power cut leaves is always the cursors of some sync, and all records
- *from them on to that sync.
+ * is only used again when the cursors that have passed it are safe in the file;
+ * so what a power cut leaves is always the cursors of some sync, and all of the
+ * records from them on to that sync.
  */
 #ifndef IMAGE_H
 #define IMAGE_H

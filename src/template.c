@@ -3,8 +3,8 @@
  *
  *	text        = *( literal / "{{" / placeholder )
  *	placeholder = "{" source *( "|" source ) [ ":" columns ] "}"
- *	source      = field / "labels." name / "annotations." name / DQUOTE text
- *DQUOTE
+ *	source      = field / "labels." name / "annotations." name /
+ *	              DQUOTE text DQUOTE
  *
  * A template is read anew for each line, from the text that template_check()
  * has found good.
