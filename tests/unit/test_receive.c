@@ -156,6 +156,18 @@ static void refuses(void **state)
 	}
 }
 
+/* A whole body of which nothing is queued. */
+static void check_refused(size_t row, struct span body, enum status status,
+			  const char *why)
+{
+	start(sizeof ring);
+	enum status s = take_whole(body);
+	CHECK(s == status, "row %zu: %s", row, status_info(s)->text);
+	CHECK_SPAN(buf_span(&receive.payload.why), span_of(why), "row %zu",
+		   row);
+	assert_int_equal(spool.head, 0);
+}
+
 /* A whole body that is not even JSON is told so, wherever that shows. */
 static void says_that_it_is_not_json_first(void **state)
 {
@@ -179,13 +191,8 @@ static void says_that_it_is_not_json_first(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT(table); i++) {
-		start(sizeof ring);
-		enum status s = take_whole(span_of(table[i].body));
-		CHECK(s == table[i].status, "row %zu: %s", i,
-		      status_info(s)->text);
-		CHECK_SPAN(buf_span(&receive.payload.why),
-			   span_of(table[i].why), "row %zu", i);
-		assert_int_equal(spool.head, 0);
+		check_refused(i, span_of(table[i].body), table[i].status,
+			      table[i].why);
 	}
 }
 
@@ -212,13 +219,7 @@ static void says_that_it_is_not_json_behind_labels(void **state)
 			buf_str(&b, "\":\"\"");
 		}
 		buf_str(&b, table[i].rest);
-		start(sizeof ring);
-		enum status s = take_whole(buf_span(&b));
-		CHECK(s == table[i].status, "row %zu: %s", i,
-		      status_info(s)->text);
-		CHECK_SPAN(buf_span(&receive.payload.why),
-			   span_of(table[i].why), "row %zu", i);
-		assert_int_equal(spool.head, 0);
+		check_refused(i, buf_span(&b), table[i].status, table[i].why);
 	}
 }
 
