@@ -94,7 +94,7 @@ enum status alert_parse(struct alert *a, struct alert_tokens *memory,
 		return r.status;
 	}
 	alert_restore(a, json, alert_index(&r));
-	if (a->others == 0)
+	if (a->others == 0 || memory == NULL)
 		return STATUS_OK;
 	jsmn_init(&parser);
 	int n =

@@ -80,7 +80,7 @@ struct span alert_index(const struct alert_reader *r);
  * into json and has no tokens. False if the index is absent or empty. */
 bool alert_restore(struct alert *a, struct span json, struct span index);
 
-/* Working memory for one alert; large, so one for the whole program. */
+/* Working memory for an alert's other members; large, so there are few. */
 struct alert_tokens {
 	jsmntok_t token[LIMIT_TOKENS];
 };
@@ -88,8 +88,9 @@ struct alert_tokens {
 /*
  * Reads one element of `alerts` from its JSON, which must be valid and not
  * larger than LIMIT_ALERT. *a points into json and, with its tokens, if it has
- * other members, into *memory. Returns OK; or NOT_PAYLOAD or TOO_MANY, and *why
- * has got the place and what was expected, *a is left alone.
+ * other members, into *memory; without memory (NULL) it has no tokens. Returns
+ * OK; or NOT_PAYLOAD or TOO_MANY, and *why has got the place and what was
+ * expected, *a is left alone.
  */
 enum status alert_parse(struct alert *a, struct alert_tokens *memory,
 			struct span json, struct buf *why);

@@ -56,8 +56,7 @@ static void make_offer(struct deadman *d, struct offer *o, struct buf *json,
 	struct receive_memory *m = d->memory;
 	put_alert(d, json, resolved, fired_s, now.s);
 	ASSERT(!json->cut);
-	enum status status =
-	    alert_parse(&m->alert, &m->tokens, buf_span(json), &why);
+	enum status status = alert_parse(&m->alert, NULL, buf_span(json), &why);
 	ASSERT(status == STATUS_OK);
 	intake_name_alert(d->intake, o, &from_us, &m->alert, now);
 	/* however long it waited: nobody sends it again */

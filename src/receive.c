@@ -21,7 +21,7 @@ static enum status read_alert(struct receive *r, const struct intake *in,
 	struct payload *p = &r->payload;
 	if (!alert_restore(&m->alert, json, index)) {
 		enum status status =
-		    alert_parse(&m->alert, &m->tokens, json, &p->why);
+		    alert_parse(&m->alert, NULL, json, &p->why);
 		ASSERT(status == STATUS_OK); /* the first time it was */
 	}
 	if (render_status(e, &m->alert) == ALERT_INHERITS) {

@@ -26,7 +26,6 @@ struct receive_note {
 /* Working memory for the notification at hand; one for the whole program. */
 struct receive_memory {
 	struct alert alert;
-	struct alert_tokens tokens;
 	/* the shortest alert is `{}` with a comma */
 	struct receive_note note[LIMIT_WHOLE_BODY / 3 + 1];
 	/* of the alerts at hand; those that find no room in here go without */
