@@ -234,8 +234,9 @@ static void plan_cursors(struct image *i, const struct spool *s)
 	i->told_safe = s->synced;
 	i->alarm_told = i->alarm_safe;
 	/*@ loop invariant c <= s->cursors;
-	    loop assigns c, i->keep[0 .. LIMIT_SINKS - 1], *(p + (0 ..
-	   CURSOR_CRC - 1)); loop variant s->cursors - c; */
+	    loop assigns c, i->keep[0 .. LIMIT_SINKS - 1];
+	    loop assigns p[0 .. CURSOR_CRC - 1];
+	    loop variant s->cursors - c; */
 	for (unsigned c = 0; c < s->cursors; c++) {
 		i->keep[c] = s->keep[c];
 		put_u64(p + AT_CURSOR + 16 * c, i->sink[c]);
