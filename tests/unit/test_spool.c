@@ -589,6 +589,25 @@ static void refuses_strange_records(void **state)
 		/* the text itself is only whole in its own length */
 		CHECK(recovered(0, &report, keys) == (n == 11), "length %u", n);
 	}
+	/* each text in turn longer than what is left */
+	static const size_t lengths[] = {32, 36, 40, 48, 84};
+	static const uint32_t values[] = {18, 1000, INT32_MAX, UINT32_MAX - 1};
+	for (size_t i = 0; i < COUNT(lengths) * COUNT(values); i++) {
+		uint64_t keys[16];
+		struct spool_report report;
+		const struct record r = {
+		    .kind = RECORD_ALERT,
+		    .envelope = {SPAN("\"r\""), SPAN("\"g\""), SPAN("\"u\""),
+				 ALERT_FIRING},
+		    .json = SPAN("{ }"),
+		    .index = SPAN("i")};
+		leave_ring(0, 0, NULL);
+		spool_put(&spool, &r);
+		put_u32(ring + lengths[i % COUNT(lengths)],
+			values[i / COUNT(lengths)]);
+		spool_seal(&spool);
+		CHECK(recovered(0, &report, keys) == 0, "row %zu", i);
+	}
 }
 
 /* Whatever the ring holds, it is taken over without harm: random bytes, and
@@ -758,6 +777,62 @@ static void puts_without_room(void)
 		spool_put(&spool, &r);
 }
 
+static struct {
+	size_t at;
+	uint32_t value;
+} change;
+
+/* A record, and a u32 of it changed behind the spool's back. */
+static void changes_the_ring(void)
+{
+	struct record r = {.kind = RECORD_ALERT, .json = SPAN("{\"a\":1}")};
+	leave_ring(0, 0, NULL);
+	spool_put(&spool, &r);
+	put_u32(ring + change.at, change.value);
+}
+
+static void changes_and_gets(void)
+{
+	uint64_t position = 0;
+	struct record r;
+	changes_the_ring();
+	spool_get(&spool, &position, &r);
+}
+
+static void changes_and_seals(void)
+{
+	changes_the_ring();
+	spool_seal(&spool);
+}
+
+/* Nothing outside of the ring is read or written, whatever becomes of it. */
+static void traps_on_a_changed_ring(void **state)
+{
+	static const struct {
+		size_t at;
+		uint32_t value;
+		bool gets, seals; /* trap */
+	} table[] = {
+	    {0, SPOOL_HEADER + 8, false, false}, /* as it is */
+	    {0, 0, true, true},
+	    {0, SPOOL_HEADER + 4, true, true},
+	    {0, SPOOL_HEADER + 16, true, true}, /* over the head */
+	    {0, 2 * RING, true, true},
+	    {0, 8, true, true},
+	    {48, 9, true, false},
+	    {48, UINT32_MAX - 1, true, false},
+	    {84, 1, false, false}, /* there is a byte left */
+	    {84, 2, true, false},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		change.at = table[i].at;
+		change.value = table[i].value;
+		CHECK(traps(changes_and_gets) == table[i].gets, "row %zu", i);
+		CHECK(traps(changes_and_seals) == table[i].seals, "row %zu", i);
+	}
+}
+
 static void traps_on_misuse(void **state)
 {
 	static const struct {
@@ -837,6 +912,7 @@ int main(void)
 	    cmocka_unit_test(keeps_the_format),
 	    cmocka_unit_test(stays_within_a_lap),
 	    cmocka_unit_test(traps_on_misuse),
+	    cmocka_unit_test(traps_on_a_changed_ring),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
