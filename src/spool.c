@@ -82,7 +82,6 @@ static char *put_text(char *p, char *length, struct span s)
     assigns h[0 .. need - 1]; */
 static void put_record(char *h, uint64_t need, const struct record *r)
 {
-	memset(h, 0, SPOOL_HEADER);
 	put_u32(h, (uint32_t)need);
 	put_u32(h + AT_KIND, (uint32_t)r->kind);
 	put_u64(h + AT_KEY, r->key);

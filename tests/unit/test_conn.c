@@ -1366,6 +1366,37 @@ static void commits(void **state)
 	}
 }
 
+/* The largest body in chunks that is taken as one, of which nothing comes out
+ * when it is refused; and one byte more, which is decoded as it arrives. */
+static void tells_large_chunked_bodies(void **state)
+{
+	static char request_bytes[1 << 17];
+	(void)state;
+	for (size_t n = LIMIT_WHOLE_BODY; n <= LIMIT_WHOLE_BODY + 1; n++) {
+		struct buf b = buf_of(large, n);
+		struct buf r = buf_of(request_bytes, sizeof request_bytes);
+		buf_str(&b, "{\"status\":\"firing\",\"alerts\":[{\"labels\":"
+			    "{\"alertname\":\"A\"}},{\"labels\":1}]");
+		while (b.n < n - 1)
+			buf_char(&b, ' ');
+		buf_char(&b, '}');
+		assert_false(b.cut);
+		buf_str(&r, POST JSON "Transfer-Encoding: chunked\r\n\r\n");
+		buf_padded(&r, b.n, 16, 1);
+		buf_str(&r, "\r\n");
+		buf_put(&r, buf_span(&b));
+		buf_str(&r, "\r\n0\r\n\r\n" HEALTH);
+		start_plain();
+		send_bytes(buf_span(&r), r.n, 1, 0);
+		check_answers("422: not a webhook payload: alerts[1].labels: "
+			      "expected an object\n200: healthy\n",
+			      "chunks");
+		CHECK_SPAN(buf_span(&lines),
+			   n == LIMIT_WHOLE_BODY ? SPAN("") : SPAN(LINE_A),
+			   "%zu", n);
+	}
+}
+
 /* A body taken as one, of records that are more than the spool can ever hold:
  * one by one after all. */
 static void goes_step_by_step(void **state)
@@ -1640,6 +1671,7 @@ int main(void)
 	    cmocka_unit_test(takes_large_bodies),
 	    cmocka_unit_test(waits_for_room),
 	    cmocka_unit_test(commits),
+	    cmocka_unit_test(tells_large_chunked_bodies),
 	    cmocka_unit_test(goes_step_by_step),
 	    cmocka_unit_test(refuses_without_room),
 	    cmocka_unit_test(discards),

@@ -22,6 +22,8 @@ static enum status read_head(struct span head, size_t first, size_t step,
 			break;
 	}
 	if (status == STATUS_OK && *length)
+		assert_int_equal(scan.seen, *length);
+	if (status == STATUS_OK && *length)
 		status = http_parse_head((struct span){head.p, *length}, r);
 	return status;
 }

@@ -449,11 +449,21 @@ static void refuses_wrong_pads(void **state)
 			CHECK(report.gaps == table[i].gaps, "row %zu: gaps", i);
 		}
 	}
+	/* one that goes over the range's end, to a good record */
+	uint64_t ends[8], left[16];
+	struct spool_report report;
+	leave_ring(0, 1, ends);
+	uint64_t first = RING - ends[0];
+	leave_ring(first, 4, ends);
+	assert_int_equal(ends[0], RING);
+	put_pad(first, ends[1] - first);
+	assert_int_equal(recovered(first, &report, left), 3);
+	assert_int_equal(left[0], 101);
+	assert_int_equal(report.gaps, 1);
 	/* two PADs over the end, of which the second is wrong */
 	static const uint64_t wrong[] = {0, 4, 12, 16, RING, UINT32_MAX - 7};
 	for (size_t i = 0; i < COUNT(wrong); i++) {
 		uint64_t end[8], keys[16];
-		struct spool_report report;
 		leave_ring(0, 2, end);
 		uint64_t from = RING - end[1];
 		leave_ring(from, 4, end);
