@@ -29,8 +29,7 @@ static inline void put_u64(char *p, uint64_t v)
     assigns \nothing; */
 static inline uint32_t get_u32(const char *p)
 {
-	return (uint32_t)byte_of(p[0]) | (uint32_t)byte_of(p[1]) << 8 |
-	       (uint32_t)byte_of(p[2]) << 16 | (uint32_t)byte_of(p[3]) << 24;
+	return four_bytes(p);
 }
 
 /*@ requires \valid_read(p + (0 .. 7));

@@ -68,7 +68,7 @@ static char *put_text(char *p, char *length, struct span s)
 {
 	put_u32(length, s.p ? (uint32_t)s.n : ABSENT);
 	if (s.p)
-		memcpy(p, s.p, s.n);
+		span_copy(p, s);
 	return p + s.n;
 }
 

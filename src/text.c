@@ -14,12 +14,22 @@ bool span_eq(struct span a, struct span b)
 	if (a.n != b.n)
 		return false;
 	/* most are short, and musl's memcmp() goes byte by byte */
-	/*@ loop invariant i <= a.n;
-	    loop assigns i;
-	    loop variant a.n - i; */
-	for (; a.n - i >= 8; i += 8)
-		if (eight_bytes(a.p + i) != eight_bytes(b.p + i))
+	if (a.n >= 8) {
+		/*@ loop invariant i <= a.n;
+		    loop assigns i;
+		    loop variant a.n - i; */
+		for (; a.n - i > 16; i += 16)
+			if ((eight_bytes(a.p + i) ^ eight_bytes(b.p + i)) |
+			    (eight_bytes(a.p + i + 8) ^
+			     eight_bytes(b.p + i + 8)))
+				return false;
+		if (a.n - i > 8 && eight_bytes(a.p + i) != eight_bytes(b.p + i))
 			return false;
+		size_t last = a.n - 8; /* may overlap with those before */
+		return eight_bytes(a.p + last) == eight_bytes(b.p + last);
+	}
+	if (a.n >= 4)
+		return few_bytes(a.p, a.n) == few_bytes(b.p, b.n);
 	/*@ loop invariant i <= a.n;
 	    loop assigns i;
 	    loop variant a.n - i; */
@@ -50,12 +60,6 @@ bool span_ieq(struct span a, struct span b)
 bool span_starts(struct span s, struct span prefix)
 {
 	return s.n >= prefix.n && span_eq((struct span){s.p, prefix.n}, prefix);
-}
-
-struct span span_skip(struct span s, size_t n)
-{
-	ASSERT(n <= s.n);
-	return (struct span){s.p + n, s.n - n};
 }
 
 bool span_split(struct span *s, char sep, struct span *part)
@@ -148,6 +152,33 @@ void buf_char(struct buf *b, char c)
 	b->p[b->n++] = c;
 }
 
+void span_copy(char *to, struct span s)
+{
+	size_t i = 0;
+	/* musl's memcpy() takes long to begin, and most pieces are short; one
+	 * of constant size is a load and a store */
+	if (s.n > 1024) {
+		memcpy(to, s.p, s.n);
+	} else if (s.n >= 16) {
+		size_t last = s.n - 16; /* may overlap with those before */
+		/*@ loop invariant i <= last + 15;
+		    loop assigns i, to[0 .. s.n - 1];
+		    loop variant last + 16 - i; */
+		for (; i < last; i += 16)
+			memcpy(to + i, s.p + i, 16);
+		memcpy(to + last, s.p + last, 16);
+	} else if (s.n >= 8) {
+		memcpy(to, s.p, 8);
+		memcpy(to + (s.n - 8), s.p + (s.n - 8), 8);
+	} else {
+		/*@ loop invariant i <= s.n;
+		    loop assigns i, to[0 .. s.n - 1];
+		    loop variant s.n - i; */
+		for (; i < s.n; i++)
+			to[i] = s.p[i];
+	}
+}
+
 void buf_put(struct buf *b, struct span s)
 {
 	size_t room = b->cap - b->n;
@@ -156,7 +187,7 @@ void buf_put(struct buf *b, struct span s)
 		s.n = room;
 	}
 	if (s.n)
-		memcpy(b->p + b->n, s.p, s.n);
+		span_copy(b->p + b->n, s);
 	b->n += s.n;
 }
 
@@ -365,16 +396,26 @@ static struct date date_of(int64_t unix_s)
 	};
 }
 
+/* The last two digits of a number. */
+/*@ requires buf_ok(b);
+    assigns b->n, b->cut, b->p[b->n .. b->cap - 1];
+    ensures grown{Pre, Post}(b); */
+static void put_two(struct buf *b, unsigned v)
+{
+	buf_char(b, (char)('0' + v / 10 % 10));
+	buf_char(b, (char)('0' + v % 10));
+}
+
 /*@ requires buf_ok(b) && \valid_read(d);
     assigns b->n, b->cut, b->p[b->n .. b->cap - 1];
     ensures grown{Pre, Post}(b); */
 static void put_clock(struct buf *b, const struct date *d)
 {
-	buf_padded(b, d->hour, 10, 2);
+	put_two(b, d->hour);
 	buf_char(b, ':');
-	buf_padded(b, d->minute, 10, 2);
+	put_two(b, d->minute);
 	buf_char(b, ':');
-	buf_padded(b, d->second, 10, 2);
+	put_two(b, d->second);
 }
 
 void text_time(struct buf *b, int64_t unix_s)
@@ -382,9 +423,9 @@ void text_time(struct buf *b, int64_t unix_s)
 	struct date d = date_of(unix_s);
 	buf_padded(b, d.year, 10, 4);
 	buf_char(b, '-');
-	buf_padded(b, d.month, 10, 2);
+	put_two(b, d.month);
 	buf_char(b, '-');
-	buf_padded(b, d.day, 10, 2);
+	put_two(b, d.day);
 	buf_char(b, 'T');
 	put_clock(b, &d);
 	buf_char(b, 'Z');
@@ -397,7 +438,7 @@ void text_http_date(struct buf *b, int64_t unix_s)
 	struct date d = date_of(unix_s);
 	buf_put(b, (struct span){days + (size_t)d.weekday * 3, 3});
 	buf_put(b, SPAN(", "));
-	buf_padded(b, d.day, 10, 2);
+	put_two(b, d.day);
 	buf_char(b, ' ');
 	buf_put(b, (struct span){months + (size_t)(d.month - 1) * 3, 3});
 	buf_char(b, ' ');

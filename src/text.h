@@ -44,6 +44,23 @@ static inline uint64_t eight_bytes(const char *p)
 	       (uint64_t)byte_of(p[6]) << 48 | (uint64_t)byte_of(p[7]) << 56;
 }
 
+/*@ requires \valid_read(p + (0 .. 3));
+    assigns \nothing; */
+static inline uint32_t four_bytes(const char *p)
+{
+	return (uint32_t)byte_of(p[0]) | (uint32_t)byte_of(p[1]) << 8 |
+	       (uint32_t)byte_of(p[2]) << 16 | (uint32_t)byte_of(p[3]) << 24;
+}
+
+/* All of four to seven bytes, some of them twice: to be compared with others of
+ * that length. */
+/*@ requires 4 <= n < 8 && \valid_read(p + (0 .. n - 1));
+    assigns \nothing; */
+static inline uint64_t few_bytes(const char *p, size_t n)
+{
+	return four_bytes(p) | (uint64_t)four_bytes(p + (n - 4)) << 32;
+}
+
 struct span {
 	const char *p; /* NULL: absent, which is not the same as empty */
 	size_t n;
@@ -110,7 +127,16 @@ bool span_starts(struct span s, struct span prefix);
     assigns \nothing;
     ensures \result.p == s.p + n && \result.n == s.n - n;
     ensures span_ok(\result); */
-struct span span_skip(struct span s, size_t n);
+static inline struct span span_skip(struct span s, size_t n)
+{
+	ASSERT(n <= s.n);
+	return (struct span){s.p + n, s.n - n};
+}
+/* Copies its bytes; they may not overlap. */
+/*@ requires \valid(to + (0 .. s.n - 1)) && span_ok(s);
+    requires \separated(to + (0 .. s.n - 1), s.p + (0 .. s.n - 1));
+    assigns to[0 .. s.n - 1]; */
+void span_copy(char *to, struct span s);
 /* Up to the first `sep`, which is taken away too; all of it if there is none.
  * The rest stays in *s. False at the end, when *s is absent. */
 /*@ requires \valid(s) && \valid(part) && \separated(s, part) && span_ok(*s);

@@ -36,6 +36,34 @@ static void compares_spans(void **state)
 	}
 }
 
+/* Of every length up to where bytes are taken otherwise: equal, and with each
+ * byte another one; each in memory of its own that ends behind it. */
+static void compares_and_copies_all_lengths(void **state)
+{
+	char bytes[1100];
+	(void)state;
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (char)(i * 7 % 251);
+	for (size_t n = 0; n <= sizeof bytes; n += n < 70 ? 1 : 33) {
+		struct span s = {bytes, n};
+		char *a = copy_of(s), *b = malloc(n ? n : 1);
+		memset(b, 0xa5, n ? n : 1);
+		span_copy(b, (struct span){a, n});
+		CHECK(memcmp(b, bytes, n) == 0, "copy of %zu bytes", n);
+		CHECK(span_eq((struct span){a, n}, (struct span){b, n}), "%zu",
+		      n);
+		for (size_t i = 0; i < n; i++) {
+			b[i] ^= 1;
+			CHECK(
+			    !span_eq((struct span){a, n}, (struct span){b, n}),
+			    "%zu bytes, other at %zu", n, i);
+			b[i] ^= 1;
+		}
+		free(a);
+		free(b);
+	}
+}
+
 static void splits(void **state)
 {
 	static const struct {
@@ -363,6 +391,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(compares_spans),
+	    cmocka_unit_test(compares_and_copies_all_lengths),
 	    cmocka_unit_test(splits),
 	    cmocka_unit_test(trims),
 	    cmocka_unit_test(reads_numbers),
