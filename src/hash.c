@@ -30,7 +30,6 @@ static inline void word(struct hash *h, uint64_t m)
 {
 	h->v[3] ^= m;
 	sip_round(h->v);
-	sip_round(h->v);
 	h->v[0] ^= m;
 }
 
@@ -42,53 +41,60 @@ void hash_start(struct hash *h, const struct hash_key *key)
 				 key->k1 ^ 0x7465646279746573U}};
 }
 
-/* Adds n <= 8 bytes, the lowest ones of m; all above them are zero. They may
- * lie across two words of the hash's, with `used` bits in the first. */
-/*@ requires \valid(h) && n <= 8;
+/*@ requires \valid(h);
     assigns *h; */
-static inline void part(struct hash *h, uint64_t m, unsigned n)
+static inline void number(struct hash *h, uint64_t v)
 {
-	unsigned used = (unsigned)(8 * (h->total % 8));
-	h->total += n;
-	h->tail |= m << used;
-	if (used + 8 * n < 64)
-		return;
-	word(h, h->tail);
-	h->tail = used ? m >> (64 - used) : 0;
+	word(h, v);
+	h->total += 8;
+}
+
+void hash_number(struct hash *h, uint64_t v)
+{
+	number(h, v);
+}
+
+/* One to seven bytes as a number. */
+/*@ requires 0 < n < 8 && \valid_read(p + (0 .. n - 1));
+    assigns \nothing; */
+static uint64_t number_of(const char *p, size_t n)
+{
+	uint64_t m = 0;
+	/*@ loop invariant 0 <= i <= n;
+	    loop assigns i, m;
+	    loop variant i; */
+	for (size_t i = n; i > 0; i--)
+		m = m << 8 | byte_of(p[i - 1]);
+	return m;
 }
 
 void hash_span(struct hash *hash, struct span s)
 {
 	struct hash h = *hash; /* so that it can stay in registers */
-	const char *p = s.p;
-	size_t n = p ? s.n : 0;
-	part(&h, p ? (uint32_t)n : UINT32_MAX, 4);
-	/*@ loop invariant n <= \at(n, LoopEntry) <= s.n;
-	    loop invariant p == s.p + (\at(n, LoopEntry) - n);
-	    loop assigns n, p, h;
-	    loop variant n; */
-	for (; n >= 8; n -= 8, p += 8)
-		part(&h, eight_bytes(p), 8);
-	if (n) {
-		uint64_t m = 0;
-		/*@ loop invariant i <= n;
-		    loop assigns i, m;
-		    loop variant i; */
-		for (size_t i = n; i > 0; i--)
-			m = m << 8 | byte_of(p[i - 1]);
-		part(&h, m, (unsigned)n);
-	}
+	size_t n = s.p ? s.n : 0, i = 0;
+	number(&h, s.p ? n : UINT64_MAX);
+	/*@ loop invariant 0 <= i <= n && (i > 0 ==> n >= 8);
+	    loop assigns i, h;
+	    loop variant n - i; */
+	for (; n - i >= 8; i += 8)
+		number(&h, eight_bytes(s.p + i));
+	size_t rest = n - i;
+	if (rest && i)
+		/* of the last eight those that were not added yet */
+		number(&h, eight_bytes(s.p + (n - 8)) >> (64 - 8 * rest));
+	else if (rest)
+		number(&h, number_of(s.p, rest));
 	*hash = h;
 }
 
 uint64_t hash_end(struct hash *h)
 {
-	word(h, h->tail | h->total << 56);
+	word(h, h->total << 56);
 	h->v[2] ^= 0xff;
-	/*@ loop invariant 0 <= i <= 4;
+	/*@ loop invariant 0 <= i <= 3;
 	    loop assigns i, h->v[0 .. 3];
-	    loop variant 4 - i; */
-	for (int i = 0; i < 4; i++)
+	    loop variant 3 - i; */
+	for (int i = 0; i < 3; i++)
 		sip_round(h->v);
 	return h->v[0] ^ h->v[1] ^ h->v[2] ^ h->v[3];
 }

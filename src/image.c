@@ -17,7 +17,7 @@
 #define MAGIC "bellwire"
 
 enum {
-	VERSION = 2,
+	VERSION = 3, /* of the layout, and of how names are hashed */
 	MAGIC_BYTES = sizeof MAGIC - 1,
 	AT_VERSION = 8,
 	AT_SIZE = 16,

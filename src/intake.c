@@ -1,8 +1,6 @@
 /* intake.c - see intake.h. */
 #include "intake.h"
 
-#include "bytes.h"
-
 /* Of an alert, whose receiver and labels are in its firing key already, or of a
  * notice. */
 static uint64_t name_of(const struct intake *in, const struct offer *o,
@@ -10,11 +8,9 @@ static uint64_t name_of(const struct intake *in, const struct offer *o,
 {
 	const struct record *r = &o->record;
 	struct hash h;
-	char kind[2] = {(char)r->kind, (char)o->resolved}, number[8];
 	hash_start(&h, &in->hash_key);
-	hash_span(&h, (struct span){kind, sizeof kind});
-	put_u64(number, a ? o->firing_key : r->count);
-	hash_span(&h, (struct span){number, sizeof number});
+	hash_number(&h, (uint64_t)r->kind << 1 | o->resolved);
+	hash_number(&h, a ? o->firing_key : r->count);
 	hash_span(&h, r->envelope.group_key);
 	if (a == NULL) {
 		hash_span(&h, r->envelope.receiver);
@@ -32,9 +28,8 @@ static uint64_t dedup_name(const struct intake *in, const struct alert *a,
 			   bool resolved)
 {
 	struct hash h;
-	struct span kind = {(const char[]){'d', (char)resolved}, 2};
 	hash_start(&h, &in->hash_key);
-	hash_span(&h, kind);
+	hash_number(&h, resolved);
 	hash_span(&h, a->labels_json);
 	hash_span(&h, a->starts_at);
 	return hash_end(&h);
@@ -82,8 +77,9 @@ void intake_name_notice(const struct intake *in, struct offer *o,
 static void wait_for(const struct offer *o, struct intake_wait *wait,
 		     uint64_t position)
 {
-	for (unsigned i = 0; i < LIMIT_SINKS; i++)
-		if (o->sinks >> i & 1 && wait->position[i] < position)
+	unsigned sinks = o->sinks;
+	for (unsigned i = 0; sinks; i++, sinks >>= 1)
+		if (sinks & 1 && wait->position[i] < position)
 			wait->position[i] = position;
 }
 

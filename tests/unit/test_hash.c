@@ -1,5 +1,5 @@
-/* test_hash.c - hash.h: SipHash-2-4, against the published vectors by way of a
- * plain computation over all bytes at once. */
+/* test_hash.c - hash.h: SipHash-1-3, by way of a plain computation over all
+ * bytes at once, which with two and four rounds gives the published vectors. */
 #include "check.h"
 
 #include "hash.h"
@@ -7,8 +7,8 @@
 #define ROTATE(x, n) ((x) << (n) | (x) >> (64 - (n)))
 
 /* Aumasson, Bernstein 2012, written down once more. */
-static uint64_t siphash(const unsigned char *p, size_t n, uint64_t k0,
-			uint64_t k1)
+static uint64_t siphash(int rounds, int end_rounds, const unsigned char *p,
+			size_t n, uint64_t k0, uint64_t k1)
 {
 	uint64_t a = k0 ^ 0x736f6d6570736575, b = k1 ^ 0x646f72616e646f6d,
 		 c = k0 ^ 0x6c7967656e657261, d = k1 ^ 0x7465646279746573;
@@ -20,8 +20,9 @@ static uint64_t siphash(const unsigned char *p, size_t n, uint64_t k0,
 		if (last)
 			m |= (uint64_t)(n & 255) << 56;
 		d ^= m;
-		for (int round = 0; round < (last ? 6 : 2); round++) {
-			if (last && round == 2) {
+		for (int round = 0; round < rounds + (last ? end_rounds : 0);
+		     round++) {
+			if (last && round == rounds) {
 				a ^= m;
 				c ^= 0xff;
 			}
@@ -65,28 +66,31 @@ static void knows_the_published_vectors(void **state)
 		for (size_t i = 8; i-- > 0;)
 			want = want << 8 | table[n][i];
 		message[n] = (unsigned char)n;
-		CHECK(siphash(message, n, k0, k1) == want, "%zu bytes", n);
+		CHECK(siphash(2, 4, message, n, k0, k1) == want, "%zu bytes",
+		      n);
 	}
 	/* the 15 bytes of the paper's appendix A */
 	for (size_t i = 0; i < 15; i++)
 		message[i] = (unsigned char)i;
-	assert_true(siphash(message, 15, k0, k1) == 0xa129ca6149be45e5);
+	assert_true(siphash(2, 4, message, 15, k0, k1) == 0xa129ca6149be45e5);
 }
 
-/* Each span counts as its length, 4 bytes little-endian, and its bytes. */
+/* Each span counts as its length, 8 bytes little-endian, and its bytes with
+ * zeros up to a multiple of 8. */
 static uint64_t plainly(const struct span *s, size_t n, uint64_t a, uint64_t b)
 {
 	static unsigned char all[4096];
 	size_t at = 0;
+	memset(all, 0, sizeof all);
 	for (size_t i = 0; i < n; i++) {
-		uint32_t length = s[i].p ? (uint32_t)s[i].n : UINT32_MAX;
-		for (unsigned k = 0; k < 4; k++)
+		uint64_t length = s[i].p ? s[i].n : UINT64_MAX;
+		for (unsigned k = 0; k < 8; k++)
 			all[at++] = (unsigned char)(length >> 8 * k);
 		if (s[i].n)
 			memcpy(all + at, s[i].p, s[i].n);
-		at += s[i].n;
+		at += (s[i].n + 7) / 8 * 8;
 	}
-	return siphash(all, at, a, b);
+	return siphash(1, 3, all, at, a, b);
 }
 
 static uint64_t hashed(const struct span *s, size_t n, uint64_t a, uint64_t b)
@@ -124,6 +128,17 @@ static void hashes_spans(void **state)
 	}
 }
 
+static void hashes_numbers(void **state)
+{
+	static const unsigned char bytes[] = {8, 7, 6, 5, 4, 3, 2, 1};
+	struct hash_key key = {k0, k1};
+	struct hash h;
+	(void)state;
+	hash_start(&h, &key);
+	hash_number(&h, 0x0102030405060708);
+	assert_true(hash_end(&h) == siphash(1, 3, bytes, sizeof bytes, k0, k1));
+}
+
 static void tells_spans_apart(void **state)
 {
 	static const struct span table[][3] = {
@@ -156,6 +171,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(knows_the_published_vectors),
 	    cmocka_unit_test(hashes_spans),
+	    cmocka_unit_test(hashes_numbers),
 	    cmocka_unit_test(tells_spans_apart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,8 +35,8 @@ static void judges_headers(void **state)
 	    {4, 0x65726978, true, IMAGE_FOREIGN},
 	    {8, 0, true, IMAGE_VERSION},
 	    {8, 1, true, IMAGE_VERSION},
-	    {8, 3, true, IMAGE_VERSION},
-	    {8, 3, false, IMAGE_VERSION},
+	    {8, 2, true, IMAGE_VERSION},
+	    {8, 4, false, IMAGE_VERSION},
 	    {12, 1, false, IMAGE_FOREIGN},
 	    {16, 1, false, IMAGE_FOREIGN},
 	    {16, 1, true, IMAGE_SIZE},
@@ -289,7 +289,7 @@ static void keeps_the_format(void **state)
 	(void)state;
 	memset(got, 0xa5, sizeof got);
 	image_put_header(got, 0x1122334455667788, &key);
-	memcpy(want, "bellwire\2", 9);
+	memcpy(want, "bellwire\3", 9);
 	put_u64(want + 16, 0x1122334455667788);
 	put_u64(want + 24, key.k0);
 	put_u64(want + 32, key.k1);

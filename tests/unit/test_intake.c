@@ -133,6 +133,21 @@ static void chooses_sinks(void **state)
 	assert_int_equal(counters.alerts_resolved, 1);
 }
 
+static void waits_for_the_second_sink_alone(void **state)
+{
+	(void)state;
+	start();
+	config.sink[0].format.skip_resolved = true;
+	struct offer o = alert_named(
+	    "{\"status\":\"resolved\",\"labels\":{\"severity\":\"critical\"}}");
+	assert_int_equal(o.sinks, 2);
+	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
+	assert_int_equal(intake_waits_for(&intake, &wait_of[1]), 1);
+	assert_false(is_safe(1));
+	spool.cursor[1] = spool.head;
+	assert_true(is_safe(1));
+}
+
 static void waits_for_the_sinks_that_take_it(void **state)
 {
 	(void)state;
@@ -438,6 +453,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(names_alerts),
 	    cmocka_unit_test(chooses_sinks),
+	    cmocka_unit_test(waits_for_the_second_sink_alone),
 	    cmocka_unit_test(waits_for_the_sinks_that_take_it),
 	    cmocka_unit_test(waits_for_the_file),
 	    cmocka_unit_test(knows_again),
