@@ -46,9 +46,10 @@ static bool feed(struct json *j, struct span piece, struct outcome *o)
 	return e == JSON_MORE;
 }
 
-static void run(struct span text, size_t split, struct outcome *o)
+static void run(struct span text, size_t split, uint8_t report_depth,
+		struct outcome *o)
 {
-	struct json j = {.report_depth = LIMIT_JSON_DEPTH};
+	struct json j = {.report_depth = report_depth};
 	*o = (struct outcome){.verdict = JSON_MORE};
 	if (feed(&j, (struct span){text.p, split}, o) &&
 	    feed(&j, span_skip(text, split), o) && !json_end(&j))
@@ -81,7 +82,7 @@ static void check_compact(struct span text, bool ascii)
 	struct outcome o;
 	json_put_compact(&out, text, ascii);
 	ASSERT(!out.cut);
-	run(buf_span(&out), out.n, &o);
+	run(buf_span(&out), out.n, LIMIT_JSON_DEPTH, &o);
 	ASSERT(o.verdict == JSON_MORE);
 	for (size_t i = 0; i < out.n; i++) {
 		unsigned char c = (unsigned char)bytes[i];
@@ -91,6 +92,13 @@ static void check_compact(struct span text, bool ascii)
 	ASSERT(span_eq(buf_span(&again), buf_span(&out)));
 }
 
+static void check_same(const struct outcome *a, const struct outcome *b)
+{
+	ASSERT(a->verdict == b->verdict);
+	ASSERT(a->offset == b->offset);
+	ASSERT(strcmp(a->expected, b->expected) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct outcome whole, pieces;
@@ -98,12 +106,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	struct span text = {(const char *)data + 2, size - 2};
 	size_t split = (data[0] | (size_t)data[1] << 8) % (text.n + 1);
-	run(text, text.n, &whole);
-	run(text, split, &pieces);
-	ASSERT(whole.verdict == pieces.verdict);
-	ASSERT(whole.offset == pieces.offset);
+	run(text, text.n, LIMIT_JSON_DEPTH, &whole);
+	run(text, split, LIMIT_JSON_DEPTH, &pieces);
 	ASSERT(whole.events == pieces.events);
-	ASSERT(strcmp(whole.expected, pieces.expected) == 0);
+	check_same(&whole, &pieces);
+	/* the deepest level of which is told does not change the verdict */
+	run(text, split, (uint8_t)(data[0] % LIMIT_JSON_DEPTH), &pieces);
+	check_same(&whole, &pieces);
+	run(text, text.n, 0, &pieces);
+	check_same(&whole, &pieces);
 	ASSERT(whole.offset <= text.n);
 	if (whole.verdict != JSON_MORE)
 		return 0;

@@ -2,6 +2,7 @@
  * or in pieces, queued, read back and written in every format. One record makes
  * one line of valid UTF-8 without control characters, and in json one value.
  * The first byte chooses the pieces; 0 takes the body as one. */
+#include "bytes.h"
 #include "is_json.h"
 #include "json.h"
 #include "receive.h"
@@ -149,11 +150,13 @@ static enum status take_pieces(struct span body, size_t step)
 struct verdict {
 	enum status status;
 	uint64_t alerts, offset;
+	uint32_t index; /* a checksum of what was read of all alerts */
 	char why_bytes[LIMIT_PLACE];
 	size_t why_n;
 };
 
-static void read_payload(struct span body, size_t step, struct verdict *v)
+static void read_payload(struct span body, size_t first, size_t step,
+			 struct verdict *v)
 {
 	struct payload *p = &receive.payload;
 	enum payload_event e = PAYLOAD_MORE;
@@ -162,10 +165,14 @@ static void read_payload(struct span body, size_t step, struct verdict *v)
 	payload_start(p, false);
 	while (e != PAYLOAD_REFUSED && end < body.n) {
 		uint64_t at = payload_hold(p);
-		end = step < body.n - end ? end + step : body.n;
+		size_t n = end ? step : first;
+		end = n < body.n - end ? end + n : body.n;
 		while ((e = payload_next(p, body.p + at, at, end - at)) ==
-		       PAYLOAD_ALERT)
+		       PAYLOAD_ALERT) {
+			struct span index = alert_index(&p->alert);
 			v->alerts++;
+			v->index = crc32c(v->index, index.p, index.n);
+		}
 	}
 	v->status = e == PAYLOAD_REFUSED ? p->status : payload_end(p);
 	v->offset = v->status == STATUS_ALERT_SIZE ? 0 : p->json.offset;
@@ -173,12 +180,16 @@ static void read_payload(struct span body, size_t step, struct verdict *v)
 	memcpy(v->why_bytes, p->why_bytes, p->why.n);
 }
 
-/* The same verdict at the same byte however it is split. */
-static void check_splits(struct span body, size_t step)
+/* The same verdict at the same byte however it is split: into pieces of one
+ * size, and in two. */
+static void check_splits(struct span body, unsigned choice)
 {
 	struct verdict whole, pieces;
-	read_payload(body, body.n ? body.n : 1, &whole);
-	read_payload(body, step, &pieces);
+	size_t all = body.n ? body.n : 1, step = 1 + (size_t)choice * choice;
+	read_payload(body, all, all, &whole);
+	read_payload(body, step, step, &pieces);
+	ASSERT(memcmp(&whole, &pieces, sizeof whole) == 0);
+	read_payload(body, 1 + choice * 2654435761U % all, all, &pieces);
 	ASSERT(memcmp(&whole, &pieces, sizeof whole) == 0);
 }
 
@@ -197,7 +208,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	POISON(&receive, sizeof receive);
 	POISON(&memory, sizeof memory);
 	POISON(ring, sizeof ring);
-	check_splits(body, 1 + (size_t)data[0] * data[0]);
+	check_splits(body, data[0]);
 	if (data[0] == 0)
 		take_whole(body);
 	else

@@ -18,12 +18,12 @@ bool alert_is_null(struct span value)
 bool alert_read_status(struct span value, enum alert_status *status)
 {
 	struct span text = alert_text(value);
-	if (alert_is_null(value))
-		*status = ALERT_INHERITS;
-	else if (text.p && json_is(text, SPAN("firing")))
+	if (text.p && json_is(text, SPAN("firing")))
 		*status = ALERT_FIRING;
 	else if (text.p && json_is(text, SPAN("resolved")))
 		*status = ALERT_RESOLVED;
+	else if (alert_is_null(value))
+		*status = ALERT_INHERITS;
 	else
 		return false;
 	return true;
@@ -31,7 +31,8 @@ bool alert_read_status(struct span value, enum alert_status *status)
 
 static struct span get_value(const char *p, const char *alert)
 {
-	return get_number(p) ? get_span(p, alert) : SPAN_NONE;
+	struct span value = get_span(p, alert);
+	return value.p != alert ? value : SPAN_NONE;
 }
 
 /* Labels or annotations out of an index; returns how many. */
@@ -80,15 +81,14 @@ enum status alert_parse(struct alert *a, struct alert_tokens *memory,
 		buf_str(why, ": expected an object");
 		return STATUS_NOT_PAYLOAD;
 	}
-	alert_read_start(&r);
-	do {
-		e = json_next(&j, json.p + j.offset, json.n - (size_t)j.offset);
+	e = json_next(&j, json.p, json.n);
+	alert_read_start(&r, &j);
+	while (j.depth) {
 		ASSERT(e != JSON_MORE && e != JSON_BAD && e != JSON_TOO_DEEP);
-		unsigned depth = j.depth - (e == JSON_OPEN ? 1U : 0U);
-		if (depth)
-			alert_read(&r, json.p, e, depth, (size_t)j.token,
-				   (size_t)j.offset);
-	} while (j.depth);
+		e = json_next(&j, json.p + j.offset, json.n - (size_t)j.offset);
+		if (j.depth)
+			alert_read(&r, json.p, e, &j);
+	}
 	if (r.status != STATUS_OK) {
 		alert_put_why(&r, json.p, why);
 		return r.status;

@@ -55,19 +55,27 @@ struct alert_reader {
 	int bad_pair;         /* the label that is to blame, or -1 */
 	uint8_t member;       /* whose value is at hand */
 	uint8_t seen;         /* bit m: member m was there */
+	uint8_t depth;        /* of its members */
+	uint64_t base;        /* the text's offset where the alert begins */
 	size_t start;         /* of the object at hand */
 	size_t first, pairs;  /* labels and annotations before it, and so far */
 	char index[ALERT_INDEX];
 };
 
-void alert_read_start(struct alert_reader *r);
-/* An event of the validator within the alert, whose bytes from its first one on
- * are at `alert`: at depth 1 of its members, at depth 2 of what these hold.
- * `start` and `end` are offsets in there: of the string, scalar or opening
- * bracket; for JSON_CLOSE only `end` counts. All that comes after a refusal is
- * passed over. */
+/* When the validator has told of the alert's OPEN. */
+void alert_read_start(struct alert_reader *r, const struct json *j);
+/* An event that the validator has told of within the alert, whose bytes from
+ * its first one on are at `alert`: of its members, and of what these hold. All
+ * that comes after a refusal is passed over. */
 void alert_read(struct alert_reader *r, const char *alert, enum json_event e,
-		unsigned depth, size_t start, size_t end);
+		const struct json *j);
+/* Takes the members that the usual alert has, strings and objects of strings
+ * without blanks between tokens, at once, as the validator and alert_read()
+ * would: those that come next and are whole in alert[0..n), n being at most
+ * LIMIT_ALERT; none, where no member can stand. The validator is in no
+ * container within the alert. */
+void alert_walk(struct alert_reader *r, const char *alert, size_t n,
+		struct json *j);
 /* After a refusal: the place and what was expected, ".labels.job: expected a
  * string". */
 void alert_put_why(const struct alert_reader *r, const char *alert,

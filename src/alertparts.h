@@ -13,6 +13,7 @@
 #define ALERTPARTS_H
 
 #include "alert.h"
+#include "bytes.h"
 
 /* The members that bellwire reads; each may stand once. */
 enum member {
@@ -48,7 +49,8 @@ static inline size_t get_number(const char *p)
 
 static inline struct span get_span(const char *p, const char *alert)
 {
-	return (struct span){alert + get_number(p), get_number(p + 2)};
+	uint32_t v = get_u32(p);
+	return (struct span){alert + (v & 0xffff), v >> 16};
 }
 
 #endif

@@ -17,8 +17,7 @@ static const struct span names[MEMBER_OTHER] = {
 enum member alert_member(struct span name)
 {
 	for (enum member m = 0; m < MEMBER_OTHER; m++)
-		/* an escaped name is longer than what it stands for */
-		if (name.n >= names[m].n && json_is(name, names[m]))
+		if (json_is(name, names[m]))
 			return m;
 	return MEMBER_OTHER;
 }
@@ -31,8 +30,7 @@ static void put_number(char *p, size_t v)
 
 static void put_span(char *p, size_t at, size_t n)
 {
-	put_number(p, at);
-	put_number(p + 2, n);
+	put_u32(p, (uint32_t)at | (uint32_t)n << 16);
 }
 
 /* What a string has between its quotes. */
@@ -51,9 +49,11 @@ static char *index_pair(struct alert_reader *r)
 	return r->index + AT_PAIRS + PAIR_BYTES * r->pairs;
 }
 
-void alert_read_start(struct alert_reader *r)
+void alert_read_start(struct alert_reader *r, const struct json *j)
 {
 	memset(r, 0, offsetof(struct alert_reader, index) + AT_PAIRS);
+	r->depth = j->depth;
+	r->base = j->token;
 	r->member = MEMBER_OTHER;
 	r->bad_pair = -1;
 }
@@ -71,15 +71,25 @@ static void refuse_pair(struct alert_reader *r, size_t pair,
 	refuse(r, expected);
 }
 
-static void take_name(struct alert_reader *r, struct span name)
+/* Senders keep to one order, mostly that of the enum. */
+static inline enum member find_member(const struct alert_reader *r,
+				      struct span name)
 {
-	r->member = (uint8_t)alert_member(name);
-	if (r->member == MEMBER_OTHER)
+	unsigned next = r->seen ? r->member + 1U : MEMBER_STATUS;
+	return next < MEMBER_OTHER && json_is(name, names[next])
+		   ? (enum member)next
+		   : alert_member(name);
+}
+
+static void take_name(struct alert_reader *r, enum member m)
+{
+	r->member = (uint8_t)m;
+	if (m == MEMBER_OTHER)
 		put_number(r->index + AT_OTHERS,
 			   get_number(r->index + AT_OTHERS) + 1);
-	else if (r->seen >> r->member & 1)
+	else if (r->seen >> m & 1)
 		refuse(r, ": expected once");
-	r->seen = (uint8_t)(r->seen | 1U << r->member);
+	r->seen = (uint8_t)(r->seen | 1U << m);
 }
 
 static void take_status(struct alert_reader *r, struct span value)
@@ -171,9 +181,11 @@ static size_t find_repeated(const struct alert_reader *r, const char *alert)
 		struct span name = name_of(r, alert, i);
 		if (json_has_escape(name))
 			return find_repeated_text(r, alert);
-		for (size_t k = r->first; k < i; k++)
-			if (span_eq(name_of(r, alert, k), name))
+		for (size_t k = r->first; k < i; k++) {
+			struct span other = name_of(r, alert, k);
+			if (other.n == name.n && span_eq(other, name))
 				return i;
+		}
 	}
 	return r->pairs;
 }
@@ -197,7 +209,7 @@ static void read_member(struct alert_reader *r, const char *alert,
 {
 	struct span token = {alert + start, end - start};
 	if (e == JSON_KEY)
-		take_name(r, alert_text(token));
+		take_name(r, find_member(r, alert_text(token)));
 	else if (e == JSON_OPEN)
 		take_open(r, alert[start], start);
 	else if (e == JSON_CLOSE)
@@ -223,14 +235,110 @@ static void read_pair(struct alert_reader *r, enum json_event e, size_t start,
 }
 
 void alert_read(struct alert_reader *r, const char *alert, enum json_event e,
-		unsigned depth, size_t start, size_t end)
+		const struct json *j)
 {
+	/* OPEN has entered the container that it tells of */
+	unsigned depth = j->depth - (e == JSON_OPEN ? 1U : 0U);
+	size_t start = (size_t)(j->token - r->base);
+	size_t end = (size_t)(j->offset - r->base);
 	if (r->status != STATUS_OK)
 		return;
-	if (depth == 1)
+	if (depth == r->depth)
 		read_member(r, alert, e, start, end);
 	else if (is_group(r->member))
 		read_pair(r, e, start, end);
+}
+
+/* Where a string ends that begins at alert[i]: behind its quote; 0 if it is not
+ * whole, or there is none. */
+static inline size_t string_end(const char *alert, size_t i, size_t n)
+{
+	if (i >= n || alert[i] != '"')
+		return 0;
+	size_t end = json_string_end(alert, i + 1, n);
+	return end < n ? end + 1 : 0;
+}
+
+/* The same for a name and its colon. */
+static inline size_t name_end(const char *alert, size_t i, size_t n)
+{
+	size_t end = string_end(alert, i, n);
+	return end && end < n && alert[end] == ':' ? end + 1 : 0;
+}
+
+/* Labels or annotations from behind their bracket on. Returns where they end,
+ * or 0 if they are not whole or not the usual ones. */
+static size_t walk_pairs(struct alert_reader *r, const char *alert, size_t i,
+			 size_t n)
+{
+	size_t first = r->pairs;
+	if (i < n && alert[i] == '}')
+		return i + 1;
+	for (;;) {
+		size_t value = name_end(alert, i, n);
+		size_t end = value ? string_end(alert, value, n) : 0;
+		if (end == 0 || end == n || r->pairs - first == LIMIT_LABELS)
+			return 0;
+		put_inside(index_pair(r), i, value - 1);
+		put_inside(index_pair(r) + SPAN_BYTES, value, end);
+		r->pairs++;
+		if (alert[end] == '}')
+			return end + 1;
+		if (alert[end] != ',')
+			return 0;
+		i = end + 1;
+	}
+}
+
+/* A member from its name on. Returns where it ends, or 0 and nothing was done.
+ */
+static size_t walk_member(struct alert_reader *r, const char *alert, size_t i,
+			  size_t n)
+{
+	size_t value = name_end(alert, i, n), end, pairs = r->pairs;
+	if (value == 0 || value == n)
+		return 0;
+	struct span name = {alert + i + 1, value - i - 3};
+	enum member m = find_member(r, name);
+	if (m != MEMBER_OTHER && r->seen >> m & 1)
+		return 0;
+	if (alert[value] == '{' && is_group((uint8_t)m)) {
+		end = walk_pairs(r, alert, value + 1, n);
+		if (end == 0) {
+			r->pairs = pairs;
+			return 0;
+		}
+		take_name(r, m);
+		r->start = value;
+		r->first = pairs;
+		take_close(r, alert, end);
+		return end;
+	}
+	end = string_end(alert, value, n);
+	if (end == 0)
+		return 0;
+	take_name(r, m);
+	take_value(r, (struct span){alert + value, end - value}, value);
+	return end;
+}
+
+void alert_walk(struct alert_reader *r, const char *alert, size_t n,
+		struct json *j)
+{
+	size_t start = (size_t)(j->offset - r->base), i = start;
+	bool first = j->state == JSON_WANT_KEY_OR_END;
+	ASSERT(j->depth == r->depth);
+	if (!first && j->state != JSON_WANT_COMMA_OR_END)
+		return;
+	while (r->status == STATUS_OK && i < n && (first || alert[i] == ',')) {
+		size_t end = walk_member(r, alert, first ? i : i + 1, n);
+		if (end == 0)
+			break;
+		i = end;
+		first = false;
+	}
+	if (i > start)
+		json_skip_members(j, i - start);
 }
 
 /* The name of a member as part of a place. */

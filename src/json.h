@@ -95,11 +95,74 @@ struct json {
     ensures \result == JSON_MORE ==> j->offset == \old(j->offset) + n; */
 enum json_event json_next(struct json *j, const char *p, size_t n);
 
+/* Passes over n > 0 bytes, which the caller has seen to be members, whole and
+ * valid, of the object at hand: the first one of all where that or the object's
+ * end is wanted, others with their commas. */
+/*@ requires json_ok(j) && n > 0 && j->offset + n <= UINT64_MAX;
+    requires j->state == JSON_WANT_KEY_OR_END ||
+	     j->state == JSON_WANT_COMMA_OR_END;
+    assigns j->offset, j->state;
+    ensures json_ok(j) && j->offset == \old(j->offset) + n;
+    ensures j->state == JSON_WANT_COMMA_OR_END; */
+static inline void json_skip_members(struct json *j, size_t n)
+{
+	j->offset += n;
+	j->state = JSON_WANT_COMMA_OR_END;
+}
+
 /* Ends the text: true if it was a whole one, else as after JSON_BAD. */
 /*@ requires json_ok(j);
     assigns j->state, j->expected;
     ensures json_ok(j); */
 bool json_end(struct json *j);
+
+/* Of eight bytes the quotes, backslashes, controls below 0x20 and those above
+ * 0x7f: the lowest bit set is the top one of the first of them; higher ones may
+ * be set for no reason, by a borrow. A byte's top bit gets set in one of the
+ * terms when it is below 0x21 with one bit turned, which takes in the quote and
+ * leaves out the blank, or a backslash, or as it was. */
+/*@ assigns \nothing; */
+static inline uint64_t json_odd_bytes(uint64_t w)
+{
+	const uint64_t ones = 0x0101010101010101U;
+	return (w | ((w ^ ones * 2) - ones * 0x21) |
+		((w ^ ones * '\\') - ones)) &
+	       ones * 0x80;
+}
+
+/* What may stand behind a backslash, but for u. */
+/*@ assigns \nothing; */
+bool json_is_escape(char c);
+
+/* For json_string_end(), of a string that is not plain, or may not be whole. */
+/*@ requires i <= n && \valid_read(p + (0 .. n - 1));
+    assigns \nothing;
+    ensures i <= \result <= n;
+    ensures \result < n ==> p[\result] == '"'; */
+size_t json_odd_string_end(const char *p, size_t i, size_t n);
+
+/* A string from its inside on, at p[i..n), valid or not: where the quote is
+ * that ends it; n if that is not here, or the string is wrong. */
+/*@ requires i <= n && \valid_read(p + (0 .. n - 1));
+    assigns \nothing;
+    ensures i <= \result <= n;
+    ensures \result < n ==> p[\result] == '"'; */
+static inline size_t json_string_end(const char *p, size_t i, size_t n)
+{
+	/*@ loop invariant \at(i, Pre) <= i <= n;
+	    loop assigns i;
+	    loop variant n - i; */
+	for (; n >= 8 && i <= n - 8; i += 8) {
+		uint64_t odd = json_odd_bytes(eight_bytes(p + i));
+		if (odd == 0)
+			continue;
+		i += (size_t)__builtin_ctzll(odd) / 8;
+		if (p[i] == '"')
+			return i;
+		break;
+	}
+	return json_odd_string_end(p, i, n);
+}
 
 /* The following read the inside of a valid string, without its quotes. */
 
@@ -109,6 +172,11 @@ bool json_end(struct json *j);
     assigns \nothing;
     ensures \result <= s.n; */
 size_t json_plain(struct span s);
+/* Appends those bytes, as far as there is room; returns how many it took. */
+/*@ requires buf_ok(b) && span_ok(s) && apart(b, s);
+    assigns b->n, b->p[b->n .. b->cap - 1];
+    ensures grown{Pre, Post}(b) && \result <= s.n; */
+size_t json_put_plain(struct buf *b, struct span s);
 /* Takes one code point off the front of *s, escapes undone and surrogates
  * joined; a lone surrogate is U+FFFD, since no UTF-8 can hold it. Reads no more
  * than is there, even if that is not the inside of a valid string. */
@@ -124,10 +192,14 @@ bool json_has_escape(struct span s);
 /*@ requires span_ok(a) && span_ok(b);
     assigns \nothing; */
 bool json_equal(struct span a, struct span b);
-/* For json_is(), of what differs neither in its front nor by its length. */
-/*@ requires span_ok(s) && span_ok(text) && s.n >= text.n;
+/* For json_is(): equal bytes, and no escape among them; and a longer one, with
+ * escapes. */
+/*@ requires span_ok(a) && span_ok(b) && a.n == b.n;
     assigns \nothing; */
-bool json_is_text(struct span s, struct span text);
+bool json_is_same(struct span a, struct span b);
+/*@ requires span_ok(s) && span_ok(text);
+    assigns \nothing; */
+bool json_is_escaped(struct span s, struct span text);
 /* The same, where `text` is plain UTF-8. An escape is longer than what it
  * stands for, and most names that are asked for are other ones. */
 /*@ requires span_ok(s) && span_ok(text);
@@ -138,7 +210,7 @@ static inline bool json_is(struct span s, struct span text)
 		return false;
 	if (text.n && s.p[0] != text.p[0] && s.p[0] != '\\')
 		return false;
-	return json_is_text(s, text);
+	return s.n == text.n ? json_is_same(s, text) : json_is_escaped(s, text);
 }
 /* Appends its UTF-8 form. */
 /*@ requires buf_ok(b) && span_ok(s) && apart(b, s);

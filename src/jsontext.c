@@ -1,20 +1,21 @@
 /* jsontext.c - the readers of json.h for strings and values that are valid. */
 #include "json.h"
 
+#include "bytes.h"
+
 static const uint64_t ones = 0x0101010101010101U, top = 0x8080808080808080U;
 
-/* Eight bytes at a time: a byte's top bit ends up set in one of the terms when
- * it is above 0x7e, below 0x20, or equal to one of the two (the subtraction
- * borrows out of zero). A carry or borrow can set a bit above it for no reason,
- * never below: so the lowest one set, which belongs to the first byte, is true.
- */
+/* json_odd_bytes(), and DEL. */
 /*@ assigns \nothing; */
 static inline uint64_t not_plain(uint64_t w)
 {
-	uint64_t quote = w ^ ones * '"', slash = w ^ ones * '\\';
-	return (w | (w + ones) | (w - ones * 0x20) | (quote - ones) |
-		(slash - ones)) &
-	       top;
+	return json_odd_bytes(w) | ((w + ones) & top);
+}
+
+/*@ assigns \nothing; */
+static inline bool is_plain(char c)
+{
+	return c >= 0x20 && c != '"' && c != '\\' && c < 0x7f;
 }
 
 size_t json_plain(struct span s)
@@ -37,10 +38,111 @@ size_t json_plain(struct span s)
 	/*@ loop invariant i <= s.n;
 	    loop assigns i;
 	    loop variant s.n - i; */
-	while (i < s.n && s.p[i] >= 0x20 && s.p[i] != '"' && s.p[i] != '\\' &&
-	       s.p[i] < 0x7f)
+	while (i < s.n && is_plain(s.p[i]))
 		i++;
 	return i;
+}
+
+/* Copies the plain bytes at the front of p[0..n), and no more than seven behind
+ * them, all within n. Returns how many are plain. */
+/*@ requires \valid_read(p + (0 .. n - 1)) && \valid(to + (0 .. n - 1));
+    requires \separated(p + (0 .. n - 1), to + (0 .. n - 1));
+    assigns to[0 .. n - 1];
+    ensures \result <= n; */
+static inline size_t copy_plain(char *to, const char *p, size_t n)
+{
+	size_t i = 0;
+	uint64_t w, odd;
+	/*@ loop invariant 0 <= i <= n && (i > 0 ==> n >= 8);
+	    loop assigns i, w, odd, to[0 .. n - 1];
+	    loop variant n - i; */
+	for (; n - i >= 8; i += 8) {
+		w = eight_bytes(p + i);
+		put_u64(to + i, w);
+		odd = not_plain(w);
+		if (odd)
+			return i + (size_t)__builtin_ctzll(odd) / 8;
+	}
+	if (i && i < n) {
+		/* the last eight; the first of them were seen to be plain */
+		w = eight_bytes(p + (n - 8));
+		put_u64(to + (n - 8), w);
+		odd = not_plain(w);
+		return odd ? n - 8 + (size_t)__builtin_ctzll(odd) / 8 : n;
+	}
+	/*@ loop invariant 0 <= i <= n;
+	    loop assigns i, to[0 .. n - 1];
+	    loop variant n - i; */
+	for (; i < n && is_plain(p[i]); i++)
+		to[i] = p[i];
+	return i;
+}
+
+size_t json_put_plain(struct buf *b, struct span s)
+{
+	size_t room = b->cap - b->n;
+	size_t n = copy_plain(b->p + b->n, s.p, s.n < room ? s.n : room);
+	b->n += n;
+	return n;
+}
+
+bool json_is_escape(char c)
+{
+	switch (c) {
+	case '"':
+	case '\\':
+	case '/':
+	case 'b':
+	case 'f':
+	case 'n':
+	case 'r':
+	case 't':
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* An escape or a character that is not plain at the front of p[0..n): how many
+ * bytes it has; 0 if it is not whole, or wrong. */
+/*@ requires n > 0 && \valid_read(p + (0 .. n - 1));
+    assigns \nothing;
+    ensures \result <= n; */
+static size_t odd_length(const char *p, size_t n)
+{
+	struct span s = {p, n};
+	uint32_t c;
+	if (byte_of(p[0]) < 0x20)
+		return 0;
+	if (p[0] != '\\')
+		return utf8_take(&s, &c) ? n - s.n : 0;
+	if (n < 2)
+		return 0;
+	if (p[1] != 'u')
+		return json_is_escape(p[1]) ? 2 : 0;
+	/*@ loop invariant 2 <= i <= 6 && i <= n;
+	    loop assigns i;
+	    loop variant 6 - i; */
+	for (size_t i = 2; i < 6; i++)
+		if (i >= n || hex_digit(p[i]) < 0)
+			return 0;
+	return 6;
+}
+
+size_t json_odd_string_end(const char *p, size_t i, size_t n)
+{
+	size_t length = 1;
+	/*@ loop invariant \at(i, Pre) <= i <= n;
+	    loop assigns i, length;
+	    loop variant n - i + (length ? 1 : 0); */
+	while (length) {
+		i += json_plain((struct span){p + i, n - i});
+		if (i == n || p[i] == '"')
+			return i;
+		length = odd_length(p + i, n - i);
+		i += length;
+	}
+	return n;
 }
 
 static const char short_escapes[] = "b\bf\fn\nr\rt\t";
@@ -116,12 +218,18 @@ static inline bool has_slash(uint64_t w)
 bool json_has_escape(struct span s)
 {
 	size_t i = 0;
-	/*@ loop invariant i <= s.n;
-	    loop assigns i;
-	    loop variant s.n - i; */
-	for (; s.n - i >= 8; i += 8)
-		if (has_slash(eight_bytes(s.p + i)))
-			return true;
+	if (s.n >= 8) {
+		size_t last = s.n - 8; /* may overlap with the one before */
+		/*@ loop invariant i <= last + 7;
+		    loop assigns i;
+		    loop variant last + 8 - i; */
+		for (; i < last; i += 8)
+			if (has_slash(eight_bytes(s.p + i)))
+				return true;
+		return has_slash(eight_bytes(s.p + last));
+	}
+	if (s.n >= 4)
+		return has_slash(few_bytes(s.p, s.n));
 	/*@ loop invariant i <= s.n;
 	    loop assigns i;
 	    loop variant s.n - i; */
@@ -143,20 +251,30 @@ bool json_equal(struct span a, struct span b)
 	return a.n == b.n;
 }
 
-/* Equal bytes, and no escape among them. */
-/*@ requires span_ok(a) && span_ok(b) && a.n == b.n;
-    assigns \nothing; */
-static bool equal_plain(struct span a, struct span b)
+/* The same bytes, and no backslash among them. */
+/*@ assigns \nothing; */
+static inline bool same_plain(uint64_t a, uint64_t b)
+{
+	return a == b && !has_slash(a);
+}
+
+bool json_is_same(struct span a, struct span b)
 {
 	size_t i = 0;
-	/*@ loop invariant i <= a.n;
-	    loop assigns i;
-	    loop variant a.n - i; */
-	for (; a.n - i >= 8; i += 8) {
-		uint64_t w = eight_bytes(a.p + i);
-		if (w != eight_bytes(b.p + i) || has_slash(w))
-			return false;
+	if (a.n >= 8) {
+		size_t last = a.n - 8;
+		/*@ loop invariant i <= last + 7;
+		    loop assigns i;
+		    loop variant last + 8 - i; */
+		for (; i < last; i += 8)
+			if (!same_plain(eight_bytes(a.p + i),
+					eight_bytes(b.p + i)))
+				return false;
+		return same_plain(eight_bytes(a.p + last),
+				  eight_bytes(b.p + last));
 	}
+	if (a.n >= 4)
+		return same_plain(few_bytes(a.p, a.n), few_bytes(b.p, b.n));
 	/*@ loop invariant i <= a.n;
 	    loop assigns i;
 	    loop variant a.n - i; */
@@ -165,11 +283,9 @@ static bool equal_plain(struct span a, struct span b)
 	return i == a.n;
 }
 
-bool json_is_text(struct span s, struct span text)
+bool json_is_escaped(struct span s, struct span text)
 {
 	uint32_t c;
-	if (s.n == text.n)
-		return equal_plain(s, text);
 	if (!json_has_escape(s))
 		return false;
 	/*@ loop invariant span_ok(s) && span_ok(text);

@@ -72,9 +72,12 @@ static enum payload_event take_name(struct payload *p, struct span name)
 {
 	struct span text = alert_text(name);
 	p->member = PAYLOAD_OTHER;
-	for (enum payload_member m = 0; text.p && m < PAYLOAD_OTHER; m++)
-		if (json_is(text, names[m]))
+	for (enum payload_member m = 0; text.p && m < PAYLOAD_OTHER; m++) {
+		if (json_is(text, names[m])) {
 			p->member = m;
+			break;
+		}
+	}
 	if (p->member == PAYLOAD_OTHER)
 		return PAYLOAD_MORE;
 	if (p->seen[p->member])
@@ -163,7 +166,7 @@ static enum payload_event take_element(struct payload *p, enum json_event e,
 	if (e != JSON_CLOSE) {
 		p->start = p->json.token;
 		p->count++;
-		alert_read_start(&p->alert);
+		alert_read_start(&p->alert, &p->json);
 		if (e == JSON_OPEN && object)
 			return PAYLOAD_MORE;
 		payload_begin_place(p);
@@ -205,32 +208,15 @@ static bool is_wanted(const struct payload *p)
 	return p->member != PAYLOAD_OTHER && n <= LIMIT_ENVELOPE;
 }
 
-/* One event of the validator; `bytes` are those from `at` on. */
-static enum payload_event take_event(struct payload *p, enum json_event e,
-				     const char *bytes, uint64_t at)
+/* An event of a member of the payload itself. */
+static enum payload_event take_member(struct payload *p, enum json_event e,
+				      const char *bytes, uint64_t at)
 {
-	/* OPEN has entered the container that it tells of */
-	unsigned depth = p->json.depth - (e == JSON_OPEN ? 1U : 0U);
-	uint64_t start = p->json.token, end = p->json.offset;
+	const struct json *j = &p->json;
 	struct span token = SPAN_NONE;
-	if (depth > 2) {
-		alert_read(&p->alert, bytes + (size_t)(p->start - at), e,
-			   depth - 2, (size_t)(start - p->start),
-			   (size_t)(end - p->start));
-		return PAYLOAD_MORE;
-	}
-	if (depth == 2)
-		return take_element(p, e, bytes, at);
-	if (depth == 0) {
-		if (e == JSON_CLOSE || (e == JSON_OPEN && p->json.objects & 1))
-			return PAYLOAD_MORE;
-		buf_str(&p->why, "expected an object");
-		return refuse(p, STATUS_NOT_PAYLOAD);
-	}
-	if ((e == JSON_KEY || e == JSON_STRING || e == JSON_SCALAR) &&
-	    is_wanted(p))
-		token = (struct span){bytes + (size_t)(start - at),
-				      (size_t)(end - start)};
+	if (e != JSON_CLOSE && is_wanted(p))
+		token = (struct span){bytes + (size_t)(j->token - at),
+				      (size_t)(j->offset - j->token)};
 	switch (e) {
 	case JSON_KEY:
 		return take_name(p, token);
@@ -242,7 +228,7 @@ static enum payload_event take_event(struct payload *p, enum json_event e,
 	case JSON_CLOSE:
 		p->in_alerts = false;
 		p->json.report_depth = MEMBERS;
-		return PAYLOAD_MORE;
+		break;
 	case JSON_MORE:
 	case JSON_BAD:
 	case JSON_TOO_DEEP:
@@ -251,11 +237,44 @@ static enum payload_event take_event(struct payload *p, enum json_event e,
 	return PAYLOAD_MORE;
 }
 
+/* One event of the validator; `bytes` are those from `at` on. */
+static enum payload_event take_event(struct payload *p, enum json_event e,
+				     const char *bytes, uint64_t at)
+{
+	/* OPEN has entered the container that it tells of */
+	unsigned depth = p->json.depth - (e == JSON_OPEN ? 1U : 0U);
+	if (depth > 2) {
+		alert_read(&p->alert, bytes + (size_t)(p->start - at), e,
+			   &p->json);
+		return PAYLOAD_MORE;
+	}
+	if (depth == 2)
+		return take_element(p, e, bytes, at);
+	if (depth == 1)
+		return take_member(p, e, bytes, at);
+	if (e == JSON_CLOSE || (e == JSON_OPEN && p->json.objects & 1))
+		return PAYLOAD_MORE;
+	buf_str(&p->why, "expected an object");
+	return refuse(p, STATUS_NOT_PAYLOAD);
+}
+
+/* Takes of the alert at hand what can be taken at once. */
+static void walk_alert(struct payload *p, const char *bytes, uint64_t at,
+		       size_t n)
+{
+	size_t start = (size_t)(p->start - at), length = n - start;
+	if (length > LIMIT_ALERT)
+		length = LIMIT_ALERT;
+	alert_walk(&p->alert, bytes + start, length, &p->json);
+}
+
 enum payload_event payload_next(struct payload *p, const char *bytes,
 				uint64_t at, size_t n)
 {
 	enum payload_event event = PAYLOAD_MORE;
 	while (event == PAYLOAD_MORE) {
+		if (in_alert(p) && p->json.depth == p->alert.depth)
+			walk_alert(p, bytes, at, n);
 		size_t from = (size_t)(p->json.offset - at);
 		enum json_event e = json_next(&p->json, bytes + from, n - from);
 		if (alert_too_large(p, e)) {

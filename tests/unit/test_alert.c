@@ -6,8 +6,59 @@
 static struct alert alert;
 static struct alert_tokens tokens;
 
+/* Feeds a reader as payload.c does, when so many bytes of the alert are there
+ * to be walked over. */
+static void read_alert(struct alert_reader *r, struct span json, size_t there)
+{
+	char *copy = copy_of((struct span){json.p, there});
+	struct json j = {.report_depth = 2};
+	enum json_event e = json_next(&j, json.p, json.n);
+	memset(r, 0xa5, sizeof *r);
+	assert_int_equal(e, JSON_OPEN);
+	alert_read_start(r, &j);
+	while (e != JSON_MORE) {
+		uint64_t at = j.offset;
+		if (j.depth == 1)
+			alert_walk(r, copy, there, &j);
+		assert_true(j.offset == at ||
+			    (at < j.offset && j.offset <= there));
+		e = json_next(&j, json.p + j.offset, json.n - (size_t)j.offset);
+		assert_true(e != JSON_BAD && e != JSON_TOO_DEEP);
+		if (j.depth && e != JSON_MORE)
+			alert_read(r, json.p, e, &j);
+	}
+	free(copy);
+}
+
+/* What is walked over comes to the same as what is told of by events. */
+static void check_walk(struct span json)
+{
+	static struct alert_reader told, walked;
+	char told_bytes[LIMIT_PLACE], walked_bytes[LIMIT_PLACE];
+	size_t step = 1 + json.n / 200;
+	read_alert(&told, json, 0);
+	for (size_t there = 1; there <= json.n; there += step) {
+		struct buf a = buf_of(told_bytes, sizeof told_bytes),
+			   b = buf_of(walked_bytes, sizeof walked_bytes);
+		read_alert(&walked, json, there);
+		CHECK(walked.status == told.status, "%zu bytes of %.*s", there,
+		      (int)json.n, json.p);
+		if (told.status == STATUS_OK) {
+			CHECK(span_eq(alert_index(&walked), alert_index(&told)),
+			      "%zu bytes of %.*s", there, (int)json.n, json.p);
+			continue;
+		}
+		alert_put_why(&told, json.p, &a);
+		alert_put_why(&walked, json.p, &b);
+		CHECK_SPAN(buf_span(&b), buf_span(&a), "%zu bytes of %.*s",
+			   there, (int)json.n, json.p);
+	}
+}
+
 static enum status parse(struct span json, struct buf *why)
 {
+	if (json.p[0] == '{')
+		check_walk(json);
 	/* nothing of the alert before may show */
 	memset(&alert, 0xa5, sizeof alert);
 	memset(&tokens, 0xa5, 4096);
@@ -305,23 +356,6 @@ static void holds_the_limits(void **state)
 	assert_int_equal(n, members_n);
 }
 
-/* Feeds a reader as payload.c does. */
-static void read_alert(struct alert_reader *r, struct span json)
-{
-	struct json j = {.report_depth = 2};
-	enum json_event e;
-	memset(r, 0xa5, sizeof *r);
-	alert_read_start(r);
-	while ((e = json_next(&j, json.p + j.offset,
-			      json.n - (size_t)j.offset)) != JSON_MORE) {
-		unsigned depth = j.depth - (e == JSON_OPEN ? 1U : 0U);
-		assert_true(e != JSON_BAD && e != JSON_TOO_DEEP);
-		if (depth)
-			alert_read(r, json.p, e, depth, (size_t)j.token,
-				   (size_t)j.offset);
-	}
-}
-
 /* What an alert's own JSON gives, its index gives too, wherever that stands and
  * whatever the memory held. */
 static void check_restored(struct span json)
@@ -336,7 +370,7 @@ static void check_restored(struct span json)
 	size_t others = alert.others;
 	alert.tokens = 0; /* other members are not in the index */
 	describe(&b, &alert);
-	read_alert(&reader, json);
+	read_alert(&reader, json, 0);
 	assert_int_equal(reader.status, STATUS_OK);
 	struct span index = alert_index(&reader);
 	assert_true(index.n > 0 && index.n <= ALERT_INDEX);
@@ -367,6 +401,11 @@ static void restores_alerts(void **state)
 	    "\"annotations\":{\"summary\":\"s \\u0026 t\"}}",
 	    "{ \"startsAt\" : \"s\" , \"endsAt\" : null ,\"generatorURL\":"
 	    "\"\", \"fingerprint\" : \"f\" }",
+	    "{\"status\":\"firing\",\"labels\":{\"alertname\":\"a name\","
+	    "\"job\":\"\\u00e9\\n\xc3\xa9\"},\"x\":\"y\",\"annotations\":{},"
+	    "\"values\":{\"B\":1},\"z\":\"\\\"\",\"startsAt\":\"s\",\"endsAt\":"
+	    "\"0001-01-01T00:00:00Z\",\"generatorURL\":null,\"fingerprint\":"
+	    "\"0123456789abcdef\"}",
 	};
 	struct buf b = buf_of(large, LIMIT_ALERT);
 	(void)state;

@@ -95,6 +95,12 @@ static void run_all(struct trace *t, struct span text)
 	}
 	run(&other, text, 1, 1, LIMIT_JSON_DEPTH);
 	same(t, &other, text);
+	/* what nothing is told of is judged the same */
+	for (size_t step = 1; step <= text.n; step++) {
+		run(&other, text, step, step, 0);
+		other.events = t->events;
+		same(t, &other, text);
+	}
 }
 
 static const char a_value[] = "a value", value_or_end[] = "a value or ']'",
@@ -107,6 +113,36 @@ static const char a_value[] = "a value", value_or_end[] = "a value or ']'",
 		  a_hex[] = "a hexadecimal digit", utf8[] = "UTF-8",
 		  no_control[] = "no control character in a string",
 		  cut[] = "more, the text is cut";
+
+/* A string, right or wrong, as a value and as a name among usual members. */
+static void check_among_members(struct span string, enum json_event verdict,
+				uint64_t offset, const char *expected)
+{
+	static const char front[] = "{\"a member\":\"and its value\",",
+			  name[] = "\"another\":",
+			  rest[] = "\"the value of the rest\"}";
+	static struct trace t;
+	for (int as_name = 0; as_name < 2; as_name++) {
+		char bytes[256];
+		struct buf b = buf_of(bytes, sizeof bytes);
+		buf_str(&b, front);
+		if (!as_name)
+			buf_str(&b, name);
+		uint64_t start = b.n;
+		buf_put(&b, string);
+		buf_str(&b, as_name ? ":" : ",\"c\":");
+		buf_str(&b, rest);
+		assert_false(b.cut);
+		run_all(&t, buf_span(&b));
+		CHECK(t.verdict == verdict, "%.*s", (int)b.n, b.p);
+		if (verdict == JSON_MORE)
+			continue;
+		CHECK(t.offset == start + offset, "%.*s: offset %u", (int)b.n,
+		      b.p, (unsigned)t.offset);
+		CHECK_SPAN(span_of(t.expected), span_of(expected), "%.*s",
+			   (int)b.n, b.p);
+	}
+}
 
 static void refuses_what_is_not_json(void **state)
 {
@@ -281,6 +317,10 @@ static void refuses_what_is_not_json(void **state)
 		      i, (int)text.n, text.p, (unsigned)t.offset);
 		CHECK_SPAN(span_of(t.expected), span_of(table[i].expected),
 			   "row %zu: %.*s", i, (int)text.n, text.p);
+		if (text.n && text.p[0] == '"' && table[i].expected != cut &&
+		    table[i].expected != the_end)
+			check_among_members(text, JSON_BAD, table[i].offset,
+					    table[i].expected);
 	}
 }
 
@@ -330,6 +370,8 @@ static void takes_what_is_json(void **state)
 		      (unsigned)t.offset, t.expected);
 		CHECK(t.offset == text.n, "row %zu: offset %u", i,
 		      (unsigned)t.offset);
+		if (text.p[0] == '"')
+			check_among_members(text, JSON_MORE, 0, NULL);
 	}
 }
 
@@ -636,6 +678,12 @@ static void compares_with_plain_text(void **state)
 		bool is;
 	} table[] = {
 	    {SPAN("alert"), SPAN("alerts"), false},
+	    {SPAN("ab"), SPAN("ac"), false},
+	    {SPAN("abcd"), SPAN("abcx"), false},
+	    {SPAN("abcdefg"), SPAN("abcxefg"), false},
+	    {SPAN("abcdefgh"), SPAN("abcdefgx"), false},
+	    {SPAN("abc\\n"), SPAN("abc\\n"), false},
+	    {SPAN("abcdefghijklmnopq"), SPAN("abcdefghijklmnopx"), false},
 	    {SPAN("alerts"), SPAN("alert"), false},
 	    {SPAN("Alerts"), SPAN("alerts"), false},
 	    {SPAN(""), SPAN("a"), false},

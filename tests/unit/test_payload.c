@@ -2,6 +2,7 @@
  * and from pieces of which nothing stays but what payload_hold() asks for. */
 #include "check.h"
 
+#include "bytes.h"
 #include "payload.h"
 
 /* What a payload came to, as words. */
@@ -11,6 +12,7 @@ struct outcome {
 	uint64_t count, truncated;
 	char why_bytes[LIMIT_PLACE], word_bytes[4096];
 	struct buf why, words;
+	uint32_t index; /* a checksum of all alerts' */
 };
 
 static struct payload p;
@@ -20,6 +22,8 @@ static void note_alert(struct outcome *o, struct span json)
 	buf_char(&o->words, '<');
 	buf_put(&o->words, json);
 	buf_char(&o->words, '>');
+	struct span index = alert_index(&p.alert);
+	o->index = crc32c(o->index, index.p, index.n);
 }
 
 static void finish(struct outcome *o, bool refused)
@@ -107,6 +111,8 @@ static void same(const struct outcome *a, const struct outcome *b,
 	      status_info(b->status)->text, status_info(a->status)->text);
 	CHECK_SPAN(buf_span(&b->why), buf_span(&a->why), "split at %zu: %.*s",
 		   at, (int)text.n, text.p);
+	CHECK(a->index == b->index, "split at %zu: %.*s: another index", at,
+	      (int)text.n, text.p);
 	if (words)
 		CHECK_SPAN(buf_span(&b->words), buf_span(&a->words),
 			   "split at %zu: %.*s", at, (int)text.n, text.p);
@@ -154,6 +160,15 @@ static void refuses_payloads(void **state)
 	    {STATUS_NOT_JSON, "{\"a\":\"\x01\",\"alerts\":[]}",
 	     "byte 6: expected no control character in a string"},
 	    {STATUS_NOT_JSON, "hello", "byte 0: expected a value"},
+	    /* a comma and a good member, where none was in front of it */
+	    {STATUS_NOT_JSON, "{\"alerts\":[{ ,\"labels\":{\"a\":\"b\"}}]}",
+	     "byte 13: expected a member name in quotes or '}'"},
+	    {STATUS_NOT_JSON, "{\"alerts\":[{\n\t,\"x\":\"y\"}]}",
+	     "byte 14: expected a member name in quotes or '}'"},
+	    {STATUS_NOT_JSON, "{\"alerts\":[{\"x\":\"y\",,\"z\":\"\"}]}",
+	     "byte 20: expected a member name in quotes"},
+	    {STATUS_NOT_JSON, "{\"alerts\":[{\"x\":\"y\" \"z\":\"\"}]}",
+	     "byte 20: expected ',' or '}'"},
 	    {STATUS_NOT_PAYLOAD, "[]", "expected an object"},
 	    {STATUS_NOT_PAYLOAD, "null ", "expected an object"},
 	    {STATUS_NOT_PAYLOAD, "\"x\"", "expected an object"},
@@ -544,10 +559,35 @@ static void lets_go_of_the_rest(void **state)
 	assert_int_equal(payload_end(&p), STATUS_OK);
 }
 
+/* One byte too many or another one, anywhere: the same verdict at the same
+ * place, wherever it is split. */
+static void judges_spoilt_ones_alike(void **state)
+{
+	static const char text[] =
+	    "{\"alerts\":[{\"labels\":{\"a\":\"b\",\"c\":\"d\"},\"x\":1,"
+	    "\"status\":\"firing\"},{ \"y\":\"\"}]}";
+	static const char bytes[] = " ,:\"{}[]\\u0\x01\xc3";
+	static struct outcome o, pieces;
+	char spoilt[sizeof text];
+	(void)state;
+	for (size_t at = 0; at < sizeof text - 1; at++) {
+		for (size_t i = 0; i < 2 * (sizeof bytes - 1); i++) {
+			size_t instead = i % 2;
+			memcpy(spoilt, text, at);
+			spoilt[at] = bytes[i / 2];
+			memcpy(spoilt + at + 1, text + at + instead,
+			       sizeof text - 1 - at - instead);
+			run_all(&o, &pieces,
+				(struct span){spoilt, sizeof text - instead});
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(refuses_payloads),
+	    cmocka_unit_test(judges_spoilt_ones_alike),
 	    cmocka_unit_test(reads_payloads),
 	    cmocka_unit_test(holds_the_alert_size),
 	    cmocka_unit_test(counts_each_alert_alone),
