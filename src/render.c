@@ -21,10 +21,8 @@ static void put_safe(struct buf *out, const struct format *f, uint32_t c,
 void render_text(struct buf *out, const struct format *f, struct span s,
 		 bool quoted)
 {
-	while (s.n) {
-		size_t plain = json_plain(s);
-		buf_put(out, (struct span){s.p, plain});
-		s = span_skip(s, plain);
+	while (s.n && !out->cut) {
+		s = span_skip(s, json_put_plain(out, s));
 		if (s.n)
 			put_safe(out, f, json_take_char(&s), quoted);
 	}
@@ -45,14 +43,30 @@ static void put_or_dash(struct buf *out, const struct format *f, struct span s)
 		buf_char(out, '-');
 }
 
-static bool is_shaped(struct span s, const char *shape)
+/* Eight bytes that are those of `shape`, where '0' stands for each digit. No
+ * sum leaves its byte. */
+static bool is_like(uint64_t bytes, uint64_t shape)
 {
-	for (size_t i = 0; shape[i]; i++) {
-		bool digit = i < s.n && s.p[i] >= '0' && s.p[i] <= '9';
-		if (i >= s.n || (shape[i] == '0' ? !digit : shape[i] != s.p[i]))
+	const uint64_t ones = 0x0101010101010101U, low = ones * 0x7f;
+	uint64_t differ = bytes ^ shape, zero = shape ^ ones * '0';
+	uint64_t other = (((zero & low) + low) | zero) & ones * 0x80;
+	uint64_t least = low - (~other >> 7 & ones) * 9;
+	return ((((differ & low) + least) | differ) & ones * 0x80) == 0;
+}
+
+/* Does s begin like that, of four bytes or more? */
+static bool is_shaped(struct span s, struct span shape)
+{
+	if (s.n < shape.n)
+		return false;
+	if (shape.n < 8)
+		return is_like(few_bytes(s.p, shape.n),
+			       few_bytes(shape.p, shape.n));
+	size_t last = shape.n - 8; /* may overlap with the one before */
+	for (size_t i = 0; i < last; i += 8)
+		if (!is_like(eight_bytes(s.p + i), eight_bytes(shape.p + i)))
 			return false;
-	}
-	return true;
+	return is_like(eight_bytes(s.p + last), eight_bytes(shape.p + last));
 }
 
 /* An RFC 3339 time without its fraction; other text as it came. */
@@ -60,13 +74,13 @@ static void put_time(struct buf *out, const struct format *f, struct span s)
 {
 	struct span zone;
 	size_t i = 19;
-	if (is_shaped(s, "0000-00-00T00:00:00.0")) {
+	if (is_shaped(s, SPAN("0000-00-00T00:00:00.0"))) {
 		while (++i < s.n && s.p[i] >= '0' && s.p[i] <= '9')
 			;
 		zone = span_skip(s, i);
 		if (span_eq(zone, SPAN("Z")) ||
-		    (zone.n == 6 && (is_shaped(zone, "+00:00") ||
-				     is_shaped(zone, "-00:00")))) {
+		    (zone.n == 6 && (is_shaped(zone, SPAN("+00:00")) ||
+				     is_shaped(zone, SPAN("-00:00"))))) {
 			buf_put(out, (struct span){s.p, 19});
 			buf_put(out, zone);
 			return;
