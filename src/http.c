@@ -72,21 +72,42 @@ static enum status parse_method(struct span word, struct http_request *r)
 	return STATUS_OK;
 }
 
+/*@ assigns \nothing; */
+static bool ends_host(char c)
+{
+	switch (c) {
+	case '/':
+	case '?':
+	case '#':
+	case '@':
+	case '\\':
+	case '"':
+	case ',':
+	case '<':
+	case '>':
+	case '^':
+	case '`':
+	case '{':
+	case '|':
+	case '}':
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* uri-host [ ":" port ], RFC 3986 3.2; loosely: no character that could end
  * the authority or begin another one. */
 /*@ requires span_ok(v);
     assigns \nothing; */
 static bool is_host(struct span v)
 {
-	static const char ends[] = "/?#@\\\",<>^`{|}";
 	/*@ loop invariant 0 <= i <= v.n;
 	    loop assigns i;
 	    loop variant v.n - i; */
-	for (size_t i = 0; i < v.n; i++) {
-		char c = v.p[i];
-		if (!char_is_visible(c) || strchr(ends, c))
+	for (size_t i = 0; i < v.n; i++)
+		if (!char_is_visible(v.p[i]) || ends_host(v.p[i]))
 			return false;
-	}
 	return true;
 }
 

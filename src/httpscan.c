@@ -4,21 +4,53 @@
  */
 #include "http.h"
 
-#include <string.h>
-
 bool http_is_token_char(char c)
 {
-	static const char others[] = "!#$%&'*+-.^_`|~";
-	if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-	    (c >= 'A' && c <= 'Z'))
+	switch (c) {
+	case '!':
+	case '#':
+	case '$':
+	case '%':
+	case '&':
+	case '\'':
+	case '*':
+	case '+':
+	case '-':
+	case '.':
+	case '^':
+	case '_':
+	case '`':
+	case '|':
+	case '~':
 		return true;
-	return c != '\0' && strchr(others, c) != NULL;
+	default:
+		break;
+	}
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+	       (c >= 'A' && c <= 'Z');
 }
 
 bool http_is_value_char(char c)
 {
 	unsigned char u = byte_of(c);
 	return u == '\t' || (u >= 0x20 && u != 0x7f);
+}
+
+/* The first byte of p[i..n) that is not printable ASCII, or n. */
+/*@ requires i <= n && \valid_read(p + (0 .. n - 1));
+    assigns \nothing;
+    ensures i <= \result <= n;
+    ensures \forall integer k; i <= k < \result ==> p[k] != '\r'; */
+static size_t skip_printable(const char *p, size_t i, size_t n)
+{
+	/*@ loop invariant \at(i, Pre) <= i <= n;
+	    loop invariant
+		\forall integer k; \at(i, Pre) <= k < i ==> p[k] != '\r';
+	    loop assigns i;
+	    loop variant n - i; */
+	while (i < n && p[i] >= 0x20 && p[i] < 0x7f)
+		i++;
+	return i;
 }
 
 enum status http_scan(struct http_scan *s, const char *head, size_t n,
@@ -28,12 +60,18 @@ enum status http_scan(struct http_scan *s, const char *head, size_t n,
 	/*@ loop invariant scanned(s, head) && *length == 0;
 	    loop assigns *s;
 	    loop variant n - s->seen; */
-	for (; s->seen < n; s->seen++) {
-		size_t i = s->seen;
+	while (s->seen < n) {
+		size_t i = s->seen, end = n < LIMIT_HEAD ? n : LIMIT_HEAD;
 		char c = head[i];
 		bool after_cr = i > s->line_start && head[i - 1] == '\r';
 		if (i >= LIMIT_HEAD)
 			return STATUS_HEAD_SIZE;
+		if (s->started && !after_cr) {
+			/*@ assert i > 0 ==> head[i - 1] != '\r'; */
+			s->seen = skip_printable(head, i, end);
+			if (s->seen > i)
+				continue;
+		}
 		if (after_cr != (c == '\n'))
 			return STATUS_BAD_BYTE;
 		if (c == '\n') {
@@ -56,6 +94,7 @@ enum status http_scan(struct http_scan *s, const char *head, size_t n,
 			   c != '\r') {
 			return STATUS_URI_SIZE;
 		}
+		s->seen++;
 	}
 	return STATUS_OK;
 }

@@ -177,6 +177,13 @@ static void refuses_heads(void **state)
 	    {STATUS_BAD_HOST, SPAN(GET "Host: a#b\r\n\r\n")},
 	    {STATUS_BAD_HOST, SPAN(GET "Host: \"a\"\r\n\r\n")},
 	    {STATUS_BAD_HOST, SPAN(GET "Host: a\\b\r\n\r\n")},
+	    {STATUS_BAD_HOST, SPAN(GET "Host: <a\r\n\r\n")},
+	    {STATUS_BAD_HOST, SPAN(GET "Host: a>\r\n\r\n")},
+	    {STATUS_BAD_HOST, SPAN(GET "Host: a^b\r\n\r\n")},
+	    {STATUS_BAD_HOST, SPAN(GET "Host: `a\r\n\r\n")},
+	    {STATUS_BAD_HOST, SPAN(GET "Host: {a\r\n\r\n")},
+	    {STATUS_BAD_HOST, SPAN(GET "Host: a|b\r\n\r\n")},
+	    {STATUS_BAD_HOST, SPAN(GET "Host: a}\r\n\r\n")},
 	    {STATUS_BAD_HOST, SPAN(GET "Host: \xc3\xa4\r\n\r\n")},
 	    {STATUS_BAD_HOST, SPAN("GET / HTTP/1.0\r\nHost: a\r\n"
 				   "Host: a\r\n\r\n")},
