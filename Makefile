@@ -109,7 +109,8 @@ $(O)/calls.h: src/calls.def Makefile $(O)/flags | $(MUSL_READY)
 $(O)/sandbox.o: $(O)/calls.h
 
 # Where a payload's bytes go, speed counts; everywhere else, size.
-HOT := text hash json jsontext alert alertread spool
+HOT := text hash json jsontext alert alertread spool recall firing intake render \
+	httpscan
 $(HOT:%=$(O)/%.o): HOT_FLAGS := -O2
 
 $(O)/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h \

@@ -31,9 +31,6 @@ FUZZ_ENGINE ?= -fsanitize=fuzzer
 UNIT := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst fuzz/fuzz_%.c,%,$(wildcard fuzz/fuzz_*.c))
 
-HOST_OBJECTS := $(patsubst %,$(O)/host/%.o,$(PURE) sha256)
-SAN_OBJECTS := $(patsubst %,$(O)/san/%.o,$(PURE) sha256)
-FUZZ_OBJECTS := $(patsubst %,$(O)/fuzz/%.o,$(PURE) sha256)
 HOST_OBJECTS := $(patsubst %,$(O)/host/%.o,$(PURE) jsmn sha256)
 SAN_OBJECTS := $(patsubst %,$(O)/san/%.o,$(PURE) jsmn sha256)
 UNIT_PROGRAMS := $(patsubst %,$(O)/host/test_%,$(UNIT)) \
