@@ -1,6 +1,7 @@
 /*
  * alertread.c - the reader of alert.h: from the validator's events to an index,
- * whose layout is told in alertparts.h.
+ * whose layout is told in alertparts.h; and from the bytes of usual members,
+ * which come to the same.
  *
  * Invariant: all offsets and lengths fit two bytes, since an alert of more than
  * LIMIT_ALERT bytes is refused before its event comes here.
