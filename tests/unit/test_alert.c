@@ -427,6 +427,13 @@ static void restores_alerts(void **state)
 	buf_str(&b, "\"}");
 	assert_int_equal(b.n, LIMIT_ALERT);
 	check_restored(buf_span(&b));
+	/* how many other members there are takes more than a byte */
+	b.n = 0;
+	for (unsigned i = 0; i < 256; i++)
+		buf_str(&b, i ? ",\"x\":1" : "{\"x\":1");
+	buf_char(&b, '}');
+	check_restored(buf_span(&b));
+	assert_int_equal(alert.others, 256);
 	assert_false(alert_restore(&alert, SPAN("{}"), SPAN_NONE));
 	assert_false(alert_restore(&alert, SPAN("{}"), SPAN("")));
 }
