@@ -124,10 +124,10 @@ bool json_end(struct json *j);
 /*@ assigns \nothing; */
 static inline uint64_t json_odd_bytes(uint64_t w)
 {
-	const uint64_t ones = 0x0101010101010101U;
-	return (w | ((w ^ ones * 2) - ones * 0x21) |
-		((w ^ ones * '\\') - ones)) &
-	       ones * 0x80;
+	const uint64_t each = 0x0101010101010101U;
+	return (w | ((w ^ each * 2) - each * 0x21) |
+		((w ^ each * '\\') - each)) &
+	       each * 0x80;
 }
 
 /* What may stand behind a backslash, but for u. */
