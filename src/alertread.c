@@ -182,11 +182,9 @@ static size_t find_repeated(const struct alert_reader *r, const char *alert)
 		struct span name = name_of(r, alert, i);
 		if (json_has_escape(name))
 			return find_repeated_text(r, alert);
-		for (size_t k = r->first; k < i; k++) {
-			struct span other = name_of(r, alert, k);
-			if (other.n == name.n && span_eq(other, name))
+		for (size_t k = r->first; k < i; k++)
+			if (span_eq(name_of(r, alert, k), name))
 				return i;
-		}
 	}
 	return r->pairs;
 }
@@ -250,23 +248,6 @@ void alert_read(struct alert_reader *r, const char *alert, enum json_event e,
 		read_pair(r, e, start, end);
 }
 
-/* Where a string ends that begins at alert[i]: behind its quote; 0 if it is not
- * whole, or there is none. */
-static inline size_t string_end(const char *alert, size_t i, size_t n)
-{
-	if (i >= n || alert[i] != '"')
-		return 0;
-	size_t end = json_string_end(alert, i + 1, n);
-	return end < n ? end + 1 : 0;
-}
-
-/* The same for a name and its colon. */
-static inline size_t name_end(const char *alert, size_t i, size_t n)
-{
-	size_t end = string_end(alert, i, n);
-	return end && end < n && alert[end] == ':' ? end + 1 : 0;
-}
-
 /* Labels or annotations from behind their bracket on. Returns where they end,
  * or 0 if they are not whole or not the usual ones. */
 static size_t walk_pairs(struct alert_reader *r, const char *alert, size_t i,
@@ -276,8 +257,8 @@ static size_t walk_pairs(struct alert_reader *r, const char *alert, size_t i,
 	if (i < n && alert[i] == '}')
 		return i + 1;
 	for (;;) {
-		size_t value = name_end(alert, i, n);
-		size_t end = value ? string_end(alert, value, n) : 0;
+		size_t value = json_behind_name(alert, i, n);
+		size_t end = value ? json_behind_string(alert, value, n) : 0;
 		if (end == 0 || end == n || r->pairs - first == LIMIT_LABELS)
 			return 0;
 		put_inside(index_pair(r), i, value - 1);
@@ -296,7 +277,7 @@ static size_t walk_pairs(struct alert_reader *r, const char *alert, size_t i,
 static size_t walk_member(struct alert_reader *r, const char *alert, size_t i,
 			  size_t n)
 {
-	size_t value = name_end(alert, i, n), end, pairs = r->pairs;
+	size_t value = json_behind_name(alert, i, n), end, pairs = r->pairs;
 	if (value == 0 || value == n)
 		return 0;
 	struct span name = {alert + i + 1, value - i - 3};
@@ -315,7 +296,7 @@ static size_t walk_member(struct alert_reader *r, const char *alert, size_t i,
 		take_close(r, alert, end);
 		return end;
 	}
-	end = string_end(alert, value, n);
+	end = json_behind_string(alert, value, n);
 	if (end == 0)
 		return 0;
 	take_name(r, m);

@@ -30,12 +30,6 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/*@ assigns \nothing; */
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 /*@ requires \valid(j);
     assigns j->expected;
     ensures \result == JSON_BAD; */
@@ -364,7 +358,7 @@ static enum json_event take(struct json *j, char c, bool *again)
 	case JSON_WANT_COLON:
 	case JSON_WANT_COMMA_OR_END:
 	case JSON_AT_END:
-		return is_blank(c) ? JSON_MORE : take_structure(j, c);
+		return json_is_blank(c) ? JSON_MORE : take_structure(j, c);
 	case JSON_IN_STRING:
 		return take_string(j, byte_of(c));
 	case JSON_IN_ESCAPE:
@@ -401,13 +395,8 @@ static size_t unseen_member(const struct json *j, const char *p, size_t n)
 	size_t start = p[0] == ',' ? 1 : 0;
 	if (j->state != (start ? JSON_WANT_COMMA_OR_END : JSON_WANT_KEY_OR_END))
 		return 0;
-	if (!in_object(j) || start == n || p[start] != '"')
-		return 0;
-	size_t end = json_string_end(p, start + 1, n);
-	if (n - end < 3 || p[end + 1] != ':' || p[end + 2] != '"')
-		return 0;
-	end = json_string_end(p, end + 3, n);
-	return end < n ? end + 1 : 0;
+	size_t value = in_object(j) ? json_behind_name(p, start, n) : 0;
+	return value ? json_behind_string(p, value, n) : 0;
 }
 
 enum json_event json_next(struct json *j, const char *p, size_t n)

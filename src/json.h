@@ -130,26 +130,33 @@ static inline uint64_t json_odd_bytes(uint64_t w)
 	       each * 0x80;
 }
 
+/*@ assigns \nothing; */
+static inline bool json_is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 /* What may stand behind a backslash, but for u. */
 /*@ assigns \nothing; */
 bool json_is_escape(char c);
 
-/* For json_string_end(), of a string that is not plain, or may not be whole. */
+/* The rest of json_behind_string(), from p[i] within the string on. */
 /*@ requires i <= n && \valid_read(p + (0 .. n - 1));
     assigns \nothing;
-    ensures i <= \result <= n;
-    ensures \result < n ==> p[\result] == '"'; */
-size_t json_odd_string_end(const char *p, size_t i, size_t n);
+    ensures \result == 0 || i < \result <= n; */
+size_t json_behind_odd_string(const char *p, size_t i, size_t n);
 
-/* A string from its inside on, at p[i..n), valid or not: where the quote is
- * that ends it; n if that is not here, or the string is wrong. */
+/* Where a string ends that begins at p[i..n), valid or not: behind its quote;
+ * 0 if there is none, or it is not whole, or wrong. */
 /*@ requires i <= n && \valid_read(p + (0 .. n - 1));
     assigns \nothing;
-    ensures i <= \result <= n;
-    ensures \result < n ==> p[\result] == '"'; */
-static inline size_t json_string_end(const char *p, size_t i, size_t n)
+    ensures \result == 0 || i < \result <= n; */
+static inline size_t json_behind_string(const char *p, size_t i, size_t n)
 {
-	/*@ loop invariant \at(i, Pre) <= i <= n;
+	if (i == n || p[i] != '"')
+		return 0;
+	i++;
+	/*@ loop invariant \at(i, Pre) < i <= n;
 	    loop assigns i;
 	    loop variant n - i; */
 	for (; n >= 8 && i <= n - 8; i += 8) {
@@ -158,10 +165,20 @@ static inline size_t json_string_end(const char *p, size_t i, size_t n)
 			continue;
 		i += (size_t)__builtin_ctzll(odd) / 8;
 		if (p[i] == '"')
-			return i;
+			return i + 1;
 		break;
 	}
-	return json_odd_string_end(p, i, n);
+	return json_behind_odd_string(p, i, n);
+}
+
+/* The same for a member's name and the colon that follows it at once. */
+/*@ requires i <= n && \valid_read(p + (0 .. n - 1));
+    assigns \nothing;
+    ensures \result == 0 || i < \result <= n; */
+static inline size_t json_behind_name(const char *p, size_t i, size_t n)
+{
+	size_t end = json_behind_string(p, i, n);
+	return end && end < n && p[end] == ':' ? end + 1 : 0;
 }
 
 /* The following read the inside of a valid string, without its quotes. */

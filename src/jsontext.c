@@ -129,7 +129,7 @@ static size_t odd_length(const char *p, size_t n)
 	return 6;
 }
 
-size_t json_odd_string_end(const char *p, size_t i, size_t n)
+size_t json_behind_odd_string(const char *p, size_t i, size_t n)
 {
 	size_t length = 1;
 	/*@ loop invariant \at(i, Pre) <= i <= n;
@@ -137,12 +137,14 @@ size_t json_odd_string_end(const char *p, size_t i, size_t n)
 	    loop variant n - i + (length ? 1 : 0); */
 	while (length) {
 		i += json_plain((struct span){p + i, n - i});
-		if (i == n || p[i] == '"')
-			return i;
+		if (i == n)
+			return 0;
+		if (p[i] == '"')
+			return i + 1;
 		length = odd_length(p + i, n - i);
 		i += length;
 	}
-	return n;
+	return 0;
 }
 
 static const char short_escapes[] = "b\bf\fn\nr\rt\t";
@@ -336,12 +338,6 @@ static void put_string_char(struct buf *b, struct span *s, bool ascii)
 	}
 }
 
-/*@ assigns \nothing; */
-static bool is_json_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 void json_put_compact(struct buf *b, struct span text, bool ascii)
 {
 	bool in_string = false;
@@ -353,7 +349,7 @@ void json_put_compact(struct buf *b, struct span text, bool ascii)
 	while (text.n) {
 		if (!in_string) {
 			char c = text.p[0];
-			if (!is_json_blank(c))
+			if (!json_is_blank(c))
 				buf_char(b, c);
 			in_string = c == '"';
 			text = span_skip(text, 1);
