@@ -60,7 +60,7 @@ struct delivery {
 };
 
 enum {
-	DELIVER_BATCH = 256, /* records written at once at the most */
+	DELIVER_BATCH = 512, /* records written at once at the most */
 	DELIVER_BACKOFF_MAX_MS = 5000,
 	DELIVER_FIFO_BACKOFF_MS = 500,
 	DELIVER_LOOK_MS = 20, /* ask what has left, then ever more seldom */
