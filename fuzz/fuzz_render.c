@@ -316,9 +316,11 @@ static size_t expected_pairs(const struct alert *a)
 	size_t n = 2; /* ts and status */
 	n += alert_label(a, SPAN("severity")).n != 0;
 	n += alert_label(a, SPAN("alertname")).n != 0;
-	for (size_t i = 0; i < a->labels; i++)
-		n += !same_text(a->label[i].name, SPAN("severity")) &&
-		     !same_text(a->label[i].name, SPAN("alertname"));
+	for (size_t i = 0; i < a->labels.n; i++) {
+		struct span name = alert_pair(a, a->labels, i).name;
+		n += !same_text(name, SPAN("severity")) &&
+		     !same_text(name, SPAN("alertname"));
+	}
 	for (size_t i = 0; i < 3; i++)
 		if (alert_annotation(a, texts[i]).n)
 			return n + 1;
@@ -523,8 +525,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    render_status(&r.envelope, &alert) == ALERT_INHERITS)
 			return 0;
 		render_alert(&f, &r, &alert);
-		for (size_t i = 0; i < alert.labels; i++)
-			check_label(&r, &alert, &alert.label[i]);
+		for (size_t i = 0; i < alert.labels.n; i++) {
+			struct pair l = alert_pair(&alert, alert.labels, i);
+			check_label(&r, &alert, &l);
+		}
 	}
 	if (event != PAYLOAD_REFUSED)
 		render_notices(&f, &p.envelope, p.truncated);

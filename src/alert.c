@@ -35,18 +35,12 @@ static struct span get_value(const char *p, const char *alert)
 	return value.p != alert ? value : SPAN_NONE;
 }
 
-/* Labels or annotations out of an index; returns how many. */
-static size_t restore_group(struct pair *pair, const char *group,
-			    struct span index, const char *alert)
+static struct pairs restore_group(const char *group, struct span index)
 {
 	size_t first = get_number(group), n = get_number(group + 2);
-	const char *p = index.p + AT_PAIRS + PAIR_BYTES * first;
-	ASSERT(n <= LIMIT_LABELS &&
-	       AT_PAIRS + PAIR_BYTES * (first + n) <= index.n);
-	for (size_t i = 0; i < n; i++, p += PAIR_BYTES)
-		pair[i] = (struct pair){get_span(p, alert),
-					get_span(p + SPAN_BYTES, alert)};
-	return n;
+	size_t at = AT_PAIRS + PAIR_BYTES * first;
+	ASSERT(n <= LIMIT_LABELS && at + PAIR_BYTES * n <= index.n);
+	return (struct pairs){index.p + at, n};
 }
 
 bool alert_restore(struct alert *a, struct span json, struct span index)
@@ -64,10 +58,17 @@ bool alert_restore(struct alert *a, struct span json, struct span index)
 	for (size_t i = 0; i < VALUES; i++)
 		*value[i] =
 		    get_value(index.p + AT_VALUES + SPAN_BYTES * i, json.p);
-	a->labels = restore_group(a->label, index.p + AT_GROUPS, index, json.p);
-	a->annotations = restore_group(
-	    a->annotation, index.p + AT_GROUPS + SPAN_BYTES, index, json.p);
+	a->labels = restore_group(index.p + AT_GROUPS, index);
+	a->annotations = restore_group(index.p + AT_GROUPS + SPAN_BYTES, index);
 	return true;
+}
+
+struct pair alert_pair(const struct alert *a, struct pairs pairs, size_t i)
+{
+	const char *p = pairs.index + PAIR_BYTES * i;
+	ASSERT(i < pairs.n);
+	return (struct pair){get_span(p, a->json.p),
+			     get_span(p + SPAN_BYTES, a->json.p)};
 }
 
 enum status alert_parse(struct alert *a, struct alert_tokens *memory,
@@ -93,7 +94,9 @@ enum status alert_parse(struct alert *a, struct alert_tokens *memory,
 		alert_put_why(&r, json.p, why);
 		return r.status;
 	}
-	alert_restore(a, json, alert_index(&r));
+	struct buf index = buf_of(a->index, sizeof a->index);
+	buf_put(&index, alert_index(&r));
+	alert_restore(a, json, buf_span(&index));
 	if (a->others == 0 || memory == NULL)
 		return STATUS_OK;
 	jsmn_init(&parser);
@@ -105,22 +108,24 @@ enum status alert_parse(struct alert *a, struct alert_tokens *memory,
 	return STATUS_OK;
 }
 
-static struct span find(const struct pair *pair, size_t n, struct span name)
+static struct span find(const struct alert *a, struct pairs pairs,
+			struct span name)
 {
-	for (size_t i = 0; i < n; i++)
-		if (json_is(pair[i].name, name))
-			return pair[i].value;
+	const char *p = pairs.index;
+	for (size_t i = 0; i < pairs.n; i++, p += PAIR_BYTES)
+		if (json_is(get_span(p, a->json.p), name))
+			return get_span(p + SPAN_BYTES, a->json.p);
 	return SPAN_NONE;
 }
 
 struct span alert_label(const struct alert *a, struct span name)
 {
-	return find(a->label, a->labels, name);
+	return find(a, a->labels, name);
 }
 
 struct span alert_annotation(const struct alert *a, struct span name)
 {
-	return find(a->annotation, a->annotations, name);
+	return find(a, a->annotations, name);
 }
 
 /* jsmn gives a flat list: an object, then for each member its name and its

@@ -1,8 +1,9 @@
 /*
  * alert.h - one alert of a webhook payload: its JSON, taken apart.
  *
- * Pure. A struct alert points into the JSON that it was read from and lives as
- * long as that does. Nothing is unescaped or copied here.
+ * Pure. A struct alert points into the JSON that it was read from, and into the
+ * index of that, and lives as long as they do. Nothing is unescaped or copied
+ * here.
  */
 #ifndef ALERT_H
 #define ALERT_H
@@ -31,21 +32,27 @@ struct pair {
 	struct span name, value; /* insides of JSON strings */
 };
 
+/* Labels or annotations, see alert_pair(). */
+struct pairs {
+	const char *index;
+	size_t n;
+};
+
+/* The most bytes of an index; its parts are told in alertparts.h. */
+enum { ALERT_INDEX = 36 + 2 * LIMIT_LABELS * 8 };
+
 struct alert {
 	struct span json; /* the object itself */
 	enum alert_status status;
 	/* raw JSON values, a string or null; absent where there is none */
 	struct span labels_json, annotations_json;
 	struct span starts_at, ends_at, generator_url, fingerprint;
-	size_t labels, annotations;
+	struct pairs labels, annotations;
 	size_t others;          /* members that bellwire does not read */
 	const jsmntok_t *token; /* of the whole object, see below */
 	size_t tokens;
-	struct pair label[LIMIT_LABELS], annotation[LIMIT_LABELS];
+	char index[ALERT_INDEX]; /* of alert_parse() */
 };
-
-/* The most bytes of an index; its parts are told in alertparts.h. */
-enum { ALERT_INDEX = 36 + 2 * LIMIT_LABELS * 8 };
 
 /* Reads an alert while the validator walks over it, and makes an index: where
  * its parts stand in its JSON. */
@@ -85,7 +92,7 @@ void alert_put_why(const struct alert_reader *r, const char *alert,
 struct span alert_index(const struct alert_reader *r);
 
 /* Takes an alert apart by the index that was made of this very JSON. *a points
- * into json and has no tokens. False if the index is absent or empty. */
+ * into both and has no tokens. False if the index is absent or empty. */
 bool alert_restore(struct alert *a, struct span json, struct span index);
 
 /* Working memory for an alert's other members; large, so there are few. */
@@ -95,16 +102,18 @@ struct alert_tokens {
 
 /*
  * Reads one element of `alerts` from its JSON, which must be valid and not
- * larger than LIMIT_ALERT. *a points into json and, with its tokens, if it has
- * other members, into *memory; without memory (NULL) it has no tokens. Returns
- * OK; or NOT_PAYLOAD or TOO_MANY, and *why has got the place and what was
- * expected, *a is left alone.
+ * larger than LIMIT_ALERT. *a points into json, into itself and, with its
+ * tokens, if it has other members, into *memory; without memory (NULL) it has
+ * no tokens. Returns OK; or NOT_PAYLOAD or TOO_MANY, and *why has got the place
+ * and what was expected, *a is left alone.
  */
 enum status alert_parse(struct alert *a, struct alert_tokens *memory,
 			struct span json, struct buf *why);
 
 /* The inside of a raw JSON string; absent for null and for absent. */
 struct span alert_text(struct span value);
+/* One of the alert's labels or annotations, i < pairs.n. */
+struct pair alert_pair(const struct alert *a, struct pairs pairs, size_t i);
 /* The value of the label or annotation called name (plain text), or absent. */
 struct span alert_label(const struct alert *a, struct span name);
 struct span alert_annotation(const struct alert *a, struct span name);

@@ -10,15 +10,28 @@
 
 #include <string.h>
 
-static const struct span names[MEMBER_OTHER] = {
-    SPAN("status"), SPAN("labels"),       SPAN("annotations"), SPAN("startsAt"),
-    SPAN("endsAt"), SPAN("generatorURL"), SPAN("fingerprint"),
+/* As they mostly stand there; 8 to 16 bytes each. */
+static const struct span quoted[MEMBER_OTHER] = {
+    SPAN("\"status\":"),      SPAN("\"labels\":"), SPAN("\"annotations\":"),
+    SPAN("\"startsAt\":"),    SPAN("\"endsAt\":"), SPAN("\"generatorURL\":"),
+    SPAN("\"fingerprint\":"),
 };
+
+/* What a name has between its quotes, where `value` begins behind its colon. */
+static struct span inside_name(const char *p, size_t value)
+{
+	return (struct span){p + 1, value - SPAN("\"\":").n};
+}
+
+static struct span name_of_member(enum member m)
+{
+	return inside_name(quoted[m].p, quoted[m].n);
+}
 
 enum member alert_member(struct span name)
 {
 	for (enum member m = 0; m < MEMBER_OTHER; m++)
-		if (json_is(name, names[m]))
+		if (json_is(name, name_of_member(m)))
 			return m;
 	return MEMBER_OTHER;
 }
@@ -70,16 +83,6 @@ static void refuse_pair(struct alert_reader *r, size_t pair,
 {
 	r->bad_pair = (int)pair;
 	refuse(r, expected);
-}
-
-/* Senders keep to one order, mostly that of the enum. */
-static inline enum member find_member(const struct alert_reader *r,
-				      struct span name)
-{
-	unsigned next = r->seen ? r->member + 1U : MEMBER_STATUS;
-	return next < MEMBER_OTHER && json_is(name, names[next])
-		   ? (enum member)next
-		   : alert_member(name);
 }
 
 static void take_name(struct alert_reader *r, enum member m)
@@ -182,9 +185,11 @@ static size_t find_repeated(const struct alert_reader *r, const char *alert)
 		struct span name = name_of(r, alert, i);
 		if (json_has_escape(name))
 			return find_repeated_text(r, alert);
-		for (size_t k = r->first; k < i; k++)
-			if (span_eq(name_of(r, alert, k), name))
+		for (size_t k = r->first; k < i; k++) {
+			struct span other = name_of(r, alert, k);
+			if (other.n == name.n && span_eq(other, name))
 				return i;
+		}
 	}
 	return r->pairs;
 }
@@ -208,7 +213,7 @@ static void read_member(struct alert_reader *r, const char *alert,
 {
 	struct span token = {alert + start, end - start};
 	if (e == JSON_KEY)
-		take_name(r, find_member(r, alert_text(token)));
+		take_name(r, alert_member(alert_text(token)));
 	else if (e == JSON_OPEN)
 		take_open(r, alert[start], start);
 	else if (e == JSON_CLOSE)
@@ -272,16 +277,39 @@ static size_t walk_pairs(struct alert_reader *r, const char *alert, size_t i,
 	}
 }
 
+/* Does `at` begin with one of quoted[]? */
+static inline bool begins_with(struct span at, struct span name)
+{
+	size_t last = name.n - 8; /* may overlap with the first eight */
+	return at.n >= name.n && eight_bytes(at.p) == eight_bytes(name.p) &&
+	       eight_bytes(at.p + last) == eight_bytes(name.p + last);
+}
+
+/* A member's name and its colon: where they end, or 0; *m is which it is.
+ * Senders keep to one order, mostly that of the enum. */
+static inline size_t walk_name(const struct alert_reader *r, struct span at,
+			       enum member *m)
+{
+	*m = r->seen ? r->member + 1U : MEMBER_STATUS;
+	if (*m < MEMBER_OTHER && begins_with(at, quoted[*m]))
+		return quoted[*m].n;
+	size_t value = json_behind_name(at.p, 0, at.n);
+	if (value)
+		*m = alert_member(inside_name(at.p, value));
+	return value;
+}
+
 /* A member from its name on. Returns where it ends, or 0 and nothing was done.
  */
 static size_t walk_member(struct alert_reader *r, const char *alert, size_t i,
 			  size_t n)
 {
-	size_t value = json_behind_name(alert, i, n), end, pairs = r->pairs;
-	if (value == 0 || value == n)
+	enum member m;
+	size_t value, end, pairs = r->pairs;
+	value = walk_name(r, (struct span){alert + i, n - i}, &m);
+	if (value == 0 || i + value == n)
 		return 0;
-	struct span name = {alert + i + 1, value - i - 3};
-	enum member m = find_member(r, name);
+	value += i;
 	if (m != MEMBER_OTHER && r->seen >> m & 1)
 		return 0;
 	if (alert[value] == '{' && is_group((uint8_t)m)) {
@@ -336,7 +364,7 @@ void alert_put_why(const struct alert_reader *r, const char *alert,
 		   struct buf *why)
 {
 	buf_char(why, '.');
-	buf_put(why, names[r->member]);
+	buf_put(why, name_of_member((enum member)r->member));
 	if (r->bad_pair >= 0) {
 		buf_char(why, '.');
 		put_name(why, name_of(r, alert, (size_t)r->bad_pair));

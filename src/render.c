@@ -113,18 +113,18 @@ void render_labels(struct buf *out, const struct format *f,
 		   const struct alert *a, bool all)
 {
 	char before = '{';
-	for (size_t i = 0; i < a->labels; i++) {
-		const struct pair *l = &a->label[i];
-		if (!all && is_special(l->name))
+	for (size_t i = 0; i < a->labels.n; i++) {
+		struct pair l = alert_pair(a, a->labels, i);
+		if (!all && is_special(l.name))
 			continue;
 		buf_char(out, before);
 		before = ',';
-		if (is_classic_name(l->name))
-			buf_put(out, l->name);
+		if (is_classic_name(l.name))
+			buf_put(out, l.name);
 		else
-			put_quoted(out, f, l->name);
+			put_quoted(out, f, l.name);
 		buf_char(out, '=');
-		put_quoted(out, f, l->value);
+		put_quoted(out, f, l.value);
 	}
 	if (before == ',')
 		buf_char(out, '}');
@@ -239,12 +239,13 @@ static void put_logfmt(struct buf *out, const struct format *f, bool resolved,
 	buf_str(out, resolved ? " status=resolved" : " status=firing");
 	put_logfmt_label(out, f, a, severity);
 	put_logfmt_label(out, f, a, alertname);
-	for (size_t i = 0; i < a->labels; i++) {
-		if (is_special(a->label[i].name))
+	for (size_t i = 0; i < a->labels.n; i++) {
+		struct pair l = alert_pair(a, a->labels, i);
+		if (is_special(l.name))
 			continue;
 		buf_char(out, ' ');
-		put_logfmt_key(out, f, a->label[i].name);
-		put_logfmt_value(out, f, a->label[i].value);
+		put_logfmt_key(out, f, l.name);
+		put_logfmt_value(out, f, l.value);
 	}
 	if (text.n) {
 		buf_char(out, ' ');

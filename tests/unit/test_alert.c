@@ -152,14 +152,15 @@ static void refuses_alerts(void **state)
 	}
 }
 
-static void put_pairs(struct buf *b, const char *name, const struct pair *pair,
-		      size_t n)
+static void put_pairs(struct buf *b, const char *name, const struct alert *a,
+		      struct pairs pairs)
 {
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < pairs.n; i++) {
+		struct pair pair = alert_pair(a, pairs, i);
 		buf_str(b, name);
-		buf_put(b, pair[i].name);
+		buf_put(b, pair.name);
 		buf_char(b, '=');
-		buf_put(b, pair[i].value);
+		buf_put(b, pair.value);
 	}
 }
 
@@ -179,8 +180,8 @@ static void describe(struct buf *b, const struct alert *a)
 	struct span name, value;
 	size_t i = 0;
 	buf_str(b, statuses[a->status]);
-	put_pairs(b, " L ", a->label, a->labels);
-	put_pairs(b, " A ", a->annotation, a->annotations);
+	put_pairs(b, " L ", a, a->labels);
+	put_pairs(b, " A ", a, a->annotations);
 	put_raw(b, " labels:", a->labels_json);
 	put_raw(b, " annotations:", a->annotations_json);
 	put_raw(b, " starts:", a->starts_at);
@@ -321,8 +322,9 @@ static void holds_the_limits(void **state)
 			CHECK(s == (fits ? STATUS_OK : STATUS_TOO_MANY),
 			      "%zu %s", n, members[i]);
 			if (fits)
-				assert_int_equal(
-				    i ? alert.annotations : alert.labels, n);
+				assert_int_equal(i ? alert.annotations.n
+						   : alert.labels.n,
+						 n);
 			else
 				CHECK_SPAN(buf_span(&why),
 					   i ? SPAN(".annotations")
