@@ -29,10 +29,11 @@ bool alert_read_status(struct span value, enum alert_status *status)
 	return true;
 }
 
-static struct span get_value(const char *p, const char *alert)
+static inline struct span get_value(enum member m, struct span json,
+				    struct span index)
 {
-	struct span value = get_span(p, alert);
-	return value.p != alert ? value : SPAN_NONE;
+	struct span value = get_span(index.p + at_value(m), json.p);
+	return value.p != json.p ? value : SPAN_NONE;
 }
 
 static struct pairs restore_group(const char *group, struct span index)
@@ -45,9 +46,6 @@ static struct pairs restore_group(const char *group, struct span index)
 
 bool alert_restore(struct alert *a, struct span json, struct span index)
 {
-	struct span *value[VALUES] = {&a->labels_json,   &a->annotations_json,
-				      &a->starts_at,     &a->ends_at,
-				      &a->generator_url, &a->fingerprint};
 	if (index.n == 0)
 		return false;
 	a->json = json;
@@ -55,9 +53,12 @@ bool alert_restore(struct alert *a, struct span json, struct span index)
 	a->others = get_number(index.p + AT_OTHERS);
 	a->token = NULL;
 	a->tokens = 0;
-	for (size_t i = 0; i < VALUES; i++)
-		*value[i] =
-		    get_value(index.p + AT_VALUES + SPAN_BYTES * i, json.p);
+	a->labels_json = get_value(MEMBER_LABELS, json, index);
+	a->annotations_json = get_value(MEMBER_ANNOTATIONS, json, index);
+	a->starts_at = get_value(MEMBER_STARTS_AT, json, index);
+	a->ends_at = get_value(MEMBER_ENDS_AT, json, index);
+	a->generator_url = get_value(MEMBER_GENERATOR_URL, json, index);
+	a->fingerprint = get_value(MEMBER_FINGERPRINT, json, index);
 	a->labels = restore_group(index.p + AT_GROUPS, index);
 	a->annotations = restore_group(index.p + AT_GROUPS + SPAN_BYTES, index);
 	return true;

@@ -33,10 +33,15 @@ enum {
 	AT_GROUPS = 4, /* the labels', then the annotations' */
 	AT_VALUES = 12,
 	AT_PAIRS = 36,
-	VALUES = MEMBER_OTHER - MEMBER_LABELS,
 	SPAN_BYTES = 4,
 	PAIR_BYTES = 2 * SPAN_BYTES,
 };
+
+/* Where the value of a member but the status stands in an index. */
+static inline size_t at_value(enum member m)
+{
+	return AT_VALUES + SPAN_BYTES * (m - MEMBER_LABELS);
+}
 
 /* The member that a name (the inside of its string) stands for. */
 enum member alert_member(struct span name);

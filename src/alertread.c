@@ -55,7 +55,7 @@ static void put_inside(char *p, size_t start, size_t end)
 
 static char *index_value(struct alert_reader *r)
 {
-	return r->index + AT_VALUES + SPAN_BYTES * (r->member - MEMBER_LABELS);
+	return r->index + at_value((enum member)r->member);
 }
 
 static char *index_pair(struct alert_reader *r)
