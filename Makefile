@@ -117,7 +117,7 @@ $(O)/sandbox.o: $(O)/calls.h
 # Where a payload's bytes go, speed counts; everywhere else, size.
 HOT := text hash json jsontext alert alertread spool recall firing intake render \
 	httpscan
-$(HOT:%=$(O)/%.o): HOT_FLAGS := -O2
+$(HOT:%=$(O)/%.o): HOT_FLAGS := -O2 -falign-functions=1 -falign-loops=1 -falign-jumps=1
 
 $(O)/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h \
 		$(MUSL_READY)
