@@ -342,6 +342,8 @@ void server_run(struct server *s)
 		log_end(s->log, &l);
 	s->service.fed_ms = deadman_start(
 	    &s->deadman, persist_alarm(s->persist), s->service.now);
+	/* no event will tell of what an earlier process left */
+	deliver_pump(s->deliver, s->service.now);
 	while (!has_stopped(s)) {
 		feed_watchdog(s);
 		turn(s);

@@ -107,6 +107,15 @@ def test_emission_goes_on_where_it_stopped(spooled, path):
         reader.silence()
 
 
+def test_what_was_left_comes_without_any_other_event(spooled, path):
+    server = spooled()
+    server.accepts(group(3))
+    kill_9(server)
+    with FifoReader(path) as reader:  # there before the server is
+        spooled()
+        assert names_in(reader.until_lines(3)) == numbered(0, 3)
+
+
 def test_lines_in_the_pipe_come_again_after_kill_9(spooled, path):
     """They were written, but nobody had read them."""
     server = spooled()
