@@ -31,21 +31,34 @@ static void log_sink(struct deliver *d, unsigned sink, enum log_level level,
 	log_end(d->log, &l);
 }
 
-/* Renders records from the sink's cursor on, while a whole line more is sure to
- * fit; returns how many. */
+/* Renders records from the sink's cursor on, for as much as it is likely to
+ * take, while a whole line more is sure to fit; returns how many. */
 static size_t gather(struct deliver *d, unsigned sink, struct buf *out)
 {
+	const struct delivery *s = &d->sink[sink];
 	uint64_t from = d->spool->cursor[sink], to = from;
 	struct record r;
 	size_t n = 0;
 	*out = buf_of(d->lines, sizeof d->lines);
-	while (n < DELIVER_BATCH && out->cap - out->n >= LIMIT_LINE + 2 &&
+	while (n < DELIVER_BATCH && out->n < s->offset + s->at_once &&
+	       out->cap - out->n >= LIMIT_LINE + 2 &&
 	       spool_get(d->spool, &to, &r)) {
 		deliver_render(d, sink, from, to, &r, out);
 		d->position[n] = from = to;
 		d->end[n++] = out->n;
 	}
 	return n;
+}
+
+/* It took so many bytes of n. Those that it did not take are rendered again for
+ * the next write, so that should be given little more than it takes. */
+static void note_taken(struct delivery *s, size_t taken, size_t n)
+{
+	s->at_once = taken == n ? 2 * s->at_once : taken;
+	if (s->at_once < DELIVER_LEAST)
+		s->at_once = DELIVER_LEAST;
+	if (s->at_once > DELIVER_MOST)
+		s->at_once = DELIVER_MOST;
 }
 
 /* The sink has got the first `taken` bytes of the batch: moves its cursor. */
@@ -255,8 +268,9 @@ static void pump_sink(struct deliver *d, unsigned sink, struct moment now)
 			advance(d, sink, n, 0);
 			continue;
 		}
-		long put = sink_write(
-		    &s->sink, span_skip(buf_span(&lines), (size_t)s->offset));
+		struct span bytes =
+		    span_skip(buf_span(&lines), (size_t)s->offset);
+		long put = sink_write(&s->sink, bytes);
 		if (put < 0) {
 			failed(d, sink, (int)put, now.ms);
 			return;
@@ -269,6 +283,7 @@ static void pump_sink(struct deliver *d, unsigned sink, struct moment now)
 			s->state = DELIVERY_FULL;
 			break;
 		}
+		note_taken(s, (size_t)put, bytes.n);
 		works(d, sink);
 		advance(d, sink, n, s->offset + (uint64_t)put);
 	}
@@ -287,6 +302,7 @@ bool deliver_open(struct deliver *d, struct config *config, struct spool *spool,
 	for (unsigned i = 0; i < config->sinks; i++) {
 		struct delivery *s = &d->sink[i];
 		struct format *f = &config->sink[i].format;
+		s->at_once = DELIVER_MOST;
 		int error = sink_open(&s->sink, &config->sink[i].place);
 		if (error == -EINVAL ||
 		    (error && kind_of(d, i) != PLACE_SERIAL &&

@@ -45,6 +45,7 @@ struct delivery {
 	enum delivery_state state;
 	uint64_t offset;  /* of the line at the cursor, taken by the sink */
 	uint64_t written; /* bytes of lines from `keep` on */
+	size_t at_once;   /* bytes of lines to gather for the next write */
 	uint64_t given;   /* where the cursor was at most: --max-age is for
 			     what never was written */
 	uint64_t torn_at; /* a line begins there behind a torn one */
@@ -61,6 +62,10 @@ struct delivery {
 
 enum {
 	DELIVER_BATCH = 512, /* records written at once at the most */
+	/* bytes gathered for a write: as many as were taken of the last one, or
+	 * twice that if it was taken whole */
+	DELIVER_LEAST = 4096,
+	DELIVER_MOST = 65536,
 	DELIVER_BACKOFF_MAX_MS = 5000,
 	DELIVER_FIFO_BACKOFF_MS = 500,
 	DELIVER_LOOK_MS = 20, /* ask what has left, then ever more seldom */
