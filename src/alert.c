@@ -66,8 +66,8 @@ bool alert_restore(struct alert *a, struct span json, struct span index)
 
 struct pair alert_pair(const struct alert *a, struct pairs pairs, size_t i)
 {
-	const char *p = pairs.index + PAIR_BYTES * i;
 	ASSERT(i < pairs.n);
+	const char *p = pairs.index + PAIR_BYTES * i;
 	return (struct pair){get_span(p, a->json.p),
 			     get_span(p + SPAN_BYTES, a->json.p)};
 }

@@ -2,8 +2,7 @@
  * alert.h - one alert of a webhook payload: its JSON, taken apart.
  *
  * Pure. A struct alert points into the JSON that it was read from, and into the
- * index of that, and lives as long as they do. Nothing is unescaped or copied
- * here.
+ * index of that, and lives as long as they do. Nothing is unescaped here.
  */
 #ifndef ALERT_H
 #define ALERT_H
@@ -102,17 +101,18 @@ struct alert_tokens {
 
 /*
  * Reads one element of `alerts` from its JSON, which must be valid and not
- * larger than LIMIT_ALERT. *a points into json, into itself and, with its
- * tokens, if it has other members, into *memory; without memory (NULL) it has
- * no tokens. Returns OK; or NOT_PAYLOAD or TOO_MANY, and *why has got the place
- * and what was expected, *a is left alone.
+ * larger than LIMIT_ALERT. *a points into json, into itself (so it is not to be
+ * copied) and, with its tokens, if it has other members, into *memory; without
+ * memory (NULL) it has no tokens. Returns OK; or NOT_PAYLOAD or TOO_MANY, and
+ * *why has got the place and what was expected, *a is left alone.
  */
 enum status alert_parse(struct alert *a, struct alert_tokens *memory,
 			struct span json, struct buf *why);
 
 /* The inside of a raw JSON string; absent for null and for absent. */
 struct span alert_text(struct span value);
-/* One of the alert's labels or annotations, i < pairs.n. */
+/* One of `pairs`, which are the alert's own labels or annotations; i < pairs.n.
+ */
 struct pair alert_pair(const struct alert *a, struct pairs pairs, size_t i);
 /* The value of the label or annotation called name (plain text), or absent. */
 struct span alert_label(const struct alert *a, struct span name);

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* As they mostly stand there; 8 to 16 bytes each. */
+/* As they mostly stand there; 8 to 16 bytes each, for begins_with(). */
 static const struct span quoted[MEMBER_OTHER] = {
     SPAN("\"status\":"),      SPAN("\"labels\":"), SPAN("\"annotations\":"),
     SPAN("\"startsAt\":"),    SPAN("\"endsAt\":"), SPAN("\"generatorURL\":"),
@@ -281,12 +281,13 @@ static size_t walk_pairs(struct alert_reader *r, const char *alert, size_t i,
 static inline bool begins_with(struct span at, struct span name)
 {
 	size_t last = name.n - 8; /* may overlap with the first eight */
+	ASSERT(last <= 8);
 	return at.n >= name.n && eight_bytes(at.p) == eight_bytes(name.p) &&
 	       eight_bytes(at.p + last) == eight_bytes(name.p + last);
 }
 
-/* A member's name and its colon: where they end, or 0; *m is which it is.
- * Senders keep to one order, mostly that of the enum. */
+/* A member's name and its colon: where they end, and in *m which member it is;
+ * or 0. Senders keep to one order, mostly that of the enum. */
 static inline size_t walk_name(const struct alert_reader *r, struct span at,
 			       enum member *m)
 {
@@ -305,11 +306,11 @@ static size_t walk_member(struct alert_reader *r, const char *alert, size_t i,
 			  size_t n)
 {
 	enum member m;
-	size_t value, end, pairs = r->pairs;
-	value = walk_name(r, (struct span){alert + i, n - i}, &m);
-	if (value == 0 || i + value == n)
+	size_t end, pairs = r->pairs;
+	size_t name = walk_name(r, (struct span){alert + i, n - i}, &m);
+	size_t value = i + name;
+	if (name == 0 || value == n)
 		return 0;
-	value += i;
 	if (m != MEMBER_OTHER && r->seen >> m & 1)
 		return 0;
 	if (alert[value] == '{' && is_group((uint8_t)m)) {

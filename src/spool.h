@@ -38,7 +38,7 @@ struct record {
 	int64_t received_ms; /* the same on this process's monotonic clock */
 	struct envelope envelope;
 	struct span json;  /* the alert, raw */
-	struct span index; /* of it, by this process; see alert_put_index() */
+	struct span index; /* of it, by this process; see alert_index() */
 };
 
 struct spool {

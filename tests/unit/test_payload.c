@@ -583,11 +583,40 @@ static void judges_spoilt_ones_alike(void **state)
 	}
 }
 
+/* A usual alert, walked over at once or read byte by byte, with one byte
+ * changed: a name that is nearly the one expected there is another member's. */
+static void knows_near_misses(void **state)
+{
+	static const char text[] =
+	    "{\"alerts\":[{\"status\":\"firing\",\"labels\":{\"a\":\"b\"},"
+	    "\"annotations\":{\"c\":\"d\"},\"startsAt\":\"1\",\"endsAt\":\"2\","
+	    "\"generatorURL\":\"3\",\"fingerprint\":\"4\"}]}";
+	static struct outcome good, whole, pieces;
+	char near[sizeof text];
+	(void)state;
+	run_whole(&good, span_of(text), sizeof text - 1);
+	assert_int_equal(good.status, STATUS_OK);
+	for (size_t at = 0; at < sizeof text - 1; at++) {
+		memcpy(near, text, sizeof text);
+		near[at] = near[at] == 'x' ? 'y' : 'x';
+		run_whole(&whole, span_of(near), sizeof text - 1);
+		run_pieces(&pieces, span_of(near), 1, 1);
+		same(&whole, &pieces, span_of(near), 1, false);
+	}
+	/* and that there are indexes to compare */
+	memcpy(near, text, sizeof text);
+	*strstr(near, "annotations") = 'x';
+	run_whole(&whole, span_of(near), sizeof text - 1);
+	assert_int_equal(whole.status, STATUS_OK);
+	assert_int_not_equal(whole.index, good.index);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(refuses_payloads),
 	    cmocka_unit_test(judges_spoilt_ones_alike),
+	    cmocka_unit_test(knows_near_misses),
 	    cmocka_unit_test(reads_payloads),
 	    cmocka_unit_test(holds_the_alert_size),
 	    cmocka_unit_test(counts_each_alert_alone),
