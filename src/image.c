@@ -45,13 +45,18 @@ void image_put_header(char *p, uint64_t size, const struct hash_key *key)
 	put_u32(p + HEADER_CRC, crc32c(0, p, HEADER_CRC));
 }
 
+bool image_is_marked(const char *p)
+{
+	return memcmp(p, MAGIC, MAGIC_BYTES) == 0;
+}
+
 enum image_verdict image_read_header(const char *p, uint64_t size,
 				     struct hash_key *key)
 {
 	static const char zero[IMAGE_HEADER_BYTES];
 	if (memcmp(p, zero, sizeof zero) == 0)
 		return IMAGE_BLANK;
-	if (memcmp(p, MAGIC, MAGIC_BYTES) != 0)
+	if (!image_is_marked(p))
 		return IMAGE_FOREIGN;
 	if (get_u32(p + AT_VERSION) != VERSION)
 		return IMAGE_VERSION;
@@ -62,6 +67,11 @@ enum image_verdict image_read_header(const char *p, uint64_t size,
 	key->k0 = get_u64(p + AT_KEY);
 	key->k1 = get_u64(p + AT_KEY + 8);
 	return IMAGE_GOOD;
+}
+
+uint64_t image_header_size(const char *p)
+{
+	return get_u64(p + AT_SIZE);
 }
 
 uint64_t image_sink(const struct hash_key *key, struct span name)

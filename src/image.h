@@ -74,6 +74,15 @@ void image_put_header(char *p, uint64_t size, const struct hash_key *key);
 enum image_verdict image_read_header(const char *p, uint64_t size,
 				     struct hash_key *key);
 
+/* Did it once begin as a header does? */
+/*@ requires \valid_read(p + (0 .. IMAGE_HEADER_BYTES - 1));
+    assigns \nothing; */
+bool image_is_marked(const char *p);
+/* The size that a header tells; any number if it is not a good one. */
+/*@ requires \valid_read(p + (0 .. IMAGE_HEADER_BYTES - 1));
+    assigns \nothing; */
+uint64_t image_header_size(const char *p);
+
 /* The name of a sink: cursors find their sinks by it. */
 /*@ requires \valid_read(key) && span_ok(name);
     assigns \nothing; */

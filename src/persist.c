@@ -19,14 +19,20 @@ static void log_spool(struct persist *p, enum log_level level,
 	log_end(p->log, &l);
 }
 
+/* Beside -errno. */
+enum { NOT_OURS = INT32_MIN };
+
 static bool failed_at_start(struct persist *p, const char *path, int error)
 {
 	log_spool(p, LOG_ERROR,
-		  error == -EBUSY    ? "another process has the spool"
+		  error == -EBUSY ? "another process has the spool"
+		  : error == NOT_OURS
+		      ? "the file holds something else than a spool: move it "
+			"away, or name another"
 		  : error == -EINVAL ? "the spool is no regular file"
 		  : error == -ENOSPC ? "no room on the disk for the spool"
 				     : "cannot open the spool",
-		  path, error);
+		  path, error == NOT_OURS ? 0 : error);
 	return false;
 }
 
@@ -130,52 +136,171 @@ static bool is_zero(const char *p, size_t n)
 	return n == 0;
 }
 
-/* Takes over an existing file. 0, -errno, or a verdict above 0. */
+/* All behind the header, for a spool of that size. */
+static int read_file(struct persist *p, struct spool *s)
+{
+	int error = store_read(p->fd, p->cursor_blocks, sizeof p->cursor_blocks,
+			       IMAGE_BLOCK);
+	/* at most LIMIT_SPOOL_FILE_MAX */
+	return error ? error
+		     : store_read(p->fd, s->ring, (size_t)s->size, IMAGE_RING);
+}
+
+static bool has_size(const struct persist *p, uint64_t ring)
+{
+	return store_size(p->fd) == (int64_t)(IMAGE_RING + ring);
+}
+
+static enum image_verdict recover(struct persist *p, struct spool *s,
+				  const struct hash_key *key,
+				  struct spool_report *report)
+{
+	for (unsigned i = 0; i < s->cursors; i++)
+		p->image.sink[i] = image_sink(key, span_of(p->name[i]));
+	return image_recover(&p->image, s, p->cursor_blocks, report);
+}
+
+/* Takes over an existing file. 0, -errno, NOT_OURS, or a verdict above 0. */
 static int take_over(struct persist *p, struct hash_key *key)
 {
-	char header[IMAGE_HEADER_BYTES];
+	char header[IMAGE_HEADER_BYTES] = {0};
 	struct spool *s = p->spool;
 	struct spool_report report;
-	size_t size = (size_t)s->size; /* at most LIMIT_SPOOL_FILE_MAX */
 	int error = store_read(p->fd, header, sizeof header, 0);
-	if (error)
-		return error == -EIO ? (int)IMAGE_FOREIGN : error;
+	if (error && error != -EIO)
+		return error;
 	enum image_verdict verdict = image_read_header(header, s->size, key);
+	/* a damaged spool must not keep us from starting, but who names a file
+	 * that never was one is wrong */
+	if (verdict == IMAGE_FOREIGN && !has_size(p, s->size) &&
+	    !image_is_marked(header))
+		return NOT_OURS;
+	if (error)
+		return IMAGE_FOREIGN;
 	if (verdict != IMAGE_GOOD && verdict != IMAGE_BLANK)
 		return (int)verdict;
-	if (store_size(p->fd) != (int64_t)(IMAGE_RING + s->size))
+	if (!has_size(p, s->size))
 		return verdict == IMAGE_BLANK ? IMAGE_FOREIGN : IMAGE_SIZE;
-	error = store_read(p->fd, p->cursor_blocks, sizeof p->cursor_blocks,
-			   IMAGE_BLOCK);
-	if (!error)
-		error = store_read(p->fd, s->ring, size, IMAGE_RING);
+	error = read_file(p, s);
 	if (error)
 		return error;
 	if (verdict == IMAGE_BLANK)
-		return is_zero(s->ring, size) ? (int)IMAGE_BLANK
-					      : (int)IMAGE_FOREIGN;
-	for (unsigned i = 0; i < s->cursors; i++)
-		p->image.sink[i] = image_sink(key, span_of(p->name[i]));
-	verdict = image_recover(&p->image, s, p->cursor_blocks, &report);
+		return is_zero(s->ring, (size_t)s->size) ? (int)IMAGE_BLANK
+							 : (int)IMAGE_FOREIGN;
+	verdict = recover(p, s, key, &report);
 	if (verdict != IMAGE_GOOD)
 		return (int)verdict;
 	log_recovered(p, &report);
 	if (report.rewrite)
-		error = store_write(p->fd, s->ring, size, IMAGE_RING);
+		error =
+		    store_write(p->fd, s->ring, (size_t)s->size, IMAGE_RING);
 	if (!error)
 		error = store_sync(p->fd);
 	tell_lost(p, report.gaps);
 	return error;
 }
 
-bool persist_open(struct persist *p, const struct config *config,
-		  struct spool *spool, struct intake *in, struct log *log)
+static void init_ring(struct persist *p, char *ring, uint64_t size,
+		      unsigned sinks)
+{
+	spool_init(p->spool, ring, size, sinks);
+	p->spool->durable = true;
+	p->image = (struct image){0};
+}
+
+/* Puts the records of another spool into ours, with the cursors before them;
+ * false if they do not fit. */
+static bool move_records(struct spool *to, const struct spool *from)
+{
+	uint64_t position = spool_tail(from);
+	struct record r;
+	for (;;) {
+		for (unsigned i = 0; i < to->cursors; i++)
+			if (from->cursor[i] >= position)
+				to->cursor[i] = to->keep[i] = to->head;
+		if (!spool_get(from, &position, &r))
+			break;
+		uint64_t need = spool_need(&r);
+		if (!spool_fits(to, need, need))
+			return false;
+		spool_put(to, &r);
+	}
+	to->started = to->head;
+	return true;
+}
+
+/* A spool of another size becomes one of this size: a new file, whole and safe
+ * before it takes the place of the old one. Returns as take_over() does. */
+static int move_over(struct persist *p, const char *path, struct hash_key *key)
+{
+	char header[IMAGE_HEADER_BYTES], name[256];
+	struct spool *s = p->spool, old;
+	struct spool_report report;
+	struct buf b = buf_of(name, sizeof name - 1);
+	int old_fd = p->fd; /* locked until the new file has its place */
+	int error = store_read(p->fd, header, sizeof header, 0);
+	uint64_t size = image_header_size(header);
+	if (error)
+		return error;
+	if (size % 8 || size < 2 * SPOOL_RECORD_MAX ||
+	    size > LIMIT_SPOOL_FILE_MAX || !has_size(p, size) ||
+	    image_read_header(header, size, key) != IMAGE_GOOD)
+		return IMAGE_SIZE;
+	char *ring = store_memory((size_t)size);
+	if (ring == NULL)
+		return -ENOMEM;
+	spool_init(&old, ring, size, s->cursors);
+	error = read_file(p, &old);
+	if (!error)
+		error = (int)recover(p, &old, key, &report);
+	if (!error && !move_records(s, &old))
+		error = IMAGE_SIZE;
+	store_give_back(ring, (size_t)size);
+	if (error)
+		return error;
+	buf_str(&b, path);
+	buf_str(&b, ".resized");
+	name[b.n] = '\0';
+	log_recovered(p, &report);
+	tell_lost(p, report.gaps);
+	p->fd = store_open(name);
+	error = p->fd < 0 ? p->fd : store_empty(p->fd);
+	if (!error)
+		error = make_file(p, name, key);
+	if (!error)
+		error = store_replace(name, path);
+	if (!error)
+		error = store_sync_folder(path);
+	store_close(old_fd);
+	return error;
+}
+
+/* A new file under this name; what is there, and not a blank, is set aside. */
+static int begin_anew(struct persist *p, const char *path, int verdict,
+		      const struct hash_key *key)
 {
 	static const char *const why[] = {
 	    [IMAGE_FOREIGN] = "this is no spool, or too damaged to be one",
 	    [IMAGE_VERSION] = "a spool of another version",
 	    [IMAGE_SIZE] = "a spool of another size",
 	};
+	bool aside = verdict != IMAGE_BLANK;
+	int error = aside ? set_aside(p, path, why[verdict]) : 0;
+	if (aside)
+		memset(p->spool->ring, 0, (size_t)p->spool->size);
+	init_ring(p, p->spool->ring, p->spool->size, p->spool->cursors);
+	for (unsigned i = 0; i < p->spool->cursors; i++)
+		p->image.sink[i] = image_sink(key, span_of(p->name[i]));
+	if (!error)
+		error = make_file(p, path, key);
+	if (!error)
+		tell_lost(p, aside);
+	return error;
+}
+
+bool persist_open(struct persist *p, const struct config *config,
+		  struct spool *spool, struct intake *in, struct log *log)
+{
 	char path[256] = "";
 	/* at most LIMIT_SPOOL_FILE_MAX */
 	size_t size = (size_t)config->spool_size / 8 * 8;
@@ -185,33 +310,22 @@ bool persist_open(struct persist *p, const struct config *config,
 	char *ring = store_memory(size);
 	if (ring == NULL)
 		return failed_at_start(p, path, -ENOMEM);
-	spool_init(spool, ring, size, config->sinks);
-	spool->durable = p->on = true;
+	p->on = true;
+	init_ring(p, ring, size, config->sinks);
 	p->fd = store_open(path);
 	if (p->fd < 0)
 		return failed_at_start(p, path, p->fd);
 	for (unsigned i = 0; i < config->sinks; i++)
 		p->name[i] = config->sink[i].name;
-	if (store_size(p->fd) > 0) {
-		int verdict = take_over(p, &in->hash_key);
-		if (verdict < 0)
-			return failed_at_start(p, path, verdict);
-		if (verdict == 0) {
-			intake_recover(in);
-			return true;
-		}
-		int error = verdict == IMAGE_BLANK
-				? 0
-				: set_aside(p, path, why[verdict]);
-		if (error)
-			return failed_at_start(p, path, error);
-		memset(ring, 0, size);
-	}
-	for (unsigned i = 0; i < config->sinks; i++)
-		p->image.sink[i] =
-		    image_sink(&in->hash_key, span_of(p->name[i]));
-	int error = make_file(p, path, &in->hash_key);
-	return error ? failed_at_start(p, path, error) : true;
+	int verdict = store_size(p->fd) > 0 ? take_over(p, &in->hash_key)
+					    : (int)IMAGE_BLANK;
+	if (verdict == IMAGE_SIZE)
+		verdict = move_over(p, path, &in->hash_key);
+	if (verdict == 0)
+		intake_recover(in);
+	if (verdict > 0)
+		verdict = begin_anew(p, path, verdict, &in->hash_key);
+	return verdict ? failed_at_start(p, path, verdict) : true;
 }
 
 static int write_all(struct persist *p)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -119,6 +120,16 @@ int store_rename(const char *from, const char *to)
 	return unlink(from) < 0 ? -errno : 0;
 }
 
+int store_replace(const char *from, const char *to)
+{
+	return rename(from, to) < 0 ? -errno : 0;
+}
+
+int store_empty(int fd)
+{
+	return ftruncate(fd, 0) < 0 ? -errno : 0;
+}
+
 void store_close(int fd)
 {
 	close(fd);
@@ -129,4 +140,9 @@ char *store_memory(size_t n)
 	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	return p == MAP_FAILED ? NULL : p;
+}
+
+void store_give_back(char *p, size_t n)
+{
+	munmap(p, n);
 }

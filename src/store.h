@@ -25,9 +25,14 @@ int store_sync(int fd);
 int store_sync_folder(const char *path);
 /* -EEXIST if there is such a file: nothing is ever overwritten. */
 int store_rename(const char *from, const char *to);
+/* Puts a file in the place of another one, at once. */
+int store_replace(const char *from, const char *to);
+/* Without what it holds. */
+int store_empty(int fd);
 void store_close(int fd);
 
-/* Zeroed memory for a ring; NULL if there is none. Never given back. */
+/* Zeroed memory for a ring; NULL if there is none. */
 char *store_memory(size_t n);
+void store_give_back(char *p, size_t n);
 
 #endif

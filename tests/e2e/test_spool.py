@@ -338,8 +338,6 @@ def of_another_version(data):
 
 
 FOREIGN = {
-    "text": lambda data: b"these are my notes\n" * 5000,
-    "one byte": lambda data: b"x",
     "random": lambda data: bytes((i * i * 7 + i * 13) % 251
                                  for i in range(len(data))),
     "another version": of_another_version,
@@ -370,36 +368,92 @@ def test_what_is_not_this_spool_is_kept_aside_and_told(spooled, file, path,
     told, = [x for x in server.log_lines() if str(kept[0]) in x]
     assert read_logfmt(told)["level"] in ("warn", "error")
     server.accepts(group(2, name="New"))
-    assert names_in(read_all(path, 2, server)) == numbered(0, 2, "New")
+    notice, *lines = read_all(path, 3, server)
+    assert notices([notice]) and "lost" in notice
+    assert names_in(lines) == numbered(0, 2, "New")
     server.accepts(group(2, name="Newer"))
     kill_9(server)
     server = spooled()
     assert names_in(read_all(path, 2, server)) == numbered(0, 2, "Newer")
 
 
-def test_another_size_is_kept_aside_and_comes_back_with_its_size(spooled, file,
-                                                                 path):
+def beside(file):
+    return [p for p in file.parent.iterdir()
+            if p.name.startswith("spool") and p != file]
+
+
+@pytest.mark.parametrize("size", ["256K", "512K", "2M"])
+def test_another_size_takes_the_alerts_over(spooled, file, path, size):
     full_spool(spooled, file)
+    for size in size, "1M":
+        server = spooled(size=f",size={size}")
+        assert taken_over(server)["records"] == 12
+        assert file.stat().st_size == RING + {
+            "256K": 1 << 18, "512K": 1 << 19, "1M": 1 << 20, "2M": 1 << 21}[size]
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert not beside(file)
+        kill_9(server)
+    server = spooled()
+    server.accepts(group(1, name="New"))
+    assert names_in(read_all(path, 13, server)) == [*twelve(), "New0"]
+
+
+def test_another_size_keeps_each_sinks_place(start, file, tmp_path):
+    fifos = [str(tmp_path / "a"), str(tmp_path / "b")]
+    options = [x for f in fifos for x in ("--emit", f"fifo:{f}")]
+    server = start("--spool", file, *QUICK, *options)
+    server.accepts(group(4, name="Old"))
+    with FifoReader(fifos[0]) as reader:
+        wait_up(server, f"fifo:{fifos[0]}")
+        server.accepts(group(2, name="New"))
+        assert len(reader.until_lines(6)) == 6
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+    server = start("--spool", f"{file},size=300K", *QUICK, *options)
+    with FifoReader(fifos[1]) as reader:
+        wait_up(server, f"fifo:{fifos[1]}")
+        assert names_in(reader.until_lines(6)) == [*numbered(0, 4, "Old"),
+                                                   *numbered(0, 2, "New")]
+    with FifoReader(fifos[0]) as reader:
+        wait_up(server, f"fifo:{fifos[0]}")
+        server.accepts(payload(alert("Next")))
+        assert names_in(reader.until_lines(1)) == ["Next"]
+
+
+def test_alerts_that_do_not_fit_are_kept_aside_and_told(spooled, file, path):
+    server = spooled()
+    names, _, _ = fill(server, 1 << 20)
+    kill_9(server)
     data = file.read_bytes()
-    server = spooled(size=",size=512K")
-    kept, = [p for p in file.parent.iterdir()
-             if p.name.startswith("spool") and p != file]
+    server = spooled(size=",size=256K")
+    kept, = beside(file)
     assert kept.read_bytes() == data
     told, = [x for x in server.log_lines() if str(kept) in x]
     assert "size" in told
+    notice, = read_all(path, 1, server)
+    assert notices([notice]) and "lost" in notice
     kill_9(server)
     kept.rename(file)
     server = spooled()
-    assert names_in(read_all(path, 12, server)) == twelve()
+    assert names_in(read_all(path, len(names), server)) == names
+
+
+@pytest.mark.parametrize("data", [b"x", b"root:x:0:0:root:/root:/bin/sh\n" * 9,
+                                  bytes(range(256)) * 400],
+                         ids=["a byte", "text", "binary"])
+def test_what_never_was_a_spool_is_left_alone(file, data):
+    file.write_bytes(data)
+    assert "else than a spool" in fails_at_start("--spool", str(file))
+    assert file.read_bytes() == data
+    assert not beside(file)
 
 
 def test_two_files_set_aside_in_one_second_are_both_kept(spooled, file):
     for i in range(3):
-        file.write_bytes(b"notes %d\n" % i)
+        file.write_bytes(b"bellwire %d\n" % i)
         kill_9(spooled())
-    kept = {p.read_bytes() for p in file.parent.iterdir()
-            if p.name.startswith("spool") and p != file}
-    assert kept == {b"notes %d\n" % i for i in range(3)}
+    kept = {p.read_bytes() for p in beside(file)}
+    assert kept == {b"bellwire %d\n" % i for i in range(3)}
 
 
 def test_an_empty_file_is_a_new_spool(spooled, file, path):
