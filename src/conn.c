@@ -143,10 +143,12 @@ void conn_refuse(struct conn *c, struct service *s, enum status status)
 /* The request's body is read or given up: to the answer. */
 static void conclude(struct conn *c, struct service *s)
 {
-	if (c->status == STATUS_OK)
-		c->state = CONN_QUESTION;
-	else
+	if (c->status != STATUS_OK) {
 		conn_answer(c, s, c->status);
+		return;
+	}
+	c->state = CONN_QUESTION;
+	c->deadline_ms = s->now.ms + LIMIT_PAGE_MS;
 }
 
 /* The answer is known, refusal or page. Its body, if more of it is to come, is
@@ -350,6 +352,8 @@ void conn_expire(struct conn *c, struct service *s)
 		conclude(c, s);
 		break;
 	case CONN_QUESTION:
+		conn_answer(c, s, STATUS_PAGE_BUSY);
+		break;
 	case CONN_ANSWER:
 	case CONN_LINGER:
 	case CONN_CLOSED:

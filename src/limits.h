@@ -75,6 +75,8 @@
 	X(BODY_MS, 30000, "ms for a request's body", "503") \
 	X(IDLE_MS, 330000, "ms between requests; Alertmanager keeps " \
 	  "a connection for 300000", "closed") \
+	X(PAGE_MS, 5000, "ms that /alerts waits for another client to read it", \
+	  "503") \
 	X(ANSWER_MS, 30000, "ms for the client to take an answer", "closed") \
 	X(LINGER_MS, 2000, "ms for the client to see a last answer", "closed") \
 	X(PROBE_MS, 5000, "ms for probe to get its answer", "exit 1")

@@ -56,6 +56,8 @@
 	  "later") \
 	X(ADDRESS, 0, "address", "address not in --allow, closed at once") \
 	X(NOT_READY, 503, "not_ready", "not ready") \
+	X(PAGE_BUSY, 503, "page_busy", "another client takes long to read " \
+	  "this page") \
 	X(HTTP_VERSION, 505, "http_version", "only HTTP/1.1 and HTTP/1.0 are " \
 	  "supported")
 /* clang-format on */

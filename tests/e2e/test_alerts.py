@@ -105,4 +105,9 @@ def test_a_reader_that_does_not_read_holds_up_only_its_like(server):
             idle.send(get("/alerts"))
         assert server.ask(get("/-/healthy")).status == 200
         server.accepts(payload(alert("More")))
+        busy = server.ask(get("/alerts"))
+        assert busy.status == 503 and busy.get("Retry-After")
+        assert "another client" in busy.text() and busy.tells_one_line()
+        assert server.metrics()[
+            'bellwire_rejected_total{reason="page_busy"}'] == 1
     wait_for("the page", lambda: len(names(server)) == 13)

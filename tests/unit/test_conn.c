@@ -1067,12 +1067,16 @@ static void reads_no_more(void **state)
 	attend_all();
 	conn_room(&conn, &room);
 	assert_int_equal(room, 0);
-	/* an owner that has no page in time, and one that asks again */
+	/* an owner that has no page in time: told, and closed if not taken */
 	start_plain();
 	memcpy(conn_room(&conn, &room), HEALTH, strlen(HEALTH));
 	conn_received(&conn, strlen(HEALTH));
 	conn_step(&conn, &service);
 	assert_int_equal(conn.state, CONN_QUESTION);
+	assert_int_equal(conn.deadline_ms, service.now.ms + LIMIT_PAGE_MS);
+	conn_expire(&conn, &service);
+	assert_int_equal(conn.state, CONN_ANSWER);
+	assert_int_equal(conn.status, STATUS_PAGE_BUSY);
 	for (int i = 0; i < 2; i++) {
 		conn_expire(&conn, &service);
 		assert_int_equal(conn.state, CONN_CLOSED);
