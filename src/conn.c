@@ -152,7 +152,7 @@ static void conclude(struct conn *c, struct service *s)
 }
 
 /* The answer is known, refusal or page. Its body, if more of it is to come, is
- * read on if it is short; a client that waits for 100 Continue may not send it
+ * read on if it is short; a client that expects something first may not send it
  * at all, so then nobody could tell where the next request begins. */
 void conn_decide(struct conn *c, struct service *s, enum status status)
 {
@@ -181,7 +181,8 @@ static void begin_request(struct conn *c, struct service *s,
 	c->head_only = r->method == HTTP_HEAD;
 	c->wants_text = r->wants_text;
 	c->close = !r->keep_alive;
-	c->expecting = r->expect_continue && c->body.state != HTTP_BODY_DONE &&
+	c->expecting = (r->expect_continue || r->expect_other) &&
+		       c->body.state != HTTP_BODY_DONE &&
 		       window_raw(&c->window).n == 0;
 	c->body_bytes = c->body_at = 0;
 	if (r->unknown_coding) {

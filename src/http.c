@@ -72,60 +72,106 @@ static enum status parse_method(struct span word, struct http_request *r)
 	return STATUS_OK;
 }
 
+/* unreserved and sub-delims of RFC 3986 2, but for the comma: two hosts. */
 /*@ assigns \nothing; */
-static bool ends_host(char c)
+static bool is_name_char(char c)
 {
 	switch (c) {
-	case '/':
-	case '?':
-	case '#':
-	case '@':
-	case '\\':
-	case '"':
-	case ',':
-	case '<':
-	case '>':
-	case '^':
-	case '`':
-	case '{':
-	case '|':
-	case '}':
+	case '-':
+	case '.':
+	case '_':
+	case '~':
+	case '!':
+	case '$':
+	case '&':
+	case '\'':
+	case '(':
+	case ')':
+	case '*':
+	case '+':
+	case ';':
+	case '=':
 		return true;
 	default:
-		return false;
+		break;
 	}
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+	       (c >= 'A' && c <= 'Z');
 }
 
-/* uri-host [ ":" port ], RFC 3986 3.2; loosely: no character that could end
- * the authority or begin another one. */
-/*@ requires span_ok(v);
-    assigns \nothing; */
-static bool is_host(struct span v)
+/* The characters of an IPv6 address; whether it is one, nobody asks. */
+/*@ assigns \nothing; */
+static bool is_literal_char(char c)
 {
+	return hex_digit(c) >= 0 || c == ':' || c == '.';
+}
+
+/* uri-host at the front of v, RFC 3986 3.2.2: its length in *n, which may be 0.
+ */
+/*@ requires span_ok(v) && \valid(n);
+    assigns *n;
+    ensures \result ==> *n <= v.n; */
+static bool measure_host(struct span v, size_t *n)
+{
+	size_t i = 0;
+	if (v.n && v.p[0] == '[') {
+		/*@ loop invariant 0 <= i < v.n;
+		    loop assigns i;
+		    loop variant v.n - i; */
+		do
+			i++;
+		while (i < v.n && is_literal_char(v.p[i]));
+		*n = i + 1;
+		return i > 2 && i < v.n && v.p[i] == ']';
+	}
 	/*@ loop invariant 0 <= i <= v.n;
 	    loop assigns i;
 	    loop variant v.n - i; */
-	for (size_t i = 0; i < v.n; i++)
-		if (!char_is_visible(v.p[i]) || ends_host(v.p[i]))
+	while (i < v.n && v.p[i] != ':') {
+		bool encoded = v.p[i] == '%' && v.n - i >= 3 &&
+			       hex_digit(v.p[i + 1]) >= 0 &&
+			       hex_digit(v.p[i + 2]) >= 0;
+		if (!encoded && !is_name_char(v.p[i]))
+			return false;
+		i += encoded ? 3 : 1;
+	}
+	*n = i;
+	return true;
+}
+
+/* ":" port, where that may be empty; or nothing. */
+/*@ requires span_ok(v);
+    assigns \nothing; */
+static bool is_port(struct span v)
+{
+	if (v.n && v.p[0] != ':')
+		return false;
+	/*@ loop invariant 0 <= i;
+	    loop assigns i;
+	    loop variant v.n - i; */
+	for (size_t i = 1; i < v.n; i++)
+		if (v.p[i] < '0' || v.p[i] > '9')
 			return false;
 	return true;
 }
 
-/* uri-host ":" port, RFC 9112 3.2.3; is_host() looks at the characters. */
-/*@ requires span_ok(t);
+/* uri-host [ ":" port ], RFC 9110 7.2. */
+/*@ requires span_ok(v);
     assigns \nothing; */
-static bool is_authority(struct span t)
+static bool is_host(struct span v)
 {
-	struct span host;
-	uint64_t port;
-	size_t colon = t.n;
-	/*@ loop invariant colon <= t.n;
-	    loop assigns colon;
-	    loop variant colon; */
-	while (colon && t.p[colon - 1] != ':')
-		colon--;
-	host = (struct span){t.p, colon ? colon - 1 : 0};
-	return host.n && is_host(host) && span_u64(span_skip(t, colon), &port);
+	size_t n;
+	return measure_host(v, &n) && is_port(span_skip(v, n));
+}
+
+/* uri-host ":" port, RFC 9112 3.2.3. */
+/*@ requires span_ok(v);
+    assigns \nothing; */
+static bool is_authority(struct span v)
+{
+	size_t n;
+	return measure_host(v, &n) && n && v.n - n >= 2 &&
+	       is_port(span_skip(v, n));
 }
 
 /* origin-form and absolute-form name a path; of the others, an authority is for
@@ -163,7 +209,7 @@ static enum status parse_target(struct span method, struct span t,
 		while (t.n && t.p[0] != '/' && t.p[0] != '?')
 			t = span_skip(t, 1);
 		host.n -= t.n;
-		if (host.n == 0 || !is_host(host))
+		if (host.n == 0 || host.p[0] == ':' || !is_host(host))
 			return STATUS_BAD_LINE;
 	}
 	bool asterisk = span_eq(t, SPAN("*")) &&
