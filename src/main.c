@@ -339,21 +339,25 @@ static int take_format(int argc, const char *const *argv, const char **rest,
 	return n;
 }
 
-/* --format is a sink of its own; templates come from the other options. */
+/* As the first sink gets it, or in the format of --format. */
 static int render(int argc, const char *const *argv)
 {
 	const char *rest[LIMIT_CONFIG_ENTRIES];
 	char bytes[LIMIT_PLACE * 2];
 	struct buf error = buf_of(bytes, sizeof bytes);
-	struct span format = SPAN("line");
+	struct span format = SPAN_NONE;
 	int code = configure(take_format(argc, argv, rest, &format), rest);
 	if (code != EXIT_FINE)
 		return code;
 	struct config *c = &the.config;
 	c->sinks = 1;
-	c->sink[0] = (struct sink_config){.name = "stdout"};
+	c->sink[0] = (struct sink_config){.name = "stdout",
+					  .format = c->sink[0].format};
 	c->spool = SPAN_NONE;
-	const char *wrong = config_read_format(c, &c->sink[0].format, format);
+	if (format.p)
+		c->sink[0].format = (struct format){0};
+	const char *wrong =
+	    format.p ? config_read_format(c, &c->sink[0].format, format) : NULL;
 	if (wrong) {
 		buf_str(&error, "--format: expected ");
 		buf_str(&error, wrong);

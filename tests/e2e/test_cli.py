@@ -239,6 +239,23 @@ def test_render_is_line_where_nothing_is_said():
         '2026-11-24T02:42:49Z FIRING - NoSeverity{case="bare"}']
 
 
+@pytest.mark.parametrize("options,lines", [
+    (["--emit", "stdout,format=json"], ["json"]),
+    (["--emit", "fifo:/nowhere/x,format=logfmt"], ["logfmt"]),
+    (["--emit", "stdout,format=json", "--emit", "fifo:/nowhere/y"],
+     ["json"]),
+    (["--emit", "stdout,format=json", "--format", "logfmt"], ["logfmt"]),
+    (["--emit", "stdout,match=severity=none"], []),
+    (["--emit", "stdout,match=severity=none", "--format", "json"], ["json"]),
+])
+def test_render_is_what_the_first_sink_gets(options, lines):
+    result = run("render", *options, stdin=sample("bare-1-firing"))
+    expected = b"".join(run("render", "--format", f,
+                            stdin=sample("bare-1-firing")).stdout
+                        for f in lines)
+    assert result.returncode == 0 and result.stdout == expected
+
+
 def test_render_of_no_alerts_is_nothing():
     result = run("render", stdin=b'{"alerts":[]}')
     assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
