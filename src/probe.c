@@ -20,6 +20,9 @@ static bool read_url(struct span url, struct address *a, struct span *path)
 	span_split(&rest, '/', &authority);
 	if (rest.p)
 		*path = span_skip(url, authority.n);
+	for (size_t i = 0; i < path->n; i++)
+		if (!char_is_visible(path->p[i]))
+			return false;
 	buf_put(&b, authority);
 	/* a colon that is not within [v6] begins the port */
 	bool port = false;

@@ -67,11 +67,18 @@ bool server_open(struct server *s)
 	}
 	s->statm = os_process_open();
 	s->descriptors = os_descriptor_limit();
-	int64_t room =
-	    s->descriptors - RESERVED_FDS - s->listeners - s->config->sinks;
-	s->slots = room >= LIMIT_CONNECTIONS ? LIMIT_CONNECTIONS
-		   : room > 1                ? (unsigned)room
-					     : 1;
+	int64_t others = RESERVED_FDS + s->listeners + s->config->sinks;
+	int64_t room = s->descriptors - others;
+	if (room < 1) {
+		if (log_begin(s->log, &l, LOG_ERROR, "too few descriptors")) {
+			log_number(&l, "descriptors", s->descriptors);
+			log_number(&l, "needed", others + 1);
+			log_end(s->log, &l);
+		}
+		return false;
+	}
+	s->slots =
+	    room < LIMIT_CONNECTIONS ? (unsigned)room : LIMIT_CONNECTIONS;
 	if (s->slots < LIMIT_CONNECTIONS &&
 	    log_begin(s->log, &l, LOG_WARN,
 		      "few descriptors, so fewer connections")) {

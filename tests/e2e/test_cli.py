@@ -328,6 +328,8 @@ def test_probe_of_what_is_not_ready_exits_1(start, pipe):
 
 @pytest.mark.parametrize("args", [["nonsense"], ["ftp://127.0.0.1/"],
                                   ["http://"], ["http://127.0.0.1:x/"],
-                                  ["http://127.0.0.1:1/", "more"], [""]])
+                                  ["http://127.0.0.1:1/", "more"], [""],
+                                  ["http://127.0.0.1:1/a b"],
+                                  ["http://127.0.0.1:1/a\r\nX: y"]])
 def test_probe_of_what_is_no_url_exits_2(args):
     failure(run("probe", *args), 2)

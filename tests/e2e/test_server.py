@@ -404,7 +404,7 @@ def test_clients_that_vanish_do_no_harm(server):
     assert server.post(group(1)).status == 200
 
 
-@pytest.mark.parametrize("descriptors", [16, 20, 40])
+@pytest.mark.parametrize("descriptors", [11, 16, 20, 40])
 def test_few_descriptors_make_fewer_connections(start, descriptors):
     server = start(descriptors=descriptors)
     told = [x for x in server.log_lines() if re.search(r"connections=\d+", x)]
@@ -419,6 +419,13 @@ def test_few_descriptors_make_fewer_connections(start, descriptors):
     assert server.metrics()["bellwire_connections"] <= n
     for c in flood:
         c.close()
+
+
+def test_too_few_descriptors_are_an_error(start):
+    with pytest.raises(AssertionError) as told:
+        start(descriptors=10)
+    assert "too few descriptors" in str(told.value)
+    assert "needed=11" in str(told.value)
 
 
 def test_enough_descriptors_are_not_told_of(start):
