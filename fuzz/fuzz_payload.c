@@ -215,6 +215,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		take_pieces(body, (size_t)data[0] * data[0]);
 	run_sinks();
 	ASSERT(intake_is_safe(&intake, &receive.wait));
-	intake_release(&intake, 1, true);
+	intake_release(&intake, 1, &receive.wait, true);
 	return 0;
 }

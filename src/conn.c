@@ -250,7 +250,7 @@ static bool step_discard(struct conn *c, struct service *s)
 static void release(struct conn *c, struct service *s, bool settled)
 {
 	if (c->notification)
-		intake_release(s->intake, c->slot, settled);
+		intake_release(s->intake, c->slot, &c->receive.wait, settled);
 	c->notification = false;
 }
 

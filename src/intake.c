@@ -100,6 +100,7 @@ static bool attach_again(struct intake *in, const struct offer *o,
 	if (e == NULL || (e->until_done && is_written(in, o, e->position)))
 		return false;
 	e->claims |= (uint64_t)1 << slot;
+	wait->claims++;
 	wait_for(o, wait, e->position);
 	return true;
 }
@@ -142,6 +143,7 @@ void intake_queue(struct intake *in, const struct offer *o, unsigned slot,
 		struct recall_entry *e = recall_add(&in->recall, o->record.key);
 		e->position = position;
 		e->claims = (uint64_t)1 << slot;
+		wait->claims++;
 		wait_for(o, wait, position);
 		if (in->config->dedup_ms && o->record.kind == RECORD_ALERT) {
 			e = recall_add(&in->dedup, o->dedup_key);
@@ -205,9 +207,11 @@ bool intake_is_safe(const struct intake *in, const struct intake_wait *wait)
 	return true;
 }
 
-void intake_release(struct intake *in, unsigned slot, bool settled)
+void intake_release(struct intake *in, unsigned slot, struct intake_wait *wait,
+		    bool settled)
 {
-	recall_release(&in->recall, slot, settled);
+	recall_release(&in->recall, slot, wait->claims, settled);
+	wait->claims = 0;
 }
 
 void intake_recover(struct intake *in)

@@ -39,9 +39,10 @@ struct intake {
 };
 
 /* Up to where each sink must come before a request's alerts are safe, or the
- * file if there is one. */
+ * file if there is one; and how many of the alerts it has claimed. */
 struct intake_wait {
 	uint64_t position[LIMIT_SINKS];
+	uint64_t claims;
 };
 
 /* When something happens, on both clocks. */
@@ -97,7 +98,8 @@ void intake_note_firing(struct intake *in, const struct offer *o);
 int intake_waits_for(const struct intake *in, const struct intake_wait *wait);
 bool intake_is_safe(const struct intake *in, const struct intake_wait *wait);
 /* The request has ended; `settled` if its sender will not send it again. */
-void intake_release(struct intake *in, unsigned slot, bool settled);
+void intake_release(struct intake *in, unsigned slot, struct intake_wait *wait,
+		    bool settled);
 
 /* Knows the alerts again that an earlier process has left in the spool: it may
  * not have answered their requests. They are known until they are done. */

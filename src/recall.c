@@ -84,14 +84,18 @@ void recall_remove(struct recall *r, struct recall_entry *e)
 	r->free = index_of(r, e);
 }
 
-void recall_release(struct recall *r, unsigned slot, bool forget)
+void recall_release(struct recall *r, unsigned slot, uint64_t claims,
+		    bool forget)
 {
 	uint64_t bit = (uint64_t)1 << slot;
-	for (uint16_t i = r->oldest, newer; i; i = newer) {
+	/* most of them are among the newest; there may be thousands of others
+	 * that nobody ever claims again */
+	for (uint16_t i = r->newest, older; i && claims; i = older) {
 		struct recall_entry *e = at(r, i);
-		newer = e->newer;
+		older = e->older;
 		if (!(e->claims & bit))
 			continue;
+		claims--;
 		e->claims &= ~bit;
 		if (forget)
 			recall_remove(r, e);

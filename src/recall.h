@@ -42,7 +42,9 @@ struct recall_entry *recall_add(struct recall *r, uint64_t key);
 /* Forgets an entry. */
 void recall_remove(struct recall *r, struct recall_entry *e);
 
-/* Drops the claims of a connection; with `forget`, also the entries claimed. */
-void recall_release(struct recall *r, unsigned slot, bool forget);
+/* Drops the claims of a connection, which has that many at most; with `forget`,
+ * also the entries claimed. */
+void recall_release(struct recall *r, unsigned slot, uint64_t claims,
+		    bool forget);
 
 #endif

@@ -4,7 +4,7 @@
 void receive_start(struct receive *r, unsigned slot, bool whole)
 {
 	payload_start(&r->payload, whole);
-	r->wait = (struct intake_wait){{0}};
+	r->wait = (struct intake_wait){0};
 	r->envelope = (struct envelope){0};
 	r->slot = slot;
 	r->blocked = r->alert_at_hand = r->stepwise = r->feeds = false;
@@ -165,7 +165,7 @@ enum status receive_whole(struct receive *r, struct intake *in,
 	}
 	bool fits = spool_fits(in->spool, need.total, need.largest);
 	if (status == STATUS_OK && !fits) {
-		intake_release(in, r->slot, false);
+		intake_release(in, r->slot, &r->wait, false);
 		in->spool->wanted = true;
 		if (spool_could_fit(in->spool, need.total, need.largest))
 			return STATUS_NO_ROOM;
@@ -175,7 +175,7 @@ enum status receive_whole(struct receive *r, struct intake *in,
 		return receive_more(r, in, m, body.p, 0, body.n, now);
 	}
 	if (status != STATUS_OK) {
-		intake_release(in, r->slot, false);
+		intake_release(in, r->slot, &r->wait, false);
 		return status;
 	}
 	queue_alerts(r, in, m, body, n, now);

@@ -219,8 +219,8 @@ static void knows_again(void **state)
 	assert_false(is_safe(2));
 	assert_int_equal(offer(&o, 2), INTAKE_QUEUED);
 	/* 503 to both: still known, written or not */
-	intake_release(&intake, 1, false);
-	intake_release(&intake, 2, false);
+	intake_release(&intake, 1, &wait_of[1], false);
+	intake_release(&intake, 2, &wait_of[2], false);
 	write_all();
 	memset(wait_of, 0, sizeof wait_of);
 	for (int i = 0; i < 3; i++)
@@ -228,7 +228,7 @@ static void knows_again(void **state)
 	assert_true(is_safe(3));
 	assert_int_equal(offer(&o, 3), INTAKE_QUEUED);
 	/* 200: all of them are news again */
-	intake_release(&intake, 3, true);
+	intake_release(&intake, 3, &wait_of[3], true);
 	head = spool.head;
 	assert_int_equal(offer(&o, 4), INTAKE_QUEUED);
 	assert_true(spool.head > head);
@@ -290,7 +290,7 @@ static void names_notices(void **state)
 	start();
 	config.dedup_ms = 60000;
 	assert_int_equal(offer(&b, 1), INTAKE_QUEUED);
-	intake_release(&intake, 1, true);
+	intake_release(&intake, 1, &wait_of[1], true);
 	assert_int_equal(offer(&b, 1), INTAKE_QUEUED);
 	assert_int_equal(intake.dedup.used, 0);
 }
@@ -307,7 +307,7 @@ static void emits_twins_once(void **state)
 	config.dedup_ms = 60000;
 	struct offer o = name(json, "\"r\"", "\"g\"", 1000);
 	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
-	intake_release(&intake, 1, true);
+	intake_release(&intake, 1, &wait_of[1], true);
 	uint64_t head = spool.head;
 	o = name(json, "\"r2\"", "\"g2\"", 61000);
 	assert_int_equal(offer(&o, 2), INTAKE_KNOWN);
@@ -330,7 +330,7 @@ static void emits_twins_once(void **state)
 	start();
 	o = name(json, "\"r\"", "\"g\"", 0);
 	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
-	intake_release(&intake, 1, true);
+	intake_release(&intake, 1, &wait_of[1], true);
 	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
 }
 
@@ -350,7 +350,7 @@ static void knows_what_was_left(void **state)
 	assert_int_equal(offer(&o, 2), INTAKE_KNOWN);
 	assert_int_equal(spool.head, head);
 	assert_false(is_safe(2));
-	intake_release(&intake, 2, false);
+	intake_release(&intake, 2, &wait_of[2], false);
 	write_all();
 	/* done: whoever sends it now may have had its 200 from the process
 	 * before */

@@ -290,7 +290,7 @@ static void recognises_repeats(void **state)
 		assert_int_equal(s, STATUS_OK);
 		uint64_t head = spool.head;
 		assert_int_equal(counters.alerts_firing, 4);
-		intake_release(&intake, 1, false);
+		intake_release(&intake, 1, &receive.wait, false);
 		s = round & 2 ? take_whole(body) : take_pieces(body, 5, 5);
 		assert_int_equal(s, STATUS_OK);
 		CHECK(spool.head == head, "round %d", round);
@@ -299,7 +299,7 @@ static void recognises_repeats(void **state)
 		assert_int_equal(receive.payload.count, 4);
 		assert_true(intake_is_safe(&intake, &receive.wait));
 		/* settled: news again */
-		intake_release(&intake, 1, true);
+		intake_release(&intake, 1, &receive.wait, true);
 		assert_int_equal(take_whole(body), STATUS_OK);
 		assert_int_equal(counters.alerts_firing, 8);
 	}
@@ -382,14 +382,14 @@ static void refuses_without_room(void **state)
 	receive_start(&receive, 1, true);
 	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
 			 STATUS_OK);
-	intake_release(&intake, 1, false);
+	intake_release(&intake, 1, &receive.wait, false);
 	uint64_t head = spool.head;
 	/* the same is known and needs none; more of it does */
 	receive_start(&receive, 2, true);
 	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
 			 STATUS_OK);
 	assert_int_equal(spool.head, head);
-	intake_release(&intake, 2, false);
+	intake_release(&intake, 2, &receive.wait, false);
 	body = make_body(41, 700);
 	receive_start(&receive, 3, true);
 	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
