@@ -351,8 +351,8 @@ static int render(int argc, const char *const *argv)
 		return code;
 	struct config *c = &the.config;
 	c->sinks = 1;
-	c->sink[0] = (struct sink_config){.name = "stdout",
-					  .format = c->sink[0].format};
+	c->sink[0] =
+	    (struct sink_config){.name = "stdout", .format = c->sink[0].format};
 	c->spool = SPAN_NONE;
 	if (format.p)
 		c->sink[0].format = (struct format){0};
