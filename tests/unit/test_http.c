@@ -206,6 +206,7 @@ static void refuses_heads(void **state)
 	    {STATUS_BAD_HOST, SPAN(GET "Host: [::1%25lo]\r\n\r\n")},
 	    {STATUS_BAD_HOST, SPAN(GET "Host: a%zz\r\n\r\n")},
 	    {STATUS_BAD_HOST, SPAN(GET "Host: a%2\r\n\r\n")},
+	    {STATUS_BAD_HOST, SPAN(GET "Host: a%2g\r\n\r\n")},
 	    {STATUS_BAD_HOST, SPAN(GET "Host: a%\r\n\r\n")},
 	    {STATUS_BAD_HOST, SPAN(GET "Host: [a\r\n\r\n")},
 	    {STATUS_BAD_HOST, SPAN(GET "Host: a]\r\n\r\n")},

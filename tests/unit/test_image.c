@@ -66,6 +66,13 @@ static void judges_headers(void **state)
 	assert_int_equal(image_read_header(zero, RING, &got), IMAGE_BLANK);
 	zero[IMAGE_HEADER_BYTES - 1] = 1;
 	assert_int_equal(image_read_header(zero, RING, &got), IMAGE_FOREIGN);
+	/* of another size: which one */
+	image_put_header(zero, RING + 8, &key);
+	assert_int_equal(image_read_header(zero, RING, &got), IMAGE_SIZE);
+	assert_true(image_header_size(zero) == RING + 8);
+	assert_true(image_is_marked(zero));
+	zero[0] ^= 1;
+	assert_false(image_is_marked(zero));
 }
 
 static void start(void)
