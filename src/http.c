@@ -121,8 +121,10 @@ static bool measure_host(struct span v, size_t *n)
 		do
 			i++;
 		while (i < v.n && is_literal_char(v.p[i]));
+		if (i < 3 || i == v.n || v.p[i] != ']')
+			return false;
 		*n = i + 1;
-		return i > 2 && i < v.n && v.p[i] == ']';
+		return true;
 	}
 	/*@ loop invariant 0 <= i <= v.n;
 	    loop assigns i;
