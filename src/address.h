@@ -30,6 +30,8 @@ struct range {
 };
 
 /* ADDRESS/BITS, or one ADDRESS (RFC 4632). */
+/*@ requires span_ok(s) && \valid(out);
+    assigns *out; */
 bool address_read_range(struct span s, struct range *out);
 bool address_in_range(const struct address *a, const struct range *r);
 

@@ -1,6 +1,8 @@
 /* cert.c - see cert.h. */
 #include "cert.h"
 
+#include "address.h"
+
 enum {
 	TAG_OID = 0x06,
 	TAG_OCTETS = 0x04,
@@ -12,6 +14,7 @@ enum {
 	TAG_EMAIL = 0x81,
 	TAG_DNS = 0x82,
 	TAG_URI = 0x86,
+	TAG_IP = 0x87,
 };
 
 /* Takes one element off the front of *s: its tag and what is inside. Lengths
@@ -195,6 +198,25 @@ bool cert_is_for_clients(const struct cert *c)
 	return !c->has_usages || c->for_clients;
 }
 
+/* An iPAddress is four bytes or sixteen, RFC 5280 4.2.1.6. */
+/*@ requires span_ok(value) && span_ok(name);
+    assigns \nothing; */
+static bool is_address(struct span value, struct span name)
+{
+	struct range r;
+	size_t i = 0;
+	if (!address_read_range(name, &r) ||
+	    value.n != (r.family == ADDRESS_INET ? 4 : 16) ||
+	    r.bits != 8 * value.n)
+		return false;
+	/*@ loop invariant 0 <= i <= value.n;
+	    loop assigns i;
+	    loop variant value.n - i; */
+	while (i < value.n && byte_of(value.p[i]) == r.ip[i])
+		i++;
+	return i == value.n;
+}
+
 bool cert_has_name(const struct cert *c, struct span name)
 {
 	struct span rest = c->alternatives, value;
@@ -205,8 +227,10 @@ bool cert_has_name(const struct cert *c, struct span name)
 	    loop assigns rest, tag, value;
 	    loop variant rest.n; */
 	while (rest.n && take(&rest, &tag, &value))
-		if ((tag == TAG_EMAIL || tag == TAG_DNS || tag == TAG_URI) &&
-		    span_eq(value, name))
+		if (tag == TAG_IP ? is_address(value, name)
+				  : (tag == TAG_EMAIL || tag == TAG_DNS ||
+				     tag == TAG_URI) &&
+					span_eq(value, name))
 			return true;
 	return false;
 }

@@ -37,8 +37,8 @@ bool cert_is_for_clients(const struct cert *c);
     ensures span_ok(\result); */
 struct span cert_name(const struct cert *c);
 
-/* Is `name` its CN, or a DNS name, e-mail address or URI among its alternative
- * names? Letter for letter, no wildcards. */
+/* Is `name` its CN, or a DNS name, e-mail address, URI or IP address among its
+ * alternative names? Letter for letter, no wildcards. */
 /*@ requires \valid_read(c) && cert_ok(c) && span_ok(name);
     assigns \nothing; */
 bool cert_has_name(const struct cert *c, struct span name);

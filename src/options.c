@@ -308,7 +308,7 @@ const struct option *config_options(void)
 	     "require a client certificate issued by one of these", false,
 	     set_tls_client_ca},
 	    {SPAN("tls-client-name"), "NAME", NULL,
-	     "and with this CN, DNS name, e-mail address or URI; repeatable",
+	     "and with this CN or alternative name; repeatable",
 	     true, set_tls_client_name},
 	    {SPAN("auth-token-file"), "FILE", NULL,
 	     "bearer tokens, one a line, plain or sha256:HEX", false,

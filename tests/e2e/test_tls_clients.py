@@ -448,6 +448,8 @@ NAMES = {  # extensions, subject, then who is let in by which name
               ["amy@am.example"], ["amy"]),
     "uri": (["subjectAltName=URI:spiffe://am/ns/a"], "/CN=x",
             ["spiffe://am/ns/a"], ["spiffe://am"]),
+    "ip": (["subjectAltName=IP:10.0.0.7,IP:fe80::7"], "/CN=x",
+           ["10.0.0.7", "fe80::7", "FE80:0::7"], ["10.0.0.70", "10.0.0.0/8"]),
     "wildcard": (["subjectAltName=DNS:*.am.example"], "/CN=x",
                  ["*.am.example"], ["a.am.example"]),
     "organization": ([], "/O=amy/CN=bob", ["bob"], ["amy"]),

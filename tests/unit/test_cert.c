@@ -276,20 +276,24 @@ static void refuses_malformed_extensions(void **state)
 	}
 }
 
-#define NAMES                      \
-	"\x82\x0a"                 \
-	"am.example"               \
-	"\x82\x09"                 \
-	"*.example"                \
-	"\x81\x05"                 \
-	"a@b.c"                    \
-	"\x86\x08"                 \
-	"spiffe:a"                 \
-	"\x87\x04\x7f\x00\x00\x01" \
-	"\xa4\x02\x30\x00"         \
-	"\x88\x02\x2a\x03"         \
-	"\x82\x00"                 \
-	"\x82\x03"                 \
+#define NAMES                                \
+	"\x82\x0a"                           \
+	"am.example"                         \
+	"\x82\x09"                           \
+	"*.example"                          \
+	"\x81\x05"                           \
+	"a@b.c"                              \
+	"\x86\x08"                           \
+	"spiffe:a"                           \
+	"\x87\x04\x7f\x00\x00\x01"           \
+	"\x87\x10"                           \
+	"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x2b" \
+	"\x87\x03\x7f\0\0"                   \
+	"\x87\x00"                           \
+	"\xa4\x02\x30\x00"                   \
+	"\x88\x02\x2a\x03"                   \
+	"\x82\x00"                           \
+	"\x82\x03"                           \
 	"a\0b"
 
 static void compares_names(void **state)
@@ -307,7 +311,11 @@ static void compares_names(void **state)
 	    {SPAN("am.exampl"), false}, {SPAN("m.example"), false},
 	    {SPAN("a"), false},         {SPAN("a@b"), false},
 	    {SPAN("issuer"), false},    {SPAN("\x7f\0\0\x01"), false},
-	    {SPAN("127.0.0.1"), false}, {SPAN("\x2a\x03"), false},
+	    {SPAN("127.0.0.1"), true},  {SPAN("\x2a\x03"), false},
+	    {SPAN("::2b"), true},       {SPAN("0:0:0:0:0:0:0:2b"), true},
+	    {SPAN("::2a"), false},      {SPAN("127.0.0.2"), false},
+	    {SPAN("127.0.0"), false},   {SPAN("127.0.0.0/24"), false},
+	    {SPAN("::/32"), false},     {SPAN("0.0.0.43"), false},
 	    {SPAN("\x30\0"), false},    {SPAN("spiffe:"), false},
 	};
 	char value_bytes[256], extension_bytes[256], list_bytes[256];
