@@ -93,14 +93,21 @@ static bool is_written(const struct intake *in, const struct offer *o,
 	return true;
 }
 
+static void claim(struct recall_entry *e, unsigned slot,
+		  struct intake_wait *wait)
+{
+	e->claims |= (uint64_t)1 << slot;
+	if (e->position < wait->first_claim)
+		wait->first_claim = e->position;
+}
+
 static bool attach_again(struct intake *in, const struct offer *o,
 			 unsigned slot, struct intake_wait *wait)
 {
 	struct recall_entry *e = recall_find(&in->recall, o->record.key, slot);
 	if (e == NULL || (e->until_done && is_written(in, o, e->position)))
 		return false;
-	e->claims |= (uint64_t)1 << slot;
-	wait->claims++;
+	claim(e, slot, wait);
 	wait_for(o, wait, e->position);
 	return true;
 }
@@ -142,8 +149,7 @@ void intake_queue(struct intake *in, const struct offer *o, unsigned slot,
 		uint64_t position = spool_put(in->spool, &o->record);
 		struct recall_entry *e = recall_add(&in->recall, o->record.key);
 		e->position = position;
-		e->claims = (uint64_t)1 << slot;
-		wait->claims++;
+		claim(e, slot, wait);
 		wait_for(o, wait, position);
 		if (in->config->dedup_ms && o->record.kind == RECORD_ALERT) {
 			e = recall_add(&in->dedup, o->dedup_key);
@@ -210,8 +216,8 @@ bool intake_is_safe(const struct intake *in, const struct intake_wait *wait)
 void intake_release(struct intake *in, unsigned slot, struct intake_wait *wait,
 		    bool settled)
 {
-	recall_release(&in->recall, slot, wait->claims, settled);
-	wait->claims = 0;
+	recall_release(&in->recall, slot, wait->first_claim, settled);
+	wait->first_claim = UINT64_MAX;
 }
 
 void intake_recover(struct intake *in)

@@ -39,11 +39,13 @@ struct intake {
 };
 
 /* Up to where each sink must come before a request's alerts are safe, or the
- * file if there is one; and how many of the alerts it has claimed. */
+ * file if there is one; and where the first of the alerts that it has claimed
+ * is, UINT64_MAX if there is none. */
 struct intake_wait {
 	uint64_t position[LIMIT_SINKS];
-	uint64_t claims;
+	uint64_t first_claim;
 };
+#define INTAKE_NO_WAIT ((struct intake_wait){.first_claim = UINT64_MAX})
 
 /* When something happens, on both clocks. */
 struct moment {

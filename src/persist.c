@@ -29,6 +29,9 @@ static bool failed_at_start(struct persist *p, const char *path, int error)
 		  : error == NOT_OURS
 		      ? "the file holds something else than a spool: move it "
 			"away, or name another"
+		  : error == -ELOOP
+		      ? "the spool is a link: name the file itself, to "
+			"change its size"
 		  : error == -EINVAL ? "the spool is no regular file"
 		  : error == -ENOSPC ? "no room on the disk for the spool"
 				     : "cannot open the spool",
@@ -56,6 +59,7 @@ static int make_file(struct persist *p, const char *path,
 	struct image_write write[IMAGE_WRITES];
 	int64_t size = (int64_t)(IMAGE_RING + p->spool->size);
 	int error = store_allocate(p->fd, size);
+	image_failed(&p->image); /* nothing of it is there yet */
 	size_t n = image_plan(&p->image, p->spool, write);
 	for (size_t i = 0; i < n && !error; i++)
 		error =
@@ -71,30 +75,38 @@ static int make_file(struct persist *p, const char *path,
 	return error;
 }
 
+/* The i-th name beside the file that nobody is likely to use. */
+static void put_name(char name[256], const char *path, const char *what,
+		     unsigned i)
+{
+	struct buf b = buf_of(name, 255);
+	buf_str(&b, path);
+	buf_str(&b, what);
+	buf_i64(&b, os_unix_s());
+	if (i) {
+		buf_char(&b, '-');
+		buf_u64(&b, i);
+	}
+	name[b.n] = '\0';
+}
+
+enum { NAMES = 100 };
+
 /* Renames a file that is not ours, and opens a new one under its name. */
 static int set_aside(struct persist *p, const char *path, const char *why)
 {
 	char name[256];
-	struct buf b = buf_of(name, sizeof name - 1);
 	struct log_line l;
 	int error = -EEXIST;
-	for (unsigned i = 0; i < 100 && error == -EEXIST; i++) {
-		b.n = 0;
-		buf_str(&b, path);
-		buf_str(&b, ".kept-");
-		buf_i64(&b, os_unix_s());
-		if (i) {
-			buf_char(&b, '-');
-			buf_u64(&b, i);
-		}
-		name[b.n] = '\0';
+	for (unsigned i = 0; i < NAMES && error == -EEXIST; i++) {
+		put_name(name, path, ".kept-", i);
 		error = store_rename(path, name);
 	}
 	if (error)
 		return error;
 	if (log_begin(p->log, &l, LOG_WARN, why)) {
 		log_text(&l, "file", span_of(path));
-		log_text(&l, "kept_as", buf_span(&b));
+		log_text(&l, "kept_as", span_of(name));
 		log_end(p->log, &l);
 	}
 	store_close(p->fd);
@@ -170,17 +182,16 @@ static int take_over(struct persist *p, struct hash_key *key)
 	if (error && error != -EIO)
 		return error;
 	enum image_verdict verdict = image_read_header(header, s->size, key);
-	/* a damaged spool must not keep us from starting, but who names a file
-	 * that never was one is wrong */
-	if (verdict == IMAGE_FOREIGN && !has_size(p, s->size) &&
-	    !image_is_marked(header))
+	/* damage must not keep us from starting, so what has the size counts as
+	 * a spool; but who names a file that never was one is wrong */
+	if (!image_is_marked(header) && !has_size(p, s->size))
 		return NOT_OURS;
 	if (error)
 		return IMAGE_FOREIGN;
 	if (verdict != IMAGE_GOOD && verdict != IMAGE_BLANK)
 		return (int)verdict;
 	if (!has_size(p, s->size))
-		return verdict == IMAGE_BLANK ? IMAGE_FOREIGN : IMAGE_SIZE;
+		return IMAGE_SIZE;
 	error = read_file(p, s);
 	if (error)
 		return error;
@@ -229,15 +240,38 @@ static bool move_records(struct spool *to, const struct spool *from)
 	return true;
 }
 
-/* A spool of another size becomes one of this size: a new file, whole and safe
- * before it takes the place of the old one. Returns as take_over() does. */
+/* A new file with what the spool holds, whole and safe before it takes the
+ * place of the old one, which is locked until then. */
+static int replace_file(struct persist *p, const char *path,
+			const struct hash_key *key)
+{
+	char name[256];
+	int old_fd = p->fd;
+	p->fd = -EEXIST;
+	for (unsigned i = 0; i < NAMES && p->fd == -EEXIST; i++) {
+		put_name(name, path, ".new-", i);
+		p->fd = store_make(name, old_fd);
+	}
+	if (p->fd < 0)
+		return p->fd;
+	int error = make_file(p, name, key);
+	if (!error)
+		error = store_replace(name, path);
+	if (error)
+		store_remove(name);
+	else
+		error = store_sync_folder(path);
+	store_close(old_fd);
+	return error;
+}
+
+/* A spool of another size becomes one of this size. Returns as take_over()
+ * does. */
 static int move_over(struct persist *p, const char *path, struct hash_key *key)
 {
-	char header[IMAGE_HEADER_BYTES], name[256];
+	char header[IMAGE_HEADER_BYTES];
 	struct spool *s = p->spool, old;
 	struct spool_report report;
-	struct buf b = buf_of(name, sizeof name - 1);
-	int old_fd = p->fd; /* locked until the new file has its place */
 	int error = store_read(p->fd, header, sizeof header, 0);
 	uint64_t size = image_header_size(header);
 	if (error)
@@ -258,21 +292,12 @@ static int move_over(struct persist *p, const char *path, struct hash_key *key)
 	store_give_back(ring, (size_t)size);
 	if (error)
 		return error;
-	buf_str(&b, path);
-	buf_str(&b, ".resized");
-	name[b.n] = '\0';
+	error = replace_file(p, path, key);
+	if (error)
+		return error;
 	log_recovered(p, &report);
 	tell_lost(p, report.gaps);
-	p->fd = store_open(name);
-	error = p->fd < 0 ? p->fd : store_empty(p->fd);
-	if (!error)
-		error = make_file(p, name, key);
-	if (!error)
-		error = store_replace(name, path);
-	if (!error)
-		error = store_sync_folder(path);
-	store_close(old_fd);
-	return error;
+	return 0;
 }
 
 /* A new file under this name; what is there, and not a blank, is set aside. */

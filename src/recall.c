@@ -84,18 +84,18 @@ void recall_remove(struct recall *r, struct recall_entry *e)
 	r->free = index_of(r, e);
 }
 
-void recall_release(struct recall *r, unsigned slot, uint64_t claims,
-		    bool forget)
+void recall_release(struct recall *r, unsigned slot, uint64_t from, bool forget)
 {
 	uint64_t bit = (uint64_t)1 << slot;
 	/* most of them are among the newest; there may be thousands of others
 	 * that nobody ever claims again */
-	for (uint16_t i = r->newest, older; i && claims; i = older) {
+	for (uint16_t i = r->newest, older; i; i = older) {
 		struct recall_entry *e = at(r, i);
 		older = e->older;
+		if (e->position < from)
+			break;
 		if (!(e->claims & bit))
 			continue;
-		claims--;
 		e->claims &= ~bit;
 		if (forget)
 			recall_remove(r, e);

@@ -42,9 +42,10 @@ struct recall_entry *recall_add(struct recall *r, uint64_t key);
 /* Forgets an entry. */
 void recall_remove(struct recall *r, struct recall_entry *e);
 
-/* Drops the claims of a connection, which has that many at most; with `forget`,
- * also the entries claimed. */
-void recall_release(struct recall *r, unsigned slot, uint64_t claims,
+/* Drops the claims of a connection, all on entries of that position or behind
+ * it, where later entries have later positions; with `forget`, also the entries
+ * claimed. */
+void recall_release(struct recall *r, unsigned slot, uint64_t from,
 		    bool forget);
 
 #endif

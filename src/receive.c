@@ -4,7 +4,7 @@
 void receive_start(struct receive *r, unsigned slot, bool whole)
 {
 	payload_start(&r->payload, whole);
-	r->wait = (struct intake_wait){0};
+	r->wait = INTAKE_NO_WAIT;
 	r->envelope = (struct envelope){0};
 	r->slot = slot;
 	r->blocked = r->alert_at_hand = r->stepwise = r->feeds = false;

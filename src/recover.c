@@ -198,10 +198,12 @@ void spool_recover(struct spool *s, uint64_t from, uint64_t safe,
 			p += pad;
 		} else {
 			uint64_t next = next_good(s, p + 8, end);
-			if (p >= safe || next == end)
+			if (p >= safe)
+				break;
+			report->gaps++;
+			if (next == end)
 				break;
 			pad_over(s, p, next);
-			report->gaps++;
 			p = next;
 		}
 	}

@@ -13,7 +13,7 @@ enum {
 
 void slot_close(struct server *s, struct slot *k)
 {
-	s->page_freed |= conn_holds_page(&k->conn);
+	s->page_freed |= k->conn.page.n != 0;
 	conn_close(&k->conn, &s->service);
 	transport_close(&k->transport);
 	k->used = false;

@@ -10,24 +10,50 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int store_open(const char *path)
+/* Locks the file and sees that the path still leads there: another process may
+ * have put a file in its place since it was opened. 0 or an errno. */
+static int lock(int fd, const char *path)
 {
-	struct stat st;
+	struct stat st, now;
+	if (fstat(fd, &st) < 0)
+		return errno;
+	if (!S_ISREG(st.st_mode))
+		return EINVAL;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? EBUSY : errno;
+	if (stat(path, &now) < 0 || now.st_dev != st.st_dev ||
+	    now.st_ino != st.st_ino)
+		return EBUSY;
+	return 0;
+}
+
+static int open_locked(const char *path, int flags)
+{
 	int fd = open(
-	    path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
-	int error = 0;
+	    path, flags | O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+	    0600);
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) < 0)
-		error = errno;
-	else if (!S_ISREG(st.st_mode))
-		error = EINVAL;
-	else if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		error = errno == EWOULDBLOCK ? EBUSY : errno;
+	int error = lock(fd, path);
 	if (error) {
 		close(fd);
 		return -error;
 	}
+	return fd;
+}
+
+int store_open(const char *path)
+{
+	return open_locked(path, 0);
+}
+
+int store_make(const char *path, int old_fd)
+{
+	struct stat st;
+	int fd = open_locked(path, O_EXCL | O_NOFOLLOW);
+	if (fd >= 0 && fstat(old_fd, &st) == 0 &&
+	    (fchown(fd, st.st_uid, st.st_gid) == 0 || st.st_uid == geteuid()))
+		fchmod(fd, st.st_mode & 0777);
 	return fd;
 }
 
@@ -122,12 +148,17 @@ int store_rename(const char *from, const char *to)
 
 int store_replace(const char *from, const char *to)
 {
+	struct stat st;
+	if (lstat(to, &st) < 0)
+		return -errno;
+	if (S_ISLNK(st.st_mode))
+		return -ELOOP;
 	return rename(from, to) < 0 ? -errno : 0;
 }
 
-int store_empty(int fd)
+void store_remove(const char *path)
 {
-	return ftruncate(fd, 0) < 0 ? -errno : 0;
+	unlink(path);
 }
 
 void store_close(int fd)

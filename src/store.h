@@ -12,6 +12,9 @@
  * Returns a descriptor or -errno: -EBUSY if another process has it, -EINVAL if
  * it is no regular file. */
 int store_open(const char *path);
+/* Makes one that is not there yet (-EEXIST), for the place of that of `old_fd`:
+ * with its mode and, if we may, its owner. */
+int store_make(const char *path, int old_fd);
 int64_t store_size(int fd);
 /* Gives the file its size, with all blocks there, so that a full disk is found
  * now. 0 or -errno. */
@@ -25,10 +28,10 @@ int store_sync(int fd);
 int store_sync_folder(const char *path);
 /* -EEXIST if there is such a file: nothing is ever overwritten. */
 int store_rename(const char *from, const char *to);
-/* Puts a file in the place of another one, at once. */
+/* Puts a file in the place of another one, at once. -ELOOP if that is a link,
+ * which would lead no more to where it did. */
 int store_replace(const char *from, const char *to);
-/* Without what it holds. */
-int store_empty(int fd);
+void store_remove(const char *path);
 void store_close(int fd);
 
 /* Zeroed memory for a ring; NULL if there is none. */

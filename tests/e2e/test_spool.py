@@ -385,16 +385,66 @@ def beside(file):
 @pytest.mark.parametrize("size", ["256K", "512K", "2M"])
 def test_another_size_takes_the_alerts_over(spooled, file, path, size):
     full_spool(spooled, file)
-    for size in size, "1M":
+    for size in size, "1M", "300K":
         server = spooled(size=f",size={size}")
         assert taken_over(server)["records"] == 12
         assert file.stat().st_size == RING + {
-            "256K": 1 << 18, "512K": 1 << 19, "1M": 1 << 20, "2M": 1 << 21}[size]
+            "256K": 1 << 18, "300K": 300 << 10, "512K": 1 << 19,
+            "1M": 1 << 20, "2M": 1 << 21}[size]
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert not beside(file)
         kill_9(server)
     server = spooled()
     server.accepts(group(1, name="New"))
+    assert names_in(read_all(path, 13, server)) == [*twelve(), "New0"]
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_another_size_of_an_empty_spool(spooled, file, path, end):
+    for size in "1M", "2M", "2M", "256K", "256K":
+        server = spooled(size=f",size={size}")
+        assert "kept_as" not in server.log()
+        server.signal(end)
+        server.wait()
+    server = spooled(size=",size=256K")
+    server.accepts(group(1))
+    assert names_in(read_all(path, 1, server)) == numbered(0, 1)
+    assert not beside(file)
+
+
+def test_a_moved_spool_keeps_its_mode(spooled, file):
+    kill_9(spooled())
+    file.chmod(0o640)
+    kill_9(spooled(size=",size=2M"))
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+
+
+def test_a_link_to_a_spool_is_not_replaced(spooled, start, file, tmp_path):
+    full_spool(spooled, file)
+    link = tmp_path / "link"
+    link.symlink_to(file)
+    data = file.read_bytes()
+    told = fails_at_start("--spool", f"{link},size=2M")
+    assert str(link) in told and "name the file itself" in told
+    assert link.is_symlink() and file.read_bytes() == data
+    assert not beside(file)
+
+
+def test_a_process_that_comes_during_the_move_gets_nothing(spooled, file, path):
+    """It has opened the old file, and locks it when the new one is there."""
+    full_spool(spooled, file)
+    late = subprocess.Popen(
+        [*strace("-o", "/dev/null", "-e", "trace=flock", "-e",
+                 "inject=flock:delay_enter=1500000"), BELLWIRE, "--listen",
+         "127.0.0.1:0", "--spool", f"{file},size=2M"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    time.sleep(0.5)
+    server = spooled(size=",size=2M")
+    server.accepts(group(1, name="New"))
+    out, err = late.communicate(timeout=DEADLINE)
+    assert late.returncode == 1 and b"another process" in err, err
+    kill_9(server)
+    server = spooled(size=",size=2M")
     assert names_in(read_all(path, 13, server)) == [*twelve(), "New0"]
 
 
@@ -508,7 +558,7 @@ def told_and_the_others(path, server, names):
 
 @pytest.mark.parametrize("spoiled, places", [
     ([5], 1), ([0], 1), ([10], 1), ([3, 4], 1), ([2, 7], 2), ([0, 5, 10], 3),
-    (range(11), 1)])
+    (range(11), 1), ([11], 1), ([5, 11], 2), (range(12), 1)])
 def test_a_damaged_record_is_told_and_the_others_come(spooled, file, path,
                                                       spoiled, places):
     full_spool(spooled, file)

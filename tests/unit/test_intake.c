@@ -14,13 +14,19 @@ static struct alert alert;
 static struct alert_tokens tokens;
 static struct intake_wait wait_of[64]; /* of each slot */
 
+static void forget_waits(void)
+{
+	for (size_t i = 0; i < COUNT(wait_of); i++)
+		wait_of[i] = INTAKE_NO_WAIT;
+}
+
 /* Two sinks; the second takes severity=critical alone. */
 static void start(void)
 {
 	memset(&config, 0, sizeof config);
 	memset(&counters, 0, sizeof counters);
 	memset(&intake, 0, sizeof intake);
-	memset(wait_of, 0, sizeof wait_of);
+	forget_waits();
 	config.sinks = 2;
 	config.sink[1].format.matches = 1;
 	config.sink[1].format.match[0] =
@@ -222,7 +228,7 @@ static void knows_again(void **state)
 	intake_release(&intake, 1, &wait_of[1], false);
 	intake_release(&intake, 2, &wait_of[2], false);
 	write_all();
-	memset(wait_of, 0, sizeof wait_of);
+	forget_waits();
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(offer(&o, 3), INTAKE_KNOWN);
 	assert_true(is_safe(3));
@@ -344,7 +350,7 @@ static void knows_what_was_left(void **state)
 	offer(&o, 1);
 	offer(&p, 1);
 	memset(&intake.recall, 0, sizeof intake.recall);
-	memset(wait_of, 0, sizeof wait_of);
+	forget_waits();
 	intake_recover(&intake);
 	uint64_t head = spool.head;
 	assert_int_equal(offer(&o, 2), INTAKE_KNOWN);
