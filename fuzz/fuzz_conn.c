@@ -226,7 +226,8 @@ static bool read_request(struct request *q, struct span in, size_t at)
 			       &allow);
 	q->whole = r.chunked ? body.n <= LIMIT_WHOLE_BODY
 			     : r.length <= LIMIT_WHOLE_BODY;
-	q->stays = r.keep_alive && !r.expect_continue && q->whole;
+	q->stays =
+	    r.keep_alive && !r.expect_continue && !r.expect_other && q->whole;
 	bool broken = q->cut || q->framing != STATUS_OK;
 	if (status != STATUS_OK || target != REQUEST_NOTIFICATION)
 		q->code = status_info(status)->code;

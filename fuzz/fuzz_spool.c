@@ -297,7 +297,10 @@ static void take_over(void)
 			queued = end;
 	}
 	ASSERT(recover(&again, &second) == IMAGE_GOOD);
-	ASSERT(!second.rewrite && second.gaps == 0);
+	/* damage at the very end is found again until the cursors are written,
+	 * which say where the end is now */
+	ASSERT(second.gaps <= (report.gaps != 0));
+	ASSERT(!second.rewrite || second.gaps);
 	check_same(&life.spool, &again.spool);
 	memcpy(disk, file, sizeof disk);
 	synced = queued;
