@@ -10,6 +10,7 @@ import pytest
 
 from helpers import Client, read_logfmt, run, wait_for
 
+HAS_AES = re.search(r"^flags\b.* aes ", open("/proc/cpuinfo").read(), re.M)
 KINDS = ["rsa2048", "rsa3072", "rsa4096", "p256", "p384"]
 EC_KINDS = ["p256", "p384"]
 ALTERNATIVES = "subjectAltName=IP:127.0.0.1,IP:::1,DNS:localhost"
