@@ -198,15 +198,16 @@ void spool_recover(struct spool *s, uint64_t from, uint64_t safe,
 			p += pad;
 		} else {
 			uint64_t next = next_good(s, p + 8, end);
-			if (p >= safe)
-				break;
-			report->gaps++;
-			if (next == end)
+			if (p >= safe || next == end)
 				break;
 			pad_over(s, p, next);
+			report->gaps++;
 			p = next;
 		}
 	}
+	/* records that were safe, with no good one behind them */
+	if (s->head < safe)
+		report->gaps++;
 	report->torn = p - s->head + torn_bytes(s, p, end);
 	report->rewrite =
 	    report->torn || report->gaps || next_good(s, s->head, end) != end;
