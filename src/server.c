@@ -46,6 +46,16 @@ static bool inherit(struct server *s)
 	return true;
 }
 
+/* Of those that are open by now, all that are there for good. */
+static int highest_descriptor(const struct server *s)
+{
+	int highest = s->statm;
+	for (unsigned i = 0; i < s->listeners; i++)
+		if (s->listener[i] > highest)
+			highest = s->listener[i];
+	return highest;
+}
+
 bool server_open(struct server *s)
 {
 	struct log_line l;
@@ -67,18 +77,21 @@ bool server_open(struct server *s)
 	}
 	s->statm = os_process_open();
 	s->descriptors = os_descriptor_limit();
-	int64_t others = RESERVED_FDS + s->listeners + s->config->sinks;
-	int64_t room = s->descriptors - others;
-	if (room < 1) {
+	/* a connection, and one more that takes its place */
+	int64_t needed = highest_descriptor(s) + 3;
+	if (s->descriptors < needed) {
 		if (log_begin(s->log, &l, LOG_ERROR, "too few descriptors")) {
 			log_number(&l, "descriptors", s->descriptors);
-			log_number(&l, "needed", others + 1);
+			log_number(&l, "needed", needed);
 			log_end(s->log, &l);
 		}
 		return false;
 	}
-	s->slots =
-	    room < LIMIT_CONNECTIONS ? (unsigned)room : LIMIT_CONNECTIONS;
+	int64_t room =
+	    s->descriptors - RESERVED_FDS - s->listeners - s->config->sinks;
+	s->slots = room >= LIMIT_CONNECTIONS ? LIMIT_CONNECTIONS
+		   : room > 1                ? (unsigned)room
+					     : 1;
 	if (s->slots < LIMIT_CONNECTIONS &&
 	    log_begin(s->log, &l, LOG_WARN,
 		      "few descriptors, so fewer connections")) {
