@@ -334,6 +334,7 @@ static void reads_heads(void **state)
 	     "PUT /webhook keep_alive"},
 	    {"GET / HTTP/1.1\r\nHost:\r\n\r\n", "GET / keep_alive"},
 	    {GET "Host: [::1]:5000\r\n\r\n", "GET / keep_alive"},
+	    {GET "Host: [::]\r\n\r\n", "GET / keep_alive"},
 	    {GET "Host: [FE80::1.2.3.4]\r\n\r\n", "GET / keep_alive"},
 	    {GET "Host: a%2dB-._~!$&'()*+;=:80\r\n\r\n", "GET / keep_alive"},
 	    {GET "Host: a:\r\n\r\n", "GET / keep_alive"},
