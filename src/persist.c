@@ -273,9 +273,9 @@ static int move_over(struct persist *p, const char *path, struct hash_key *key)
 	struct spool *s = p->spool, old;
 	struct spool_report report;
 	int error = store_read(p->fd, header, sizeof header, 0);
-	uint64_t size = image_header_size(header);
 	if (error)
 		return error;
+	uint64_t size = image_header_size(header);
 	if (size % 8 || size < 2 * SPOOL_RECORD_MAX ||
 	    size > LIMIT_SPOOL_FILE_MAX || !has_size(p, size) ||
 	    image_read_header(header, size, key) != IMAGE_GOOD)
