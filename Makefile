@@ -83,10 +83,10 @@ LINK_FLAGS := -nostdlib -static -Wl,-pie,--no-dynamic-linker,-z,text \
 	-Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack \
 	-Wl,--build-id=none -Wl,-T,$(O)/target.ld
 
-PURE := text status address cert bytes hash json jsontext jsmn httpscan http httpanswer body alert alertread payload recall spool recover \
+PURE := text status address cert bytes hash json jsontext jsmn httpscan http httptarget httpanswer body alert alertread payload recall spool recover \
 	image render renderjson match template options emit config auth metrics firing intake receive deadman \
 	request window conn notification
-WORLD := os log privilege sandbox probe supervisor $(if $(filter 0,$(TLS)),notls,tls tlswords identity) \
+WORLD := os log loaded privilege sandbox probe supervisor $(if $(filter 0,$(TLS)),notls,tls tlswords identity) \
 	transport sink fifo serial store
 ROOF := persist secrets lines deliver pages slots server offline usage main
 OBJECTS := $(patsubst %,$(O)/%.o,$(PURE) $(WORLD) $(ROOF))

@@ -1,6 +1,7 @@
 /*
  * main.c - start-up order, subcommands, exit codes; owns all state.
  */
+#include "loaded.h"
 #include "offline.h"
 #include "privilege.h"
 #include "probe.h"
@@ -400,16 +401,8 @@ static bool asks_for(int argc, const char *const *argv, struct span option)
 	return false;
 }
 
-/* In a function of its own, since the compiler knows of no relocate(). */
-__attribute__((noinline)) static int run(int argc, const char *const *argv)
+static int run(int argc, const char *const *argv)
 {
-	if (argc < 1)
-		return EXIT_USAGE;
-	os_prepare();
-	if (privilege_seal())
-		return fail(EXIT_FAILED, SPAN("cannot protect memory"));
-	argc--;
-	argv++;
 	struct span command = argc ? span_of(argv[0]) : SPAN_NONE;
 	if (asks_for(argc, argv, SPAN("--help")) ||
 	    asks_for(argc, argv, SPAN("-h")))
@@ -426,41 +419,13 @@ __attribute__((noinline)) static int run(int argc, const char *const *argv)
 	return serve(argc, argv);
 }
 
-/* Where third_party/target.ld puts them, and where the file itself begins. */
-extern uintptr_t relr_start[], relr_end[];
-/* NOLINTNEXTLINE: the name is the linker's */
-extern char __ehdr_start[];
-
-/* Adds the address that the program was loaded at to the words that depend on
- * it, as ld packs them (DT_RELR): an even entry says where one of them is, an
- * odd one has, above its lowest bit, a bit for each of the words that follow.
- * The start of musl before 1.2.4, which needs none of them, leaves them alone;
- * where it does not, or ld does not pack, there is nothing to do. */
-static void relocate(void)
-{
-	enum { FOLLOW = 8 * sizeof(uintptr_t) - 1 };
-	static char *volatile one_of_them = __ehdr_start;
-	if (one_of_them == __ehdr_start)
-		return;
-	uintptr_t base = (uintptr_t)__ehdr_start;
-	size_t bytes = (uintptr_t)relr_end - (uintptr_t)relr_start;
-	volatile uintptr_t *at = relr_start;
-	for (size_t i = 0; i < bytes / sizeof *relr_start; i++) {
-		uintptr_t entry = relr_start[i];
-		if (entry % 2 == 0) {
-			at = (void *)(__ehdr_start + entry);
-			*at++ += base;
-			continue;
-		}
-		for (size_t k = 0; k < FOLLOW; k++)
-			if (entry >> (k + 1) & 1)
-				at[k] += base;
-		at += FOLLOW;
-	}
-}
-
 int main(int argc, char **argv)
 {
-	relocate();
-	return run(argc, (const char *const *)argv);
+	loaded_relocate();
+	if (argc < 1)
+		return EXIT_USAGE;
+	os_prepare();
+	if (loaded_seal())
+		return fail(EXIT_FAILED, SPAN("cannot protect memory"));
+	return run(argc - 1, (const char *const *)argv + 1);
 }

@@ -5,22 +5,10 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* Where that memory is, see third_party/target.ld; it ends with a page. */
-extern char relro_start[], relro_end[];
-
-int privilege_seal(void)
-{
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	char *start = relro_start - (uintptr_t)relro_start % page;
-	size_t n = (uintptr_t)relro_end - (uintptr_t)start;
-	return mprotect(start, n, PROT_READ) ? -errno : 0;
-}
 
 static bool read_id(struct span s, uint32_t *id)
 {

@@ -1,15 +1,10 @@
 /*
- * privilege.h - giving up rights: memory, chroot(2), ids, core dumps.
+ * privilege.h - giving up rights: chroot(2), ids, core dumps.
  */
 #ifndef PRIVILEGE_H
 #define PRIVILEGE_H
 
 #include "text.h"
-
-/* What was written only while the program relocated itself, pointers to
- * functions above all, becomes read-only: musl does that for a program that has
- * a loader, but not for one that is its own. 0 or -errno. */
-int privilege_seal(void);
 
 struct privilege_ids {
 	uint32_t uid, gid;
