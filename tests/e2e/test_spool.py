@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -430,17 +431,27 @@ def test_a_link_to_a_spool_is_not_replaced(spooled, start, file, tmp_path):
     assert not beside(file)
 
 
+def has_open(parent, file):
+    """A child of that process."""
+    children = open(f"/proc/{parent}/task/{parent}/children").read().split()
+    return any(os.path.realpath(fd) == str(file) for child in children
+               for fd in Path(f"/proc/{child}/fd").iterdir())
+
+
 def test_a_process_that_comes_during_the_move_gets_nothing(spooled, file, path):
-    """It has opened the old file, and locks it when the new one is there."""
+    """It has opened the old file, and locks it when the new one is there:
+    strace, which holds it back in front of the lock, is stopped meanwhile."""
     full_spool(spooled, file)
     late = subprocess.Popen(
         [*strace("-o", "/dev/null", "-e", "trace=flock", "-e",
-                 "inject=flock:delay_enter=1500000"), BELLWIRE, "--listen",
+                 "inject=flock:delay_enter=2000000"), BELLWIRE, "--listen",
          "127.0.0.1:0", "--spool", f"{file},size=2M"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    time.sleep(0.5)
+    wait_for("its open file", lambda: has_open(late.pid, file))
+    late.send_signal(signal.SIGSTOP)
     server = spooled(size=",size=2M")
     server.accepts(group(1, name="New"))
+    late.send_signal(signal.SIGCONT)
     out, err = late.communicate(timeout=DEADLINE)
     assert late.returncode == 1 and b"another process" in err, err
     kill_9(server)
