@@ -173,6 +173,16 @@ class Engine:
                                       "{{json " + what + "}}"))
 
 
+def is_named_in_a_command(folder):
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if str(folder).encode() in command.read_bytes():
+                return True
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # it has just ended
+    return False
+
+
 @pytest.fixture
 def engine():
     if os.geteuid() != 0:
@@ -181,6 +191,10 @@ def engine():
         e = Engine(Path(folder))
         yield e
         e.podman("rm", "--all", "--force", "--time", "0")
+        # each container's watcher starts a podman of its own at the end,
+        # which writes into the folder
+        wait_for("podman's other processes to end",
+                 lambda: not is_named_in_a_command(folder))
 
 
 def post(pid, body):
