@@ -847,7 +847,7 @@ def test_a_sink_that_is_taken_away_holds_nothing_back(start, file, path):
     with FifoReader(path) as reader:
         reading = Background(reader)
         for i in range(30):
-            server.accepts(group(20, name=f"R{i}x", pad=600))
+            send_until_200(server, group(20, name=f"R{i}x", pad=600))
         wait_for("all", lambda: reader.got.count(b"\n") >= 610)
         reading.stop()
 
