@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Where third_party/target.ld puts these; what is read-only afterwards ends
- * with a page. */
+/* Where third_party/target.ld puts these. What is read-only afterwards is a
+ * segment of its own: no page of it, of whatever size, holds anything else. */
 extern uintptr_t relr_start[], relr_end[];
 extern char relro_start[], relro_end[];
 /* where the file itself begins. NOLINTNEXTLINE: the name is the linker's */
@@ -43,6 +43,8 @@ int loaded_seal(void)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	char *start = relro_start - (uintptr_t)relro_start % page;
+	/* the kernel goes on to the end of the last page, and not beyond: what
+	 * is mapped ends there, and the next byte would be ENOMEM */
 	size_t n = (uintptr_t)relro_end - (uintptr_t)start;
 	return mprotect(start, n, PROT_READ) ? -errno : 0;
 }
