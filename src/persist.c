@@ -19,8 +19,8 @@ static void log_spool(struct persist *p, enum log_level level,
 	log_end(p->log, &l);
 }
 
-/* Beside -errno. */
-enum { NOT_OURS = INT32_MIN };
+/* Beside -errno and STORE_NOT_REGULAR. */
+enum { NOT_OURS = STORE_NOT_REGULAR + 1 };
 
 static bool failed_at_start(struct persist *p, const char *path, int error)
 {
@@ -32,11 +32,24 @@ static bool failed_at_start(struct persist *p, const char *path, int error)
 		  : error == -ELOOP
 		      ? "the spool is a link: name the file itself, to "
 			"change its size"
-		  : error == -EINVAL ? "the spool is no regular file"
+		  : error == STORE_NOT_REGULAR ? "the spool is no regular file"
 		  : error == -ENOSPC ? "no room on the disk for the spool"
 				     : "cannot open the spool",
-		  path, error == NOT_OURS ? 0 : error);
+		  path, error <= NOT_OURS ? 0 : error);
 	return false;
+}
+
+/* A file system that cannot sync a folder is taken all the same. */
+static int sync_folder(struct persist *p, const char *path)
+{
+	int error = store_sync_folder(path);
+	if (error != -EINVAL)
+		return error;
+	log_spool(p, LOG_WARN,
+		  "the spool's folder cannot be synced: a power cut in the "
+		  "next seconds may take the new file",
+		  path, error);
+	return 0;
 }
 
 /* Writes what the file does not have; *n counts the pieces. */
@@ -70,7 +83,7 @@ static int make_file(struct persist *p, const char *path,
 	if (!error)
 		error = store_sync(p->fd);
 	if (!error)
-		error = store_sync_folder(path);
+		error = sync_folder(p, path);
 	image_synced(&p->image, p->spool);
 	return error;
 }
@@ -260,7 +273,7 @@ static int replace_file(struct persist *p, const char *path,
 	if (error)
 		store_remove(name);
 	else
-		error = store_sync_folder(path);
+		error = sync_folder(p, path);
 	store_close(old_fd);
 	return error;
 }

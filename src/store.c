@@ -11,19 +11,19 @@
 #include <unistd.h>
 
 /* Locks the file and sees that the path still leads there: another process may
- * have put a file in its place since it was opened. 0 or an errno. */
+ * have put a file in its place since it was opened. As store_open(), or 0. */
 static int lock(int fd, const char *path)
 {
 	struct stat st, now;
 	if (fstat(fd, &st) < 0)
-		return errno;
+		return -errno;
 	if (!S_ISREG(st.st_mode))
-		return EINVAL;
+		return STORE_NOT_REGULAR;
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? EBUSY : errno;
+		return errno == EWOULDBLOCK ? -EBUSY : -errno;
 	if (stat(path, &now) < 0 || now.st_dev != st.st_dev ||
 	    now.st_ino != st.st_ino)
-		return EBUSY;
+		return -EBUSY;
 	return 0;
 }
 
@@ -37,7 +37,7 @@ static int open_locked(const char *path, int flags)
 	int error = lock(fd, path);
 	if (error) {
 		close(fd);
-		return -error;
+		return error;
 	}
 	return fd;
 }
@@ -139,11 +139,16 @@ int store_sync_folder(const char *path)
 
 int store_rename(const char *from, const char *to)
 {
+	struct stat st;
 	/* a second name, then away with the first: unlike rename(2) this does
 	 * not replace what is there */
-	if (link(from, to) < 0)
+	if (link(from, to) == 0)
+		return unlink(from) < 0 ? -errno : 0;
+	if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS)
 		return -errno;
-	return unlink(from) < 0 ? -errno : 0;
+	if (lstat(to, &st) == 0)
+		return -EEXIST;
+	return rename(from, to) < 0 ? -errno : 0;
 }
 
 int store_replace(const char *from, const char *to)

@@ -8,9 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Beside -errno. */
+enum { STORE_NOT_REGULAR = INT32_MIN };
+
 /* Opens or makes (mode 0600) a regular file and locks it for this process.
- * Returns a descriptor or -errno: -EBUSY if another process has it, -EINVAL if
- * it is no regular file. */
+ * Returns a descriptor, -errno (-EBUSY if another process has it), or
+ * STORE_NOT_REGULAR. */
 int store_open(const char *path);
 /* Makes one that is not there yet (-EEXIST), for the place of that of `old_fd`:
  * with its mode and, if we may, its owner. */
@@ -24,9 +27,12 @@ int store_read(int fd, void *p, size_t n, uint64_t offset);
 int store_write(int fd, const void *p, size_t n, uint64_t offset);
 /* fdatasync(2). */
 int store_sync(int fd);
-/* Makes the file's name safe: syncs its folder. */
+/* Makes the file's name safe: syncs its folder. -EINVAL: this file system has
+ * no such thing, fsync(2). */
 int store_sync_folder(const char *path);
-/* -EEXIST if there is such a file: nothing is ever overwritten. */
+/* -EEXIST if there is such a file: nothing is ever overwritten. Where a file
+ * cannot have two names (vfat, exFAT), what another process puts there at that
+ * very moment would be. */
 int store_rename(const char *from, const char *to);
 /* Puts a file in the place of another one, at once. -ELOOP if that is a link,
  * which would lead no more to where it did. */

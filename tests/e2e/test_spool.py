@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import helpers
 from delivery_helpers import (Background, FifoReader, count_in, kill_9,
                               notices, numbered, refused, send_until_200,
                               wait_down, wait_up)
@@ -457,6 +458,33 @@ def test_a_process_that_comes_during_the_move_gets_nothing(spooled, file, path):
     kill_9(server)
     server = spooled(size=",size=2M")
     assert names_in(read_all(path, 13, server)) == [*twelve(), "New0"]
+
+
+@pytest.mark.parametrize("call, error, told", [
+    ("link,linkat", "EPERM", "kept_as"),  # vfat, exFAT: one name a file
+    ("link,linkat", "EOPNOTSUPP", "kept_as"),
+    ("fsync", "EINVAL", "cannot be synced")])  # no folders to be synced
+def test_a_file_system_that_can_do_less(spooled, file, path, monkeypatch,
+                                        tmp_path, call, error, told):
+    full_spool(spooled, file)
+    file.write_bytes(b"\0" * 64 + file.read_bytes()[64:])
+    strace("-V")
+    less = tmp_path / "bellwire"
+    less.write_text(f"#!/bin/sh\nexec strace -D -qq -o /dev/null -e trace={call} "
+                    f'-e inject={call}:error={error} {BELLWIRE} "$@"\n')
+    less.chmod(0o755)
+    monkeypatch.setattr(helpers, "BELLWIRE", str(less))
+    server = spooled()
+    assert told in server.log() and "kept_as" in server.log()
+    assert len(beside(file)) == 1
+    server.accepts(group(2, name="New"))
+    assert names_in(read_all(path, 3, server)[1:]) == numbered(0, 2, "New")
+
+
+def test_a_spool_that_is_no_regular_file(tmp_path):
+    fifo = tmp_path / "spool"
+    os.mkfifo(fifo)
+    assert "no regular file" in fails_at_start("--spool", str(fifo))
 
 
 def test_another_size_keeps_each_sinks_place(start, file, tmp_path):
