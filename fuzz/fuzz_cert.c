@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct cert c, again;
 	struct span der = {(const char *)data, size};
 	bool good = cert_read(der, &c);
+	int64_t start_s = cert_start_s(der);
 	check_within(c.common_name, data, size);
 	check_within(c.alternatives, data, size);
 	ASSERT(c.has_usages || !c.for_clients);
@@ -35,6 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	       again.for_clients == c.for_clients);
 	ASSERT(span_eq(again.common_name, c.common_name));
 	ASSERT(span_eq(again.alternatives, c.alternatives));
+	ASSERT(cert_start_s((struct span){longer, size + 4}) == start_s);
 	free(longer);
 	return 0;
 }

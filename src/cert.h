@@ -26,6 +26,13 @@ struct cert {
     ensures cert_ok(c); */
 bool cert_read(struct span der, struct cert *c);
 
+/* When it begins to be valid (notBefore, RFC 5280 4.1.2.5), in seconds since
+ * 1970. der may be cut anywhere behind that. INT64_MIN: not well formed, or cut
+ * before. */
+/*@ requires span_ok(der);
+    assigns \nothing; */
+int64_t cert_start_s(struct span der);
+
 /* May it be shown by a client? Without usages it may be used for anything. */
 /*@ requires \valid_read(c);
     assigns \nothing; */

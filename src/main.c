@@ -8,6 +8,7 @@
 #include "sandbox.h"
 #include "server.h"
 #include "usage.h"
+#include "version.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -108,11 +109,8 @@ static bool assemble(void)
 	firing_init(&the.firing);
 	the.intake.firing = &the.firing;
 	the.intake.counters = &the.counters;
-	if (!os_random_ready() &&
-	    log_begin(&the.log, &l, LOG_WARN,
-		      "waiting for the kernel's random numbers"))
-		log_end(&the.log, &l);
-	int error = os_random(&the.intake.hash_key, sizeof the.intake.hash_key);
+	int error =
+	    os_random_at_once(&the.intake.hash_key, sizeof the.intake.hash_key);
 	if (error && log_begin(&the.log, &l, LOG_ERROR, "no random numbers")) {
 		log_error(&l, error);
 		log_end(&the.log, &l);
@@ -153,6 +151,30 @@ static bool open_spool(void)
 				    &the.intake, &the.log);
 	spool_init(&the.spool, the.ring, sizeof the.ring, the.config.sinks);
 	return true;
+}
+
+/* Keys of TLS sessions are worth waiting for: here, not in the first handshake,
+ * which would hold up everything else. */
+static void wait_for_random(void)
+{
+	char byte;
+	struct log_line l;
+	if (the.config.tls_cert.p == NULL || os_random_ready())
+		return;
+	if (log_begin(&the.log, &l, LOG_WARN,
+		      "waiting for the kernel's random numbers"))
+		log_end(&the.log, &l);
+	os_random(&byte, 1);
+}
+
+static void tell_of_clock(void)
+{
+	struct log_line l;
+	if (the.config.tls_client_ca.p && os_unix_s() < BELLWIRE_BUILD_S &&
+	    log_begin(&the.log, &l, LOG_WARN,
+		      "the clock is behind this program's own date: until it "
+		      "is set, no client certificate is too new"))
+		log_end(&the.log, &l);
 }
 
 /* Reads the files with secrets; EXIT_FINE or a code, told. */
@@ -256,6 +278,8 @@ static int serve(int argc, const char *const *argv)
 	code = find_user();
 	if (code != EXIT_FINE)
 		return code;
+	wait_for_random();
+	tell_of_clock();
 	if (!open_spool() || !open_sinks() || !server_open(&the.server))
 		return EXIT_FAILED;
 	code = drop();

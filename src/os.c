@@ -37,19 +37,29 @@ bool os_random_ready(void)
 	return getrandom(&byte, 1, GRND_NONBLOCK) == 1;
 }
 
-int os_random(void *p, size_t n)
+static int get_random(char *p, size_t n, unsigned flags)
 {
-	char *at = p;
 	while (n) {
-		ssize_t got = getrandom(at, n, 0);
+		ssize_t got = getrandom(p, n, flags);
 		if (got < 0 && errno != EINTR)
 			return -errno;
 		if (got > 0) {
-			at += got;
+			p += got;
 			n -= (size_t)got;
 		}
 	}
 	return 0;
+}
+
+int os_random(void *p, size_t n)
+{
+	return get_random(p, n, 0);
+}
+
+int os_random_at_once(void *p, size_t n)
+{
+	int error = get_random(p, n, GRND_INSECURE);
+	return error == -EINVAL ? os_random(p, n) : error;
 }
 
 static long result(ssize_t n)

@@ -12,12 +12,16 @@
 int64_t os_monotonic_ms(void);
 int64_t os_unix_s(void);
 
-/* Has the kernel gathered enough to give random bytes? At early boot not yet.
- */
-bool os_random_ready(void);
-/* Fills p[0..n) from getrandom(2), waiting until it is ready; nothing weaker
- * ever takes its place. 0 or -errno. */
+/* Fills p[0..n) from getrandom(2), waiting until the kernel has gathered
+ * enough, which at early boot takes a while; nothing weaker ever takes its
+ * place. 0 or -errno. */
 int os_random(void *p, size_t n);
+/* Does os_random() not wait? */
+bool os_random_ready(void);
+/* The same without waiting, for what only has to be unknown to whoever sends
+ * alerts: the best that the kernel has (GRND_INSECURE). Before Linux 5.6, which
+ * does not offer it, as os_random(). */
+int os_random_at_once(void *p, size_t n);
 
 /* What read, write and their kin did: more than 0 bytes, or */
 enum {

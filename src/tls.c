@@ -33,12 +33,17 @@ static struct client_check *check_of(const br_x509_class **vtable)
 	return (struct client_check *)(void *)vtable;
 }
 
+static struct session *session_of(struct client_check *c)
+{
+	return (struct session *)(void *)((char *)c -
+					  offsetof(struct session, client));
+}
+
 static void start_chain(const br_x509_class **ctx, const char *server_name)
 {
 	struct client_check *c = check_of(ctx);
 	c->certificates = 0;
-	c->leaf_n = 0;
-	c->leaf_cut = false;
+	c->leaf_error = TLS_UNREADABLE;
 	c->minimal.vtable->start_chain(&c->minimal.vtable, server_name);
 }
 
@@ -46,26 +51,49 @@ static void start_cert(const br_x509_class **ctx, uint32_t length)
 {
 	struct client_check *c = check_of(ctx);
 	c->certificates++;
+	c->held_n = 0;
+	c->passed_on = false;
 	c->minimal.vtable->start_cert(&c->minimal.vtable, length);
+}
+
+/* When to judge a certificate. The clock of a board without a battery may stand
+ * at 1970. Before the build's own date it is known to be wrong: then nothing is
+ * too early, and what had expired by that date has. */
+static int64_t judged_at(int64_t now_s, struct span der)
+{
+	if (now_s >= BELLWIRE_BUILD_S)
+		return now_s;
+	int64_t start_s = cert_start_s(der);
+	return start_s > BELLWIRE_BUILD_S ? start_s : BELLWIRE_BUILD_S;
+}
+
+static struct span held(const struct client_check *c)
+{
+	return (struct span){(const char *)c->held, c->held_n};
+}
+
+/* BearSSL counts days from 1 January of year 0. */
+static void pass_on(struct client_check *c)
+{
+	int64_t at_s = judged_at(c->now_s, held(c));
+	br_x509_minimal_set_time(&c->minimal, (uint32_t)(at_s / 86400 + 719528),
+				 (uint32_t)(at_s % 86400));
+	c->minimal.vtable->append(&c->minimal.vtable, c->held, c->held_n);
+	c->passed_on = true;
 }
 
 static void append(const br_x509_class **ctx, const unsigned char *p, size_t n)
 {
 	struct client_check *c = check_of(ctx);
-	if (c->certificates == 1) {
-		size_t room = sizeof c->leaf - c->leaf_n;
-		size_t keep = n < room ? n : room;
-		memcpy(c->leaf + c->leaf_n, p, keep);
-		c->leaf_n += keep;
-		c->leaf_cut = c->leaf_cut || keep < n;
-	}
-	c->minimal.vtable->append(&c->minimal.vtable, p, n);
-}
-
-static void end_cert(const br_x509_class **ctx)
-{
-	struct client_check *c = check_of(ctx);
-	c->minimal.vtable->end_cert(&c->minimal.vtable);
+	size_t room = sizeof c->held - c->held_n;
+	size_t keep = n < room ? n : room;
+	memcpy(c->held + c->held_n, p, keep);
+	c->held_n += keep;
+	if (n == keep)
+		return;
+	if (!c->passed_on)
+		pass_on(c);
+	c->minimal.vtable->append(&c->minimal.vtable, p + keep, n - keep);
 }
 
 static bool has_a_name(const struct identity *id, const struct cert *cert)
@@ -76,18 +104,12 @@ static bool has_a_name(const struct identity *id, const struct cert *cert)
 	return id->name_count == 0;
 }
 
-static unsigned end_chain(const br_x509_class **ctx)
+/* 0, or why the client's own certificate will not do, whoever signed it. */
+static unsigned judge_leaf(struct client_check *c)
 {
-	struct client_check *c = check_of(ctx);
-	struct session *s =
-	    (struct session *)(void *)((char *)c -
-				       offsetof(struct session, client));
+	struct session *s = session_of(c);
 	struct cert cert;
-	unsigned error = c->minimal.vtable->end_chain(&c->minimal.vtable);
-	if (error)
-		return error;
-	struct span der = {(const char *)c->leaf, c->leaf_n};
-	if (c->leaf_cut || !cert_read(der, &cert))
+	if (!cert_read(held(c), &cert))
 		return TLS_UNREADABLE;
 	if (!cert_is_for_clients(&cert))
 		return TLS_NOT_FOR_CLIENTS;
@@ -98,6 +120,26 @@ static unsigned end_chain(const br_x509_class **ctx)
 	buf_put(&name, known.n ? known : SPAN("without a name"));
 	s->client_name_n = name.n;
 	return 0;
+}
+
+static void end_cert(const br_x509_class **ctx)
+{
+	struct client_check *c = check_of(ctx);
+	bool whole = !c->passed_on;
+	if (whole)
+		pass_on(c);
+	if (whole && c->certificates == 1)
+		c->leaf_error = judge_leaf(c);
+	c->minimal.vtable->end_cert(&c->minimal.vtable);
+}
+
+static unsigned end_chain(const br_x509_class **ctx)
+{
+	struct client_check *c = check_of(ctx);
+	unsigned error = c->minimal.vtable->end_chain(&c->minimal.vtable);
+	if (error) /* nobody has vouched for that name */
+		session_of(c)->client_name_n = 0;
+	return error ? error : c->leaf_error;
 }
 
 static const br_x509_pkey *get_pkey(const br_x509_class *const *ctx,
@@ -117,17 +159,6 @@ static const br_x509_class client_class = {
     get_pkey,
 };
 
-/* Days from 1 January of year 0, as BearSSL counts. The clock of a board
- * without a battery may stand at 1970: then the build's own date counts, so
- * that no certificate made before that is ever "not yet valid". */
-static void set_time(br_x509_minimal_context *m, int64_t now_s)
-{
-	if (now_s < BELLWIRE_BUILD_S)
-		now_s = BELLWIRE_BUILD_S;
-	br_x509_minimal_set_time(m, (uint32_t)(now_s / 86400 + 719528),
-				 (uint32_t)(now_s % 86400));
-}
-
 static void ask_for_client(struct session *s, const struct identity *id,
 			   int64_t now_s)
 {
@@ -143,7 +174,7 @@ static void ask_for_client(struct session *s, const struct identity *id,
 	br_x509_minimal_set_hash(m, br_sha384_ID, &br_sha384_vtable);
 	br_x509_minimal_set_hash(m, br_sha512_ID, &br_sha512_vtable);
 	br_x509_minimal_set_minrsa(m, 2048 / 8);
-	set_time(m, now_s);
+	s->client.now_s = now_s;
 	br_ssl_engine_set_x509(e, &s->client.vtable);
 	br_ssl_server_set_trust_anchor_names_alt(&s->server, id->anchor,
 						 id->anchor_n);

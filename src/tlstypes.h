@@ -37,16 +37,19 @@ struct identity {
 	unsigned name_count;
 };
 
-/* A br_x509_class of our own around BearSSL's: it also keeps the client's own
- * certificate, and asks cert.h about it at the end. */
+/* A br_x509_class of our own around BearSSL's: it also looks at each
+ * certificate's start, and asks cert.h about the client's own. A certificate is
+ * held until it ends or fills the room, and goes on to BearSSL then. */
 struct client_check {
 	const br_x509_class *vtable;
 	br_x509_minimal_context minimal;
 	const struct identity *identity;
+	int64_t now_s;
 	unsigned certificates; /* begun so far */
-	unsigned char leaf[TLS_LEAF_BYTES];
-	size_t leaf_n;
-	bool leaf_cut;
+	unsigned leaf_error;   /* of the first one, 0: it will do */
+	unsigned char held[TLS_LEAF_BYTES];
+	size_t held_n;
+	bool passed_on; /* what is held is with BearSSL already */
 };
 
 struct session {

@@ -23,6 +23,7 @@ struct parts {
 	struct span subject; /* inside of the Name */
 	struct span list;    /* inside of the list of extensions; or absent */
 	struct span behind;  /* elements between key and extensions */
+	struct span start;   /* element, notBefore; or absent */
 };
 
 /* A certificate such as RFC 5280 4.1 describes; keys and signatures of zeros.
@@ -38,7 +39,11 @@ static struct span certificate(const struct parts *p, struct buf *out)
 	put(&body, 0x30,
 	    SPAN("\x31\x0f\x30\x0d\x06\x03\x55\x04\x03\x0c\x06"
 		 "issuer"));
-	put(&body, 0x30, SPAN("\x17\x01Z\x17\x01Z")); /* validity */
+	static char validity_bytes[64];
+	struct buf validity = buf_of(validity_bytes, sizeof validity_bytes);
+	buf_put(&validity, p->start.p ? p->start : SPAN("\x17\x01Z"));
+	buf_str(&validity, "\x17\x01Z");
+	put(&body, 0x30, buf_span(&validity));
 	put(&body, 0x30, p->subject);
 	put(&body, 0x30, SPAN("\x30\x00\x03\x01\x00")); /* key */
 	buf_put(&body, p->behind.p ? p->behind : SPAN(""));
@@ -382,6 +387,89 @@ static struct span whole(void)
 	return build(&parts);
 }
 
+#define UTC(text) SPAN_INIT("\x17\x0d" text)
+#define LONG_TIME(text) SPAN_INIT("\x18\x0f" text)
+
+/* Figures from date -u +%s. */
+static void reads_when_it_begins(void **state)
+{
+	static const struct {
+		struct span start;
+		int64_t s;
+	} table[] = {
+	    {UTC("700101000000Z"), 0},
+	    {UTC("700101000001Z"), 1},
+	    {UTC("691231235959Z"), -1},
+	    {UTC("500101000000Z"), -631152000},
+	    {UTC("491231235959Z"), 2524607999},
+	    {UTC("000229120000Z"), 951825600},
+	    {UTC("240229235959Z"), 1709251199},
+	    {UTC("240301000000Z"), 1709251200},
+	    {UTC("261129022500Z"), 1795919100},
+	    {LONG_TIME("19700101000000Z"), 0},
+	    {LONG_TIME("20500101000000Z"), 2524608000},
+	    {LONG_TIME("21000301000000Z"), 4107542400},
+	    {LONG_TIME("20000301000000Z"), 951868800},
+	    {LONG_TIME("99991231235959Z"), 253402300799},
+	    {LONG_TIME("00000101000000Z"), -62167219200},
+	    {UTC("701301000000Z"), INT64_MIN},
+	    {UTC("700001000000Z"), INT64_MIN},
+	    {UTC("700100000000Z"), INT64_MIN},
+	    {UTC("700132000000Z"), INT64_MIN},
+	    {UTC("700101240000Z"), INT64_MIN},
+	    {UTC("700101006000Z"), INT64_MIN},
+	    {UTC("700101000060Z"), INT64_MIN},
+	    {UTC("7001010000/0Z"), INT64_MIN},
+	    {UTC("70010100000:Z"), INT64_MIN},
+	    {UTC(":00101000000Z"), INT64_MIN},
+	    {UTC("7001010000000"), INT64_MIN},
+	    {LONG_TIME(":0000101000000Z"), INT64_MIN},
+	    {SPAN_INIT("\x17\x0b"
+		       "7001010000Z"),
+	     INT64_MIN},
+	    {SPAN_INIT("\x18\x0d"
+		       "700101000000Z"),
+	     INT64_MIN},
+	    {SPAN_INIT("\x17\x0f"
+		       "19700101000000Z"),
+	     INT64_MIN},
+	    {SPAN_INIT("\x16\x0d"
+		       "700101000000Z"),
+	     INT64_MIN},
+	    {SPAN_INIT("\x17\x00"), INT64_MIN},
+	};
+	(void)state;
+	for (size_t i = 0; i < 2 * COUNT(table); i++) {
+		struct parts parts = {.subject = SPAN(CN(3, "amy")),
+				      .v1 = i % 2,
+				      .start = table[i / 2].start};
+		struct span der = build(&parts);
+		CHECK(cert_start_s(der) == table[i / 2].s, "%.*s: %lld",
+		      (int)table[i / 2].start.n, table[i / 2].start.p,
+		      (long long)cert_start_s(der));
+	}
+}
+
+/* Known as soon as it has come, and not before. */
+static void reads_when_it_begins_of_a_part(void **state)
+{
+	struct parts parts = {.subject = SPAN(CN(3, "amy")),
+			      .start = UTC("240229235959Z")};
+	struct span der = build(&parts);
+	size_t whole = 0;
+	(void)state;
+	while (memcmp(der.p + whole, "235959Z", 7) != 0)
+		whole++;
+	whole += 7;
+	for (size_t n = 0; n <= der.n; n++) {
+		char *copy = copy_of((struct span){der.p, n});
+		CHECK(cert_start_s((struct span){copy, n}) ==
+			  (n < whole ? INT64_MIN : 1709251199),
+		      "%zu of %zu bytes", n, der.n);
+		free(copy);
+	}
+}
+
 static void refuses_every_cut(void **state)
 {
 	struct span der = whole();
@@ -444,6 +532,7 @@ static void survives_every_byte(void **state)
 		for (unsigned v = 0; v < 256; v++) {
 			char *copy = copy_of(der);
 			copy[i] = (char)v;
+			cert_start_s((struct span){copy, der.n});
 			if (cert_read((struct span){copy, der.n}, &c)) {
 				CHECK(
 				    is_within(c.common_name, copy, der.n) &&
@@ -583,6 +672,8 @@ int main(void)
 	    cmocka_unit_test(refuses_malformed_extensions),
 	    cmocka_unit_test(compares_names),
 	    cmocka_unit_test(survives_cut_alternatives),
+	    cmocka_unit_test(reads_when_it_begins),
+	    cmocka_unit_test(reads_when_it_begins_of_a_part),
 	    cmocka_unit_test(refuses_every_cut),
 	    cmocka_unit_test(refuses_every_cut_body),
 	    cmocka_unit_test(survives_every_byte),
