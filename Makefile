@@ -12,13 +12,14 @@
 #	make TARGET=mips   for another board, to build/mips; one of:
 #		x86_64 i386 aarch64 armv7 armv5 mips mipsel riscv64
 #	make targets    build and test all of them; make dist: files to ship
+#	make boards     boot their kernels under qemu-system with bellwire inside,
+#	make board-mips one of the machines in tests/boards/machines.py
 #	make image      the same as a container image
 # Settings: V=1 TLS=0 CC= CFLAGS= CROSS_COMPILE= PREFIX= DESTDIR=
 
 VERSION := 0.1.0
-# The build's own date: when its sources were last changed, if git knows.
-SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || \
-	stat -c %Y CHANGELOG.md)
+# The release's own date, 2026-11-29: the same for everyone who builds it.
+SOURCE_DATE_EPOCH ?= 1795910400
 TLS ?= 1
 PREFIX ?= /usr/local
 include third_party/targets.mk
@@ -96,8 +97,7 @@ all: $(O)/bellwire $(O)/bellwire.debug
 include third_party/rules.mk
 include tests/rules.mk
 
-$(O)/version.h: Makefile third_party/manifest
-	@mkdir -p $(@D)
+$(O)/version.h: Makefile third_party/manifest $(O)/flags
 	$(Q){ printf '#define BELLWIRE_VERSION "%s"\n' '$(VERSION)'; \
 	printf '#define BELLWIRE_BUILD_S %s\n' '$(SOURCE_DATE_EPOCH)'; \
 	printf '#define BELLWIRE_PARTS "musl, %s"\n' \
@@ -128,7 +128,8 @@ $(O)/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h \
 		-isystem $(BEARSSL_DIR)/inc -I$(O) -Isrc -MMD -MP -c $< -o $@
 
 # The same flags as last time? Else everything is built again.
-FLAGS_NOW := $(CC) $(ARCH_FLAGS) $(CFLAGS) $(HARDENING) $(TLS) $(MUSL_LIB) $(VERSION)
+FLAGS_NOW := $(CC) $(ARCH_FLAGS) $(CFLAGS) $(HARDENING) $(TLS) $(MUSL_LIB) \
+	$(VERSION) $(SOURCE_DATE_EPOCH)
 ifneq ($(FLAGS_NOW),$(shell cat $(O)/flags 2>/dev/null))
 .PHONY: $(O)/flags
 endif
@@ -186,12 +187,10 @@ image: dist
 
 MAN = $(DESTDIR)$(PREFIX)/share/man
 
-# Sections, frames, and the deepest stack; beside it, without TLS.
+# tests/size.txt: the row of this build, with TLS and without.
 size: all
-	$(Q)O=$(O) tests/check-size update
 	$(Q)$(MAKE) --no-print-directory TLS=0 O=$(O)/without-tls all
-	@ls -l $(O)/bellwire $(O)/without-tls/bellwire | \
-		awk '{ print $$5, $$NF }'
+	$(Q)O=$(O) tests/check-size update
 
 install: all
 	install -D -m 755 $(O)/bellwire $(DESTDIR)$(PREFIX)/bin/bellwire
@@ -209,7 +208,7 @@ uninstall:
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_bellwire
 
 format:
-	clang-format -i src/*.[ch] tests/unit/*.[ch] tests/bench/*.c \
+	clang-format -i src/*.[ch] tests/unit/*.[ch] tests/bench/*.c tests/boards/*.c \
 		tests/differential/*.[ch] fuzz/*.[ch] tests/proof/include/*.h
 
 clean:

@@ -38,42 +38,32 @@ UNIT_PROGRAMS := $(patsubst %,$(O)/host/test_%,$(UNIT)) \
 REPLAY_PROGRAMS := $(patsubst %,$(O)/host/replay_%,$(FUZZ)) \
 	$(patsubst %,$(O)/san/replay_%,$(FUZZ))
 
-$(O)/host/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h
-	@mkdir -p $(@D)
-	$(SAY) HOST $@
-	$(Q)$(HOSTCC) $(HOST_FLAGS) -g -O1 -c $< -o $@
-$(O)/host/%.o: tests/unit/%.c $(JSMN_H)
-	@mkdir -p $(@D)
-	$(SAY) HOST $@
-	$(Q)$(HOSTCC) $(HOST_FLAGS) -g -O1 -c $< -o $@
-$(O)/host/%.o: fuzz/%.c $(JSMN_H)
-	@mkdir -p $(@D)
-	$(SAY) HOST $@
-	$(Q)$(HOSTCC) $(HOST_FLAGS) -g -O1 -c $< -o $@
-$(O)/san/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h
-	@mkdir -p $(@D)
-	$(SAY) SAN $@
-	$(Q)$(CLANG) $(HOST_FLAGS) $(SAN_FLAGS) -c $< -o $@
-$(O)/san/%.o: tests/unit/%.c $(JSMN_H)
-	@mkdir -p $(@D)
-	$(SAY) SAN $@
-	$(Q)$(CLANG) $(HOST_FLAGS) $(SAN_FLAGS) -c $< -o $@
-$(O)/san/%.o: fuzz/%.c $(JSMN_H)
-	@mkdir -p $(@D)
-	$(SAY) SAN $@
-	$(Q)$(CLANG) $(HOST_FLAGS) $(SAN_FLAGS) -c $< -o $@
+# $(call objects,FOLDER,WORD,COMPILER AND FLAGS): objects of the sources that
+# stand in these folders.
+define objects_of
+$(1)/%.o: $(4)/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h
+	@mkdir -p $$(@D)
+	$(SAY) $(2) $$@
+	$(Q)$(3) $$(FUZZ_MORE) -c $$< -o $$@
+
+endef
+objects = $(foreach from,src tests/unit fuzz tests/differential,$(call \
+	objects_of,$(1),$(2),$(3),$(from)))
+$(eval $(call objects,$(O)/host,HOST,$(HOSTCC) $(HOST_FLAGS) -g -O1))
+$(eval $(call objects,$(O)/san,SAN,$(CLANG) $(HOST_FLAGS) $(SAN_FLAGS)))
+$(eval $(call objects,$(F),FUZZ,$(FUZZ_CC) $(HOST_FLAGS) $(FUZZ_FLAGS) \
+	-funsigned-char))
 # Recovery compares at each 8 bytes of a ring: told of each, the fuzzer is half
 # as fast.
 $(F)/spool.o: FUZZ_MORE := -fno-sanitize-coverage=trace-cmp
-$(F)/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h
-	@mkdir -p $(@D)
-	$(SAY) FUZZ $@
-	$(Q)$(FUZZ_CC) $(HOST_FLAGS) $(FUZZ_FLAGS) $(FUZZ_MORE) \
-		-funsigned-char -c $< -o $@
-$(F)/%.o: fuzz/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h
-	@mkdir -p $(@D)
-	$(SAY) FUZZ $@
-	$(Q)$(FUZZ_CC) $(HOST_FLAGS) $(FUZZ_FLAGS) -funsigned-char -c $< -o $@
+# Named, so that make keeps them: what only a pattern names is intermediate.
+TEST_OBJECTS := $(foreach d,$(O)/host $(O)/san,$(patsubst %,$(d)/%.o,\
+	$(UNIT:%=test_%) $(FUZZ:%=fuzz_%) replay identity) $(d)/jsmn.o) \
+	$(O)/host/frame.o
+FUZZ_OBJECTS := $(patsubst %,$(F)/%.o,$(PURE) jsmn identity mutate_pem \
+	mutate_json $(FUZZ:%=fuzz_%))
+test-objects: $(TEST_OBJECTS)
+fuzz-objects: $(FUZZ_OBJECTS)
 
 $(O)/host/jsmn.o: $(JSMN_H)
 	@mkdir -p $(@D)
@@ -134,14 +124,10 @@ $(F)/fuzz_%: $(F)/fuzz_%.o $(F)/pure.a $(F)/libbearssl.a
 	$(Q)$(FUZZ_LD) $(FUZZ_FLAGS) $(FUZZ_ENGINE) $(filter %.o,$^) \
 		$(F)/pure.a $(F)/libbearssl.a -o $@
 
-$(O)/host/%.o: tests/differential/%.c
-	@mkdir -p $(@D)
-	$(SAY) HOST $@
-	$(Q)$(HOSTCC) $(HOST_FLAGS) -g -O1 -c $< -o $@
 $(O)/host/frame: $(O)/host/frame.o $(O)/host/pure.a
 	$(Q)$(HOSTCC) $^ -o $@
 
-test-programs: all $(SHARED)/libbearssl.a $(UNIT_PROGRAMS) $(REPLAY_PROGRAMS) \
+test-programs: all test-objects $(SHARED)/libbearssl.a $(UNIT_PROGRAMS) $(REPLAY_PROGRAMS) \
 	$(SCHEMAS) $(O)/host/frame
 
 test: bootstrap-test
@@ -230,6 +216,12 @@ $(O)/test_%: tests/unit/test_%.c tests/unit/check.h $(O)/cmocka.o $(OBJECTS) \
 		$(O)/cmocka.o $(patsubst %,$(O)/%.o,$(PURE)) \
 		$(SHARED)/libbearssl.a $(LINK_END) -o $@ 2>$@.log || \
 		{ cat $@.log; exit 1; }
+# For tests/boards, in the machine.
+$(O)/aid: tests/boards/aid.c $(O)/target.ld
+	$(SAY) CC $@
+	$(Q)$(CC) $(TARGET_FLAGS) $(CFLAGS) $(LINK_FLAGS) $(LINK_ARCH) \
+		$(LINK_START) $< $(LINK_END) -o $@ 2>$@.log || \
+		{ cat $@.log; exit 1; }
 target-programs: all $(patsubst %,$(O)/test_%,$(UNIT))
 endif
 
@@ -241,9 +233,17 @@ targets: bootstrap-targets
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tests/targets $(BOARDS)
 
-.PHONY: bench differential fuzz fuzz-programs profile targets target-programs test-programs
-.PHONY: fuzz test-programs prove prove-seeded
-.SECONDARY:
+# Real kernels under qemu-system, all of them or one; tests/run has its share.
+BOARD_NAMES := $(shell sed -n 's/^    "\([a-z0-9_.-]*\)": .*/\1/p' \
+	tests/boards/machines.py)
+boards: bootstrap-boards
+	$(Q)O=$(O) tests/boards/run
+$(BOARD_NAMES:%=board-%): board-%: bootstrap-boards
+	$(Q)O=$(O) tests/boards/run $*
+
+.PHONY: bench differential fuzz fuzz-objects fuzz-programs profile prove
+.PHONY: prove-seeded targets target-programs test test-objects test-programs
+.PHONY: boards $(BOARD_NAMES:%=board-%)
 
 -include $(wildcard $(O)/host/*.d $(O)/san/*.d $(F)/*.d)
 
