@@ -84,13 +84,27 @@ LINK_FLAGS := -nostdlib -static -Wl,-pie,--no-dynamic-linker,-z,text \
 	-Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack \
 	-Wl,--build-id=none -Wl,-T,$(O)/target.ld
 
-PURE := text status address cert bytes hash json jsontext jsmn httpscan http httptarget httpanswer body alert alertread payload recall spool recover \
-	image render renderjson match template options emit config auth metrics firing intake receive deadman \
-	request window conn notification
-WORLD := os log loaded privilege sandbox probe supervisor $(if $(filter 0,$(TLS)),notls,tls tlswords identity) \
-	transport sink fifo serial store
-ROOF := persist secrets lines deliver pages slots server offline usage main
-OBJECTS := $(patsubst %,$(O)/%.o,$(PURE) $(WORLD) $(ROOF))
+# The rooms of src/, in the order of an alert's way; src/folders has what each
+# may include. TLS is chosen by file.
+PURE := $(addprefix base/,text bytes address hash) \
+	$(addprefix facts/,status metrics) \
+	$(addprefix json/,json strings jsmn) \
+	$(addprefix alert/,alert read payload match) \
+	$(addprefix spool/,spool recover image) \
+	$(addprefix render/,render json template) \
+	$(addprefix config/,entries options emit) \
+	$(addprefix http/,head scan target body answer) \
+	$(addprefix intake/,receive intake recall firing deadman) \
+	$(addprefix conn/,conn notification request window auth) \
+	tls/cert
+WORLD := $(addprefix os/,os log supervisor probe) \
+	$(addprefix guard/,loaded privilege sandbox) \
+	$(addprefix tls/,transport $(if $(filter 0,$(TLS)),none,tls words identity)) \
+	$(addprefix disk/,store persist) \
+	$(addprefix deliver/,sink fifo serial deliver lines) \
+	$(addprefix server/,server slots pages secrets) \
+	$(addprefix main/,main usage offline)
+OBJECTS := $(patsubst %,$(O)/%.o,$(PURE) $(WORLD))
 
 all: $(O)/bellwire $(O)/bellwire.debug
 
@@ -104,23 +118,25 @@ $(O)/version.h: Makefile third_party/manifest $(O)/flags
 		"$$(sed -n 's/^jsmn  *\([^ ]*\) .*/jsmn \1/p' third_party/manifest)"; \
 	} >$@
 
-# Of src/calls.def, what the target has; SOME are allowed by argument.
-$(O)/calls.h: src/calls.def Makefile $(O)/flags | $(MUSL_READY)
+# Of src/guard/calls.def, what the target has; SOME are allowed by argument.
+$(O)/guard/calls.h: src/guard/calls.def Makefile $(O)/flags | $(MUSL_READY)
+	@mkdir -p $(@D)
 	$(Q)echo '#include <sys/syscall.h>' | \
 		$(CC) $(TARGET_FLAGS) -E -dM - >$@.has
 	$(Q)while read -r name why; do \
 		case $$name in ioctl|socketcall) how=SOME;; *) how=CALL;; esac; \
 		grep -q "^#define SYS_$$name " $@.has && echo "$$how($$name)"; \
-	done <src/calls.def >$@ || test -s $@
-$(O)/sandbox.o: $(O)/calls.h
+	done <src/guard/calls.def >$@ || test -s $@
+$(O)/guard/sandbox.o: $(O)/guard/calls.h
 
 # Where a payload's bytes go, speed counts; everywhere else, size.
-HOT := text hash json jsontext alert alertread spool recall firing intake render \
-	httpscan
+HOT := base/text base/hash json/json json/strings alert/alert alert/read \
+	spool/spool intake/recall intake/firing intake/intake render/render http/scan
 $(HOT:%=$(O)/%.o): HOT_FLAGS := -O2 -falign-functions=1 -falign-loops=1 -falign-jumps=1
 
 $(O)/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h \
 		$(MUSL_READY)
+	@mkdir -p $(@D)
 	$(SAY) CC $@
 	$(Q)$(CC) $(TARGET_FLAGS) $(WARNINGS) $(CFLAGS) $(HOT_FLAGS) $(GRAPH) \
 		$(JSMN_FLAGS) \
@@ -208,7 +224,7 @@ uninstall:
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_bellwire
 
 format:
-	clang-format -i src/*.[ch] tests/unit/*.[ch] tests/bench/*.c tests/boards/*.c \
+	clang-format -i src/*/*.[ch] tests/unit/*.[ch] tests/bench/*.c tests/boards/*.c \
 		tests/differential/*.[ch] fuzz/*.[ch] tests/proof/include/*.h
 
 clean:

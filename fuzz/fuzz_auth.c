@@ -3,7 +3,7 @@
  * scheme's case and blanks at the end do not matter. The same three as an HMAC
  * key, a time and a body: what BearSSL signs with the key is signed, and
  * nothing else is. */
-#include "auth.h"
+#include "conn/auth.h"
 
 #include <bearssl.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* fuzz_body.c - the framing of a body, whole and in pieces: the same verdict at
  * the same byte and the same data. The first byte chooses the pieces, the
  * second one a length or chunks. */
-#include "http.h"
-#include "limits.h"
+#include "facts/limits.h"
+#include "http/http.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* fuzz_cert.c - a client's certificate: whatever stands there, nothing outside
  * of it is read, its own names are its names, and a longer file reads alike. */
-#include "cert.h"
+#include "tls/cert.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * with one clear line. What is in force can be written and read again. The
  * command line's arguments stand in front of the file, each ended by a NUL; an
  * empty one ends them. */
-#include "config.h"
+#include "config/config.h"
 
 #include <stdlib.h>
 #include <string.h>

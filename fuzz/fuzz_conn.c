@@ -13,7 +13,7 @@
  * turn: the low bits how many bytes it brings; 0x10 takes a few bytes of the
  * answer only; 0x20 some seconds pass; 0x40 sinks stand still; 0x80 time passes
  * up to the deadline. */
-#include "conn.h"
+#include "conn/conn.h"
 
 #include "mutate.h"
 #include "poison.h"

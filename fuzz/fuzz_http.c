@@ -1,7 +1,7 @@
 /* fuzz_http.c - a request's head, whole and in pieces: the same verdict, the
  * same length, the same request. The first byte chooses the pieces. */
-#include "http.h"
-#include "limits.h"
+#include "facts/limits.h"
+#include "http/http.h"
 
 #include <stdlib.h>
 #include <string.h>

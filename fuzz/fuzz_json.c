@@ -1,8 +1,8 @@
 /* fuzz_json.c - JSON, whole and in two pieces: the same verdict at the same
  * byte. What is JSON stays the same when it is written compact, and its strings
  * are UTF-8. The first two bytes choose where the text is split. */
-#include "json.h"
-#include "limits.h"
+#include "facts/limits.h"
+#include "json/json.h"
 
 #include <stdlib.h>
 #include <string.h>

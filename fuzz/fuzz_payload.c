@@ -2,10 +2,10 @@
  * or in pieces, queued, read back and written in every format. One record makes
  * one line of valid UTF-8 without control characters, and in json one value.
  * The first byte chooses the pieces; 0 takes the body as one. */
-#include "bytes.h"
+#include "base/bytes.h"
+#include "intake/receive.h"
 #include "is_json.h"
-#include "json.h"
-#include "receive.h"
+#include "json/json.h"
 
 #include "mutate.h"
 #include "poison.h"

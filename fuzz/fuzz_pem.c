@@ -5,7 +5,7 @@
  *
  * The input: --tls-cert, --tls-key and --tls-client-ca with a NUL between
  * each; without the last NUL there is no CA. */
-#include "tlstypes.h"
+#include "tls/types.h"
 
 #include "poison.h"
 

@@ -7,9 +7,9 @@
  *
  * The input: a byte of switches, two of width, a template that ends with a NUL,
  * the payload. */
-#include "json.h"
-#include "payload.h"
-#include "render.h"
+#include "alert/payload.h"
+#include "render/render.h"
+#include "json/json.h"
 
 #include "mutate.h"
 #include "poison.h"

@@ -9,12 +9,12 @@
  * and nothing else than what was put. Whatever was done, what was taken over is
  * a chain of sane records, each sink stands at the beginning of one, and taking
  * it over once more finds the same. */
-#include "alert.h"
-#include "bytes.h"
-#include "image.h"
+#include "alert/alert.h"
+#include "base/bytes.h"
 #include "is_json.h"
-#include "json.h"
-#include "render.h"
+#include "render/render.h"
+#include "spool/image.h"
+#include "json/json.h"
 
 #include <string.h>
 

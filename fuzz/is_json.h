@@ -2,7 +2,7 @@
 #ifndef IS_JSON_H
 #define IS_JSON_H
 
-#include "json.h"
+#include "json/json.h"
 
 static inline bool is_json(struct span text)
 {

@@ -5,7 +5,7 @@
  */
 #include "mutate.h"
 
-#include "text.h"
+#include "base/text.h"
 
 #include <string.h>
 

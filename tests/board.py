@@ -128,10 +128,10 @@ def test_tokens(start, tmp_path):
 
 
 def test_calls_are_listed(start, tmp_path):
-    """qemu has no seccomp, so a call that is missing in src/calls.def would kill
+    """qemu has no seccomp, so a call that is missing in src/guard/calls.def would kill
     on the board alone: look at what is called once the filter is asked for."""
     log, path = tmp_path / "calls", str(tmp_path / "bell")
-    with open("src/calls.def") as f:
+    with open("src/guard/calls.def") as f:
         listed = {x.split()[0] for x in f if x[:1] not in "#\n"}
     server = start("--spool", str(tmp_path / "spool"), "--emit",
                    f"fifo:{path}", "--emit", "stdout",

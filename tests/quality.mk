@@ -9,7 +9,7 @@ COVER_LLVM ?= -19
 COVER_FLAGS := -g -O1 -fprofile-instr-generate -fcoverage-mapping \
 	-fcoverage-mcdc
 COVER_OBJECTS := $(patsubst %,$(O)/cov/%.o,$(PURE)) \
-	$(O)/host/jsmn.o $(O)/host/sha256.o
+	$(O)/host/sha256.o
 COVER_PROGRAMS := $(patsubst %,$(O)/cov/test_%,$(UNIT)) \
 	$(patsubst %,$(O)/cov/replay_%,$(FUZZ))
 
@@ -19,10 +19,10 @@ $(O)/cov/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h
 	$(SAY) COVER $@
 	$(Q)$(COVER_CC) $(HOST_FLAGS) $(COVER_FLAGS) -c $< -o $@
 $(O)/cov/pure.a: $(COVER_OBJECTS)
-	$(Q)rm -f $@; ar rcsD $@ $^
+	$(Q)rm -f $@; ar qcsD $@ $^
 $(O)/cov/test_%: $(O)/host/test_%.o $(O)/cov/pure.a
 	$(Q)$(COVER_CC) $(COVER_FLAGS) $^ -lcmocka -o $@
-$(O)/cov/replay_pem: $(O)/host/identity.o
+$(O)/cov/replay_pem: $(O)/host/tls/identity.o
 $(O)/cov/replay_%: $(O)/host/fuzz_%.o $(O)/host/replay.o $(O)/cov/pure.a \
 		$(O)/libbearssl.a
 	$(Q)$(COVER_CC) $(COVER_FLAGS) $(filter %.o,$^) $(@D)/pure.a \
@@ -45,4 +45,4 @@ mutate: bootstrap-test
 
 .PHONY: cover-programs coverage mutate
 
--include $(wildcard $(O)/cov/*.d)
+-include $(wildcard $(O)/cov/*/*.d)

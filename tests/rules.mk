@@ -31,8 +31,8 @@ FUZZ_ENGINE ?= -fsanitize=fuzzer
 UNIT := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst fuzz/fuzz_%.c,%,$(wildcard fuzz/fuzz_*.c))
 
-HOST_OBJECTS := $(patsubst %,$(O)/host/%.o,$(PURE) jsmn sha256)
-SAN_OBJECTS := $(patsubst %,$(O)/san/%.o,$(PURE) jsmn sha256)
+HOST_OBJECTS := $(patsubst %,$(O)/host/%.o,$(PURE) sha256)
+SAN_OBJECTS := $(patsubst %,$(O)/san/%.o,$(PURE) sha256)
 UNIT_PROGRAMS := $(patsubst %,$(O)/host/test_%,$(UNIT)) \
 	$(patsubst %,$(O)/san/test_%,$(UNIT))
 REPLAY_PROGRAMS := $(patsubst %,$(O)/host/replay_%,$(FUZZ)) \
@@ -55,25 +55,15 @@ $(eval $(call objects,$(F),FUZZ,$(FUZZ_CC) $(HOST_FLAGS) $(FUZZ_FLAGS) \
 	-funsigned-char))
 # Recovery compares at each 8 bytes of a ring: told of each, the fuzzer is half
 # as fast.
-$(F)/spool.o: FUZZ_MORE := -fno-sanitize-coverage=trace-cmp
+$(F)/spool/spool.o: FUZZ_MORE := -fno-sanitize-coverage=trace-cmp
 # Named, so that make keeps them: what only a pattern names is intermediate.
 TEST_OBJECTS := $(foreach d,$(O)/host $(O)/san,$(patsubst %,$(d)/%.o,\
-	$(UNIT:%=test_%) $(FUZZ:%=fuzz_%) replay identity) $(d)/jsmn.o) \
+	$(UNIT:%=test_%) $(FUZZ:%=fuzz_%) replay tls/identity)) \
 	$(O)/host/frame.o
-FUZZ_OBJECTS := $(patsubst %,$(F)/%.o,$(PURE) jsmn identity mutate_pem \
+FUZZ_OBJECTS := $(patsubst %,$(F)/%.o,$(PURE) tls/identity mutate_pem \
 	mutate_json $(FUZZ:%=fuzz_%))
 test-objects: $(TEST_OBJECTS)
 fuzz-objects: $(FUZZ_OBJECTS)
-
-$(O)/host/jsmn.o: $(JSMN_H)
-	@mkdir -p $(@D)
-	$(Q)$(HOSTCC) -w -g -O1 $(JSMN_FLAGS) -x c -c $< -o $@
-$(O)/san/jsmn.o: $(JSMN_H)
-	@mkdir -p $(@D)
-	$(Q)$(CLANG) -w $(SAN_FLAGS) $(JSMN_FLAGS) -x c -c $< -o $@
-$(F)/jsmn.o: $(JSMN_H)
-	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CC) -w $(FUZZ_FLAGS) $(JSMN_FLAGS) -x c -c $< -o $@
 
 # Of BearSSL the pure tower uses SHA-256 alone.
 SHA256 := $(addprefix $(BEARSSL_DIR)/src/,hash/sha2small.c codec/dec32be.c \
@@ -96,19 +86,19 @@ $(F)/libbearssl.a: $(BEARSSL_DIR)/inc/bearssl.h
 
 # Archives, so that a test is linked only with what it uses.
 $(O)/host/pure.a: $(HOST_OBJECTS)
-	$(Q)rm -f $@; ar rcsD $@ $^
+	$(Q)rm -f $@; ar qcsD $@ $^
 $(O)/san/pure.a: $(SAN_OBJECTS)
-	$(Q)rm -f $@; ar rcsD $@ $^
-$(F)/pure.a: $(patsubst %,$(F)/%.o,$(PURE) jsmn)
-	$(Q)rm -f $@; ar rcsD $@ $^
+	$(Q)rm -f $@; ar qcsD $@ $^
+$(F)/pure.a: $(patsubst %,$(F)/%.o,$(PURE))
+	$(Q)rm -f $@; ar qcsD $@ $^
 
 $(O)/host/test_%: $(O)/host/test_%.o $(O)/host/pure.a
 	$(Q)$(HOSTCC) $^ -lcmocka -o $@
 $(O)/san/test_%: $(O)/san/test_%.o $(O)/san/pure.a
 	$(Q)$(CLANG) $(SAN_FLAGS) $^ -lcmocka -o $@
 # identity.c is the one part of the world tower that reads foreign text.
-$(O)/host/replay_pem: $(O)/host/identity.o
-$(O)/san/replay_pem: $(O)/san/identity.o
+$(O)/host/replay_pem: $(O)/host/tls/identity.o
+$(O)/san/replay_pem: $(O)/san/tls/identity.o
 $(O)/host/replay_%: $(O)/host/fuzz_%.o $(O)/host/replay.o $(O)/host/pure.a \
 		$(O)/libbearssl.a
 	$(Q)$(HOSTCC) $(filter %.o,$^) $(@D)/pure.a $(O)/libbearssl.a -o $@
@@ -117,7 +107,7 @@ $(O)/san/replay_%: $(O)/san/fuzz_%.o $(O)/san/replay.o $(O)/san/pure.a \
 	$(Q)$(CLANG) $(SAN_FLAGS) $(filter %.o,$^) $(@D)/pure.a \
 		$(O)/libbearssl.a -o $@
 
-$(F)/fuzz_pem: $(F)/identity.o $(F)/mutate_pem.o
+$(F)/fuzz_pem: $(F)/tls/identity.o $(F)/mutate_pem.o
 $(F)/fuzz_payload $(F)/fuzz_render $(F)/fuzz_conn: $(F)/mutate_json.o
 $(F)/fuzz_%: $(F)/fuzz_%.o $(F)/pure.a $(F)/libbearssl.a
 	$(SAY) LINK $@
@@ -245,6 +235,7 @@ $(BOARD_NAMES:%=board-%): board-%: bootstrap-boards
 .PHONY: prove-seeded targets target-programs test test-objects test-programs
 .PHONY: boards $(BOARD_NAMES:%=board-%)
 
--include $(wildcard $(O)/host/*.d $(O)/san/*.d $(F)/*.d)
+-include $(wildcard $(patsubst %,%/*.d,$(O)/host $(O)/san $(F)) \
+	$(patsubst %,%/*/*.d,$(O)/host $(O)/san $(F)))
 
 include tests/quality.mk

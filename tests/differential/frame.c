@@ -7,8 +7,8 @@
  * refused though its end is known, and its body in hex; at the end of the line
  * why it stops: "more", "close" or a cause.
  */
-#include "http.h"
-#include "limits.h"
+#include "facts/limits.h"
+#include "http/http.h"
 
 #include <stdio.h>
 #include <stdlib.h>

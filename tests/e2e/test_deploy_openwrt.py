@@ -206,7 +206,7 @@ def test_the_seccomp_profile_lets_the_program_do_its_work(start, tmp_path,
     names = json.loads(SECCOMP.read_text())["syscalls"][0]["names"]
     assert names == sorted(set(names))
     # clock_gettime32 is what musl calls the kernel's clock_gettime
-    assert set(re.findall(r"^(\w+)\t", (ROOT / "src/calls.def").read_text(),
+    assert set(re.findall(r"^(\w+)\t", (ROOT / "src/guard/calls.def").read_text(),
                           re.M)) - {"clock_gettime32"} < set(names)
     plain = start("--emit", f"fifo:{tmp_path}/fifo")
     wrapper = tmp_path / "bellwire"

@@ -16,7 +16,7 @@ from helpers import (BELLWIRE, DEADLINE, HERE, Client, alert, get, group, names_
 LIBC = ctypes.CDLL(None, use_errno=True)
 LANDLOCK_ABI = LIBC.syscall(444, None, 0, 1)
 CALLS = {line.split()[0] for line in
-         (HERE.parents[1] / "src/calls.def").read_text().splitlines()
+         (HERE.parents[1] / "src/guard/calls.def").read_text().splitlines()
          if line[:1].isalpha()}
 
 needs_landlock = pytest.mark.skipif(LANDLOCK_ABI < 1,

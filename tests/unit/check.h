@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "text.h"
+#include "base/text.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
 

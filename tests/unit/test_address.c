@@ -1,7 +1,7 @@
 /* test_address.c - address.h: addresses to listen on, and ranges of them. */
 #include "check.h"
 
-#include "address.h"
+#include "base/address.h"
 
 #include <arpa/inet.h>
 

@@ -1,7 +1,7 @@
 /* test_auth.c - auth.h: files of tokens and passwords, and what is sent. */
 #include "check.h"
 
-#include "auth.h"
+#include "conn/auth.h"
 
 /* printf '%s' letmein | sha256sum, and of nothing */
 #define LETMEIN \

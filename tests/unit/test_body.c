@@ -1,8 +1,8 @@
 /* test_body.c - http.h: the framing of a body (RFC 9112 6, 7). */
 #include "check.h"
 
-#include "http.h"
-#include "limits.h"
+#include "facts/limits.h"
+#include "http/http.h"
 
 struct outcome {
 	enum status status;

@@ -1,7 +1,7 @@
 /* test_bytes.c - bytes.h: numbers in little-endian, and a checksum. */
 #include "check.h"
 
-#include "bytes.h"
+#include "base/bytes.h"
 
 static void keeps_numbers(void **state)
 {

@@ -1,7 +1,7 @@
 /* test_cert.c - cert.h: names and usages of a client's certificate. */
 #include "check.h"
 
-#include "cert.h"
+#include "tls/cert.h"
 
 /* One element: tag, length in the shortest form, what is inside. */
 static void put(struct buf *b, unsigned tag, struct span inside)

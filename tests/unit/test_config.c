@@ -1,7 +1,7 @@
 /* test_config.c - config.h: options, files, and which of them is in force. */
 #include "check.h"
 
-#include "config.h"
+#include "config/config.h"
 
 static struct config config;
 static struct config_input input;

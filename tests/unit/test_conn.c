@@ -2,8 +2,8 @@
  * for the server: it brings bytes and time, and moves the cursors. */
 #include "check.h"
 
-#include "conn.h"
-#include "json.h"
+#include "conn/conn.h"
+#include "json/json.h"
 
 /* rows leave out what is zero */
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"

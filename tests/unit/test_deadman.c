@@ -1,7 +1,7 @@
 /* test_deadman.c - deadman.h against a clock and a spool of the test's own. */
 #include "check.h"
 
-#include "deadman.h"
+#include "intake/deadman.h"
 
 enum { RING = (2 * SPOOL_RECORD_MAX + 7) / 8 * 8, T = 300 };
 

@@ -2,7 +2,7 @@
  * that is too small for all of it. */
 #include "check.h"
 
-#include "firing.h"
+#include "intake/firing.h"
 
 static struct firing firing;
 static char json[LIMIT_ALERT + 1];

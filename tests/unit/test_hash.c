@@ -2,7 +2,7 @@
  * bytes at once, which with two and four rounds gives the published vectors. */
 #include "check.h"
 
-#include "hash.h"
+#include "base/hash.h"
 
 #define ROTATE(x, n) ((x) << (n) | (x) >> (64 - (n)))
 

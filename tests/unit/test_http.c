@@ -1,8 +1,8 @@
 /* test_http.c - http.h: request heads and answer heads (RFC 9110, 9112). */
 #include "check.h"
 
-#include "http.h"
-#include "limits.h"
+#include "facts/limits.h"
+#include "http/http.h"
 
 /* Hands head[0..n) over in pieces: `first` bytes, then `step` at a time. */
 static enum status read_head(struct span head, size_t first, size_t step,

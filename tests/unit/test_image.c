@@ -2,8 +2,8 @@
  * are for, not to lose anything, is tested in test_powercut.c. */
 #include "check.h"
 
-#include "bytes.h"
-#include "image.h"
+#include "base/bytes.h"
+#include "spool/image.h"
 
 enum {
 	RING = (2 * SPOOL_RECORD_MAX + 7) / 8 * 8,

@@ -1,8 +1,8 @@
 /* test_json.c - json.h: the grammar of RFC 8259, and the readers of strings. */
 #include "check.h"
 
-#include "json.h"
-#include "limits.h"
+#include "facts/limits.h"
+#include "json/json.h"
 
 /* What a run over a text told: each event as a letter, the depth after it, and
  * its bytes: K1@1-4 is a name at depth 1 in [1, 4). */

@@ -1,7 +1,7 @@
 /* test_metrics.c - metrics.h: the exposition, read back line by line. */
 #include "check.h"
 
-#include "metrics.h"
+#include "facts/metrics.h"
 
 static char page[LIMIT_ANSWER + 1];
 

@@ -2,8 +2,8 @@
  * and from pieces of which nothing stays but what payload_hold() asks for. */
 #include "check.h"
 
-#include "bytes.h"
-#include "payload.h"
+#include "alert/payload.h"
+#include "base/bytes.h"
 
 /* What a payload came to, as words. */
 struct outcome {

@@ -11,7 +11,7 @@
  */
 #include "check.h"
 
-#include "image.h"
+#include "spool/image.h"
 
 enum {
 	RING = (2 * SPOOL_RECORD_MAX + 4096) / 4096 * 4096,

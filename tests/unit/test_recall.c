@@ -1,7 +1,7 @@
 /* test_recall.c - recall.h, also against a slow and simple model of it. */
 #include "check.h"
 
-#include "recall.h"
+#include "intake/recall.h"
 
 static struct recall recall;
 

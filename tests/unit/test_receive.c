@@ -2,7 +2,7 @@
  * is queued. */
 #include "check.h"
 
-#include "receive.h"
+#include "intake/receive.h"
 
 enum { RING = (2 * SPOOL_RECORD_MAX + 7) / 8 * 8 };
 

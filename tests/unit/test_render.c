@@ -2,8 +2,8 @@
  * that could forge another or drive a terminal. */
 #include "check.h"
 
-#include "json.h"
-#include "render.h"
+#include "render/render.h"
+#include "json/json.h"
 
 /* rows leave out what is zero */
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"

@@ -2,8 +2,8 @@
  * over of a ring that another process has left. */
 #include "check.h"
 
-#include "bytes.h"
-#include "spool.h"
+#include "base/bytes.h"
+#include "spool/spool.h"
 
 enum { RING = (2 * SPOOL_RECORD_MAX + 7) / 8 * 8, MOST = 4096 };
 

@@ -2,7 +2,7 @@
  * escapes and times. */
 #include "check.h"
 
-#include "status.h"
+#include "facts/status.h"
 
 #include <time.h>
 

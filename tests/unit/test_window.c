@@ -2,7 +2,7 @@
  * dropped yet, and what came and was not looked at. */
 #include "check.h"
 
-#include "window.h"
+#include "conn/window.h"
 
 enum { ROUNDS = 20000, MOST = WINDOW_BYTES };
 

@@ -1,0 +1,61 @@
+/*
+ * alertparts.h - what alert.c shares with alertread.c: the members of an alert
+ * and the layout of its index.
+ *
+ * An index, each number as two bytes: the status; how many other members there
+ * are; the first label and how many; the first annotation and how many; offset
+ * and length of six values, in the order of enum member; then the labels and
+ * annotations as they came, each as offset and length of the insides of its
+ * name and its value. An absent value has the offset 0, where the alert itself
+ * begins.
+ */
+#ifndef ALERT_INDEX_H
+#define ALERT_INDEX_H
+
+#include "alert/alert.h"
+#include "base/bytes.h"
+
+/* The members that bellwire reads; each may stand once. */
+enum member {
+	MEMBER_STATUS,
+	MEMBER_LABELS,
+	MEMBER_ANNOTATIONS,
+	MEMBER_STARTS_AT,
+	MEMBER_ENDS_AT,
+	MEMBER_GENERATOR_URL,
+	MEMBER_FINGERPRINT,
+	MEMBER_OTHER,
+};
+
+enum {
+	AT_STATUS = 0,
+	AT_OTHERS = 2,
+	AT_GROUPS = 4, /* the labels', then the annotations' */
+	AT_VALUES = 12,
+	AT_PAIRS = 36,
+	SPAN_BYTES = 4,
+	PAIR_BYTES = 2 * SPAN_BYTES,
+};
+
+/* Where the value of a member but the status stands in an index. */
+static inline size_t at_value(enum member m)
+{
+	return AT_VALUES + SPAN_BYTES * (m - MEMBER_LABELS);
+}
+
+/* The member that a name (the inside of its string) stands for. */
+enum member alert_member(struct span name);
+bool alert_is_null(struct span value);
+
+static inline size_t get_number(const char *p)
+{
+	return byte_of(p[0]) | (size_t)byte_of(p[1]) << 8;
+}
+
+static inline struct span get_span(const char *p, const char *alert)
+{
+	uint32_t v = get_u32(p);
+	return (struct span){alert + (v & 0xffff), v >> 16};
+}
+
+#endif

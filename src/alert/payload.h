@@ -1,0 +1,75 @@
+/*
+ * payload.h - a webhook payload, walked once from its first byte to its last:
+ * validates all of it, finds the border of each alert and where its parts
+ * stand, and keeps the envelope.
+ *
+ * Pure and resumable. Offsets count from the payload's first byte. The caller
+ * keeps the bytes from payload_hold() on where the next call can see them.
+ */
+#ifndef ALERT_PAYLOAD_H
+#define ALERT_PAYLOAD_H
+
+#include "alert/alert.h"
+#include "facts/limits.h"
+#include "json/json.h"
+
+enum payload_event {
+	PAYLOAD_MORE,    /* all bytes taken */
+	PAYLOAD_ALERT,   /* an alert stands at [start, end) */
+	PAYLOAD_REFUSED, /* `status` and `why` tell */
+};
+
+/* Members of the payload that are read; each may stand once. */
+enum payload_member {
+	PAYLOAD_RECEIVER,
+	PAYLOAD_GROUP_KEY,
+	PAYLOAD_EXTERNAL_URL,
+	PAYLOAD_STATUS,
+	PAYLOAD_VERSION,
+	PAYLOAD_TRUNCATED,
+	PAYLOAD_ALERTS,
+	PAYLOAD_OTHER,
+};
+
+struct payload {
+	struct json json;
+	enum payload_member member; /* whose value comes next, or is there */
+	bool seen[PAYLOAD_OTHER];
+	bool in_alerts;            /* between [ and ] of `alerts` */
+	bool whole;                /* the bytes stay until the end */
+	bool other_version;        /* neither "4" nor "1" */
+	uint64_t start, end;       /* of the alert at hand */
+	struct alert_reader alert; /* it; its index is whole at PAYLOAD_ALERT */
+	uint64_t count;            /* alerts seen so far, the one at hand too */
+	uint64_t truncated;        /* truncatedAlerts */
+	struct envelope envelope;  /* as far as it was seen */
+	struct buf store;          /* holds the envelope if not whole */
+	enum status status;        /* after REFUSED */
+	char why_bytes[LIMIT_PLACE];
+	struct buf why;
+	char store_bytes[LIMIT_ENVELOPE];
+};
+
+/* whole: every call brings all bytes from the first one on, and they stay, so
+ * that the envelope can point at them. Otherwise it is copied into *p. */
+void payload_start(struct payload *p, bool whole);
+
+/* Goes on with bytes[0..n), which begin at offset `at` <= payload_hold(). Call
+ * again with the same bytes until MORE. */
+enum payload_event payload_next(struct payload *p, const char *bytes,
+				uint64_t at, size_t n);
+
+/* After the last byte: OK, or a cause with `why`. */
+enum status payload_end(struct payload *p);
+
+/* After REFUSED, with all of a whole body: the cause stays, unless what comes
+ * behind its place shows that the body is not even JSON. */
+enum status payload_judge_rest(struct payload *p, struct span body);
+
+/* The first offset that a later call needs to see again. */
+uint64_t payload_hold(const struct payload *p);
+
+/* Makes `why` the alert's place, to be gone on with. */
+void payload_begin_place(struct payload *p);
+
+#endif

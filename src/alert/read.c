@@ -1,0 +1,380 @@
+/*
+ * alertread.c - the reader of alert.h: from the validator's events to an index,
+ * whose layout is told in alertparts.h; and from the bytes of usual members,
+ * which come to the same.
+ *
+ * Invariant: all offsets and lengths fit two bytes, since an alert of more than
+ * LIMIT_ALERT bytes is refused before its event comes here.
+ */
+#include "alert/index.h"
+
+#include <string.h>
+
+/* As they mostly stand there; 8 to 16 bytes each, for begins_with(). */
+static const struct span quoted[MEMBER_OTHER] = {
+    SPAN("\"status\":"),      SPAN("\"labels\":"), SPAN("\"annotations\":"),
+    SPAN("\"startsAt\":"),    SPAN("\"endsAt\":"), SPAN("\"generatorURL\":"),
+    SPAN("\"fingerprint\":"),
+};
+
+/* What a name has between its quotes, where `value` begins behind its colon. */
+static struct span inside_name(const char *p, size_t value)
+{
+	return (struct span){p + 1, value - SPAN("\"\":").n};
+}
+
+static struct span name_of_member(enum member m)
+{
+	return inside_name(quoted[m].p, quoted[m].n);
+}
+
+enum member alert_member(struct span name)
+{
+	for (enum member m = 0; m < MEMBER_OTHER; m++)
+		if (json_is(name, name_of_member(m)))
+			return m;
+	return MEMBER_OTHER;
+}
+
+static void put_number(char *p, size_t v)
+{
+	p[0] = (char)(v & 0xff);
+	p[1] = (char)(v >> 8 & 0xff);
+}
+
+static void put_span(char *p, size_t at, size_t n)
+{
+	put_u32(p, (uint32_t)at | (uint32_t)n << 16);
+}
+
+/* What a string has between its quotes. */
+static void put_inside(char *p, size_t start, size_t end)
+{
+	put_span(p, start + 1, end - start - 2);
+}
+
+static char *index_value(struct alert_reader *r)
+{
+	return r->index + at_value((enum member)r->member);
+}
+
+static char *index_pair(struct alert_reader *r)
+{
+	return r->index + AT_PAIRS + PAIR_BYTES * r->pairs;
+}
+
+void alert_read_start(struct alert_reader *r, const struct json *j)
+{
+	memset(r, 0, offsetof(struct alert_reader, index) + AT_PAIRS);
+	r->depth = j->depth;
+	r->base = j->token;
+	r->member = MEMBER_OTHER;
+	r->bad_pair = -1;
+}
+
+static void refuse(struct alert_reader *r, const char *expected)
+{
+	r->status = STATUS_NOT_PAYLOAD;
+	r->expected = expected;
+}
+
+static void refuse_pair(struct alert_reader *r, size_t pair,
+			const char *expected)
+{
+	r->bad_pair = (int)pair;
+	refuse(r, expected);
+}
+
+static void take_name(struct alert_reader *r, enum member m)
+{
+	r->member = (uint8_t)m;
+	if (m == MEMBER_OTHER)
+		put_number(r->index + AT_OTHERS,
+			   get_number(r->index + AT_OTHERS) + 1);
+	else if (r->seen >> m & 1)
+		refuse(r, ": expected once");
+	r->seen = (uint8_t)(r->seen | 1U << m);
+}
+
+static void take_status(struct alert_reader *r, struct span value)
+{
+	enum alert_status status;
+	if (alert_read_status(value, &status))
+		put_number(r->index + AT_STATUS, status);
+	else
+		refuse(r, ": expected \"firing\" or \"resolved\"");
+}
+
+static bool is_group(uint8_t member)
+{
+	return member == MEMBER_LABELS || member == MEMBER_ANNOTATIONS;
+}
+
+/* A string or a scalar as a member's value. */
+static void take_value(struct alert_reader *r, struct span value, size_t at)
+{
+	if (r->member == MEMBER_OTHER)
+		return;
+	if (r->member == MEMBER_STATUS)
+		take_status(r, value);
+	else if (is_group(r->member) && !alert_is_null(value))
+		refuse(r, ": expected an object");
+	else if (value.p[0] != '"' && !alert_is_null(value))
+		refuse(r, ": expected a string");
+	else
+		put_span(index_value(r), at, value.n);
+}
+
+/* An object or an array as a member's value. */
+static void take_open(struct alert_reader *r, char bracket, size_t at)
+{
+	if (r->member == MEMBER_OTHER)
+		return;
+	if (r->member == MEMBER_STATUS)
+		refuse(r, ": expected \"firing\" or \"resolved\"");
+	else if (!is_group(r->member))
+		refuse(r, ": expected a string");
+	else if (bracket != '{')
+		refuse(r, ": expected an object");
+	r->start = at;
+	r->first = r->pairs;
+}
+
+static struct span name_of(const struct alert_reader *r, const char *alert,
+			   size_t pair)
+{
+	return get_span(r->index + AT_PAIRS + PAIR_BYTES * pair, alert);
+}
+
+/* FNV-1a of the unescaped name: names are only compared where it is equal, so
+ * that 64 long names with one beginning do not cost 64 * 64 comparisons. */
+static uint32_t name_hash(struct span name)
+{
+	uint32_t h = 2166136261U;
+	while (name.n) {
+		unsigned char c = (unsigned char)name.p[0];
+		bool plain = c < 0x80 && c != '\\';
+		h = (h ^ (plain ? c : json_take_char(&name))) * 16777619U;
+		if (plain)
+			name = span_skip(name, 1);
+	}
+	return h;
+}
+
+/* For find_repeated(), where a name may have an escape. */
+static size_t find_repeated_text(const struct alert_reader *r,
+				 const char *alert)
+{
+	uint32_t hash[LIMIT_LABELS];
+	for (size_t i = r->first; i < r->pairs; i++) {
+		struct span name = name_of(r, alert, i);
+		hash[i - r->first] = name_hash(name);
+		for (size_t k = r->first; k < i; k++)
+			if (hash[k - r->first] == hash[i - r->first] &&
+			    json_equal(name_of(r, alert, k), name))
+				return i;
+	}
+	return r->pairs;
+}
+
+/* The first of the names at hand that stood before, or r->pairs. Most have no
+ * escape, and differ in their length or first bytes. */
+static size_t find_repeated(const struct alert_reader *r, const char *alert)
+{
+	for (size_t i = r->first; i < r->pairs; i++) {
+		struct span name = name_of(r, alert, i);
+		if (json_has_escape(name))
+			return find_repeated_text(r, alert);
+		for (size_t k = r->first; k < i; k++) {
+			struct span other = name_of(r, alert, k);
+			if (other.n == name.n && span_eq(other, name))
+				return i;
+		}
+	}
+	return r->pairs;
+}
+
+/* Behind labels or annotations. */
+static void take_close(struct alert_reader *r, const char *alert, size_t end)
+{
+	if (!is_group(r->member))
+		return;
+	put_span(index_value(r), r->start, end - r->start);
+	put_span(r->index + AT_GROUPS +
+		     SPAN_BYTES * (r->member - MEMBER_LABELS),
+		 r->first, r->pairs - r->first);
+	size_t repeated = find_repeated(r, alert);
+	if (repeated != r->pairs)
+		refuse_pair(r, repeated, ": expected once");
+}
+
+static void read_member(struct alert_reader *r, const char *alert,
+			enum json_event e, size_t start, size_t end)
+{
+	struct span token = {alert + start, end - start};
+	if (e == JSON_KEY)
+		take_name(r, alert_member(alert_text(token)));
+	else if (e == JSON_OPEN)
+		take_open(r, alert[start], start);
+	else if (e == JSON_CLOSE)
+		take_close(r, alert, end);
+	else
+		take_value(r, token, start);
+}
+
+/* Within labels or annotations, where a string follows each name. */
+static void read_pair(struct alert_reader *r, enum json_event e, size_t start,
+		      size_t end)
+{
+	if (e == JSON_KEY && r->pairs - r->first == LIMIT_LABELS) {
+		r->status = STATUS_TOO_MANY;
+	} else if (e == JSON_KEY) {
+		put_inside(index_pair(r), start, end);
+	} else if (e == JSON_STRING) {
+		put_inside(index_pair(r) + SPAN_BYTES, start, end);
+		r->pairs++;
+	} else {
+		refuse_pair(r, r->pairs, ": expected a string");
+	}
+}
+
+void alert_read(struct alert_reader *r, const char *alert, enum json_event e,
+		const struct json *j)
+{
+	/* OPEN has entered the container that it tells of */
+	unsigned depth = j->depth - (e == JSON_OPEN ? 1U : 0U);
+	size_t start = (size_t)(j->token - r->base);
+	size_t end = (size_t)(j->offset - r->base);
+	if (r->status != STATUS_OK)
+		return;
+	if (depth == r->depth)
+		read_member(r, alert, e, start, end);
+	else if (is_group(r->member))
+		read_pair(r, e, start, end);
+}
+
+/* Labels or annotations from behind their bracket on. Returns where they end,
+ * or 0 if they are not whole or not the usual ones. */
+static size_t walk_pairs(struct alert_reader *r, const char *alert, size_t i,
+			 size_t n)
+{
+	size_t first = r->pairs;
+	if (i < n && alert[i] == '}')
+		return i + 1;
+	for (;;) {
+		size_t value = json_behind_name(alert, i, n);
+		size_t end = value ? json_behind_string(alert, value, n) : 0;
+		if (end == 0 || end == n || r->pairs - first == LIMIT_LABELS)
+			return 0;
+		put_inside(index_pair(r), i, value - 1);
+		put_inside(index_pair(r) + SPAN_BYTES, value, end);
+		r->pairs++;
+		if (alert[end] == '}')
+			return end + 1;
+		if (alert[end] != ',')
+			return 0;
+		i = end + 1;
+	}
+}
+
+/* Does `at` begin with one of quoted[]? */
+static inline bool begins_with(struct span at, struct span name)
+{
+	size_t last = name.n - 8; /* may overlap with the first eight */
+	ASSERT(last <= 8);
+	return at.n >= name.n && eight_bytes(at.p) == eight_bytes(name.p) &&
+	       eight_bytes(at.p + last) == eight_bytes(name.p + last);
+}
+
+/* A member's name and its colon: where they end, and in *m which member it is;
+ * or 0. Senders keep to one order, mostly that of the enum. */
+static inline size_t walk_name(const struct alert_reader *r, struct span at,
+			       enum member *m)
+{
+	*m = r->seen ? r->member + 1U : MEMBER_STATUS;
+	if (*m < MEMBER_OTHER && begins_with(at, quoted[*m]))
+		return quoted[*m].n;
+	size_t value = json_behind_name(at.p, 0, at.n);
+	if (value)
+		*m = alert_member(inside_name(at.p, value));
+	return value;
+}
+
+/* A member from its name on. Returns where it ends, or 0 and nothing was done.
+ */
+static size_t walk_member(struct alert_reader *r, const char *alert, size_t i,
+			  size_t n)
+{
+	enum member m;
+	size_t end, pairs = r->pairs;
+	size_t name = walk_name(r, (struct span){alert + i, n - i}, &m);
+	size_t value = i + name;
+	if (name == 0 || value == n)
+		return 0;
+	if (m != MEMBER_OTHER && r->seen >> m & 1)
+		return 0;
+	if (alert[value] == '{' && is_group((uint8_t)m)) {
+		end = walk_pairs(r, alert, value + 1, n);
+		if (end == 0) {
+			r->pairs = pairs;
+			return 0;
+		}
+		take_name(r, m);
+		r->start = value;
+		r->first = pairs;
+		take_close(r, alert, end);
+		return end;
+	}
+	end = json_behind_string(alert, value, n);
+	if (end == 0)
+		return 0;
+	take_name(r, m);
+	take_value(r, (struct span){alert + value, end - value}, value);
+	return end;
+}
+
+void alert_walk(struct alert_reader *r, const char *alert, size_t n,
+		struct json *j)
+{
+	size_t start = (size_t)(j->offset - r->base), i = start;
+	bool first = j->state == JSON_WANT_KEY_OR_END;
+	ASSERT(j->depth == r->depth);
+	if (!first && j->state != JSON_WANT_COMMA_OR_END)
+		return;
+	while (r->status == STATUS_OK && i < n && (first || alert[i] == ',')) {
+		size_t end = walk_member(r, alert, first ? i : i + 1, n);
+		if (end == 0)
+			break;
+		i = end;
+		first = false;
+	}
+	if (i > start)
+		json_skip_members(j, i - start);
+}
+
+/* The name of a member as part of a place. */
+static void put_name(struct buf *why, struct span name)
+{
+	char text[48];
+	struct buf b = buf_of(text, sizeof text);
+	json_put_text(&b, name);
+	text_show(why, buf_span(&b), sizeof text - 8);
+}
+
+void alert_put_why(const struct alert_reader *r, const char *alert,
+		   struct buf *why)
+{
+	buf_char(why, '.');
+	buf_put(why, name_of_member((enum member)r->member));
+	if (r->bad_pair >= 0) {
+		buf_char(why, '.');
+		put_name(why, name_of(r, alert, (size_t)r->bad_pair));
+	}
+	if (r->expected)
+		buf_str(why, r->expected);
+}
+
+struct span alert_index(const struct alert_reader *r)
+{
+	return (struct span){r->index, AT_PAIRS + PAIR_BYTES * r->pairs};
+}

@@ -1,0 +1,217 @@
+/* emit.c - how --emit is read, for config.h. */
+#include "config/config.h"
+
+#include <string.h>
+
+const char *config_read_format(const struct config *c, struct format *f,
+			       struct span v)
+{
+	static const struct span names[] = {SPAN("line"), SPAN("json"),
+					    SPAN("logfmt")};
+	size_t word = config_read_word(v, names, 3);
+	if (word < 3) {
+		f->kind = (enum format_kind)word;
+		return NULL;
+	}
+	for (unsigned i = 0; i < c->templates; i++) {
+		if (span_eq(v, c->template[i].name)) {
+			f->kind = FORMAT_TEMPLATE;
+			f->text = c->template[i].text;
+			return NULL;
+		}
+	}
+	return "format=line, json, logfmt or the name of a --template";
+}
+
+bool config_read_match(struct span v, struct match *m, bool may_negate)
+{
+	struct span label;
+	*m = (struct match){0};
+	span_split(&v, '=', &label);
+	if (v.p == NULL)
+		return false;
+	if (may_negate && label.n && label.p[label.n - 1] == '!') {
+		m->negated = true;
+		label.n--;
+	}
+	m->label = label;
+	m->value = v;
+	return label.n != 0;
+}
+
+/* Keys that every sink has. NULL: fine; "": not one of them. */
+static const char *set_format_key(const struct config *c, struct format *f,
+				  struct span key, struct span v)
+{
+	uint64_t width;
+	bool yes = span_eq(v, SPAN("yes"));
+	bool yes_or_no = yes || span_eq(v, SPAN("no"));
+	if (span_eq(key, SPAN("format")))
+		return config_read_format(c, f, v);
+	if (span_eq(key, SPAN("match"))) {
+		if (f->matches == LIMIT_MATCHES)
+			return "at most 8 match keys";
+		if (!config_read_match(v, &f->match[f->matches], true))
+			return "match=LABEL=VALUE or match=LABEL!=VALUE";
+		f->matches++;
+	} else if (span_eq(key, SPAN("resolved"))) {
+		f->skip_resolved = !yes;
+		return yes_or_no ? NULL : "resolved=yes or no";
+	} else if (span_eq(key, SPAN("ascii"))) {
+		f->ascii = yes;
+		return yes_or_no ? NULL : "ascii=yes or no";
+	} else if (span_eq(key, SPAN("width"))) {
+		if (!span_u64(v, &width) || width > LIMIT_LINE)
+			return "width=N, a number of characters";
+		f->width = (uint32_t)width;
+	} else if (span_eq(key, SPAN("eol"))) {
+		f->crlf = span_eq(v, SPAN("crlf"));
+		if (!f->crlf && !span_eq(v, SPAN("lf")))
+			return "eol=lf or crlf";
+	} else if (span_eq(key, SPAN("bell"))) {
+		if (!config_read_match(v, &f->bell, false))
+			return "bell=LABEL=VALUE";
+	} else {
+		return "";
+	}
+	return NULL;
+}
+
+static bool read_mode(struct span v, uint32_t *mode)
+{
+	*mode = 0;
+	for (size_t i = 0; i < v.n; i++) {
+		if (v.p[i] < '0' || v.p[i] > '7')
+			return false;
+		*mode = *mode << 3 | (uint32_t)(v.p[i] - '0');
+	}
+	return v.n >= 3 && v.n <= 4 && *mode <= 0777;
+}
+
+/* The rates that termios names; sink.c knows their codes. */
+static bool read_baud(struct span v, uint32_t *baud)
+{
+	static const uint32_t rates[] = {
+	    300,   600,   1200,   2400,   4800,   9600,   19200,
+	    38400, 57600, 115200, 230400, 460800, 921600,
+	};
+	uint64_t n;
+	if (!span_u64(v, &n))
+		return false;
+	for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
+		if (rates[i] == n) {
+			*baud = rates[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+/* 8n1: data bits, parity, stop bits. */
+static bool read_frame(struct span v, struct place *p)
+{
+	if (v.n != 3 || v.p[0] < '5' || v.p[0] > '8' ||
+	    (v.p[1] != 'n' && v.p[1] != 'e' && v.p[1] != 'o') ||
+	    (v.p[2] != '1' && v.p[2] != '2'))
+		return false;
+	p->data_bits = (uint8_t)(v.p[0] - '0');
+	p->parity = v.p[1];
+	p->stop_bits = (uint8_t)(v.p[2] - '0');
+	return true;
+}
+
+static bool read_flow(struct span v, enum place_flow *flow)
+{
+	static const struct span names[] = {SPAN("none"), SPAN("rtscts"),
+					    SPAN("xonxoff")};
+	size_t word = config_read_word(v, names, 3);
+	if (word < 3)
+		*flow = (enum place_flow)word;
+	return word < 3;
+}
+
+/* Keys that depend on the kind of place. */
+static const char *set_place_key(struct place *p, struct span key,
+				 struct span v)
+{
+	if (p->kind == PLACE_FIFO && span_eq(key, SPAN("mode")))
+		return read_mode(v, &p->mode) ? NULL
+					      : "mode=0640, three octal digits";
+	if (p->kind == PLACE_SERIAL && span_eq(key, SPAN("baud")))
+		return read_baud(v, &p->baud)
+			   ? NULL
+			   : "baud=115200 or another usual rate";
+	if (p->kind == PLACE_SERIAL && span_eq(key, SPAN("frame")))
+		return read_frame(v, p) ? NULL : "frame=8n1 and its like";
+	if (p->kind == PLACE_SERIAL && span_eq(key, SPAN("flow")))
+		return read_flow(v, &p->flow) ? NULL
+					      : "flow=none, rtscts or xonxoff";
+	return "one of the keys format match resolved ascii width eol bell, "
+	       "mode for a fifo, baud frame flow for a serial line";
+}
+
+/* KIND[:PLACE] */
+static bool read_place(struct span v, struct place *p)
+{
+	struct span kind;
+	*p = (struct place){.mode = 0640,
+			    .baud = 115200,
+			    .data_bits = 8,
+			    .parity = 'n',
+			    .stop_bits = 1};
+	span_split(&v, ':', &kind);
+	if (span_eq(kind, SPAN("stdout")))
+		return v.p == NULL;
+	if (span_eq(kind, SPAN("fifo")))
+		p->kind = PLACE_FIFO;
+	else if (span_eq(kind, SPAN("serial")))
+		p->kind = PLACE_SERIAL;
+	else
+		return false;
+	if (v.n == 0)
+		return false;
+	memcpy(p->path, v.p, v.n);
+	return true;
+}
+
+static const char *set_sink_key(const struct config *c, struct sink_config *s,
+				struct span part)
+{
+	struct span key;
+	span_split(&part, '=', &key);
+	if (part.p == NULL)
+		return "key=value behind each comma";
+	const char *wrong = set_format_key(c, &s->format, key, part);
+	if (wrong && *wrong == '\0')
+		wrong = set_place_key(&s->place, key, part);
+	return wrong;
+}
+
+const char *config_set_emit(struct config *c, struct span v)
+{
+	struct sink_config *s = &c->sink[c->sinks];
+	struct span part;
+	if (c->sinks == LIMIT_SINKS)
+		return "at most 8 sinks";
+	*s = (struct sink_config){0};
+	span_split(&v, ',', &part);
+	if (part.n >= sizeof s->name)
+		return "a place of at most 96 bytes";
+	if (!read_place(part, &s->place))
+		return "stdout, fifo:PATH or serial:DEV, and [,key=value...]";
+	memcpy(s->name, part.p, part.n);
+	s->format.crlf = s->place.kind == PLACE_SERIAL;
+	while (span_split(&v, ',', &part)) {
+		const char *wrong = set_sink_key(c, s, part);
+		if (wrong)
+			return wrong;
+	}
+	if (s->format.kind == FORMAT_JSON &&
+	    (s->format.width || s->format.bell.label.p))
+		return "no width and no bell with format=json";
+	for (unsigned i = 0; i < c->sinks; i++)
+		if (span_eq(span_of(c->sink[i].name), span_of(s->name)))
+			return "each place once";
+	c->sinks++;
+	return NULL;
+}

@@ -1,0 +1,370 @@
+/*
+ * conn.c - see conn.h.
+ *
+ * Invariants: the body in the window starts at offset body_at of the whole one.
+ * A claim on an alert in the intake exists from BODY to the end of ANSWER only.
+ */
+#include "conn/inside.h"
+
+#include <string.h>
+
+void conn_open(struct conn *c, unsigned slot, int64_t now_ms)
+{
+	/* everything but the large buffers, which nobody reads unwritten */
+	memset(c, 0, offsetof(struct conn, receive));
+	c->slot = slot;
+	c->deadline_ms = now_ms + LIMIT_IDLE_MS;
+	c->since_ms = now_ms;
+	c->out = buf_of(c->out_bytes, sizeof c->out_bytes);
+	c->out_sent = 0;
+	c->page = SPAN_NONE;
+	c->settled = c->told = c->other_version = false;
+	c->why_n = 0;
+	window_clear(&c->window);
+	receive_start(&c->receive, slot, true);
+}
+
+char *conn_room(struct conn *c, size_t *n)
+{
+	bool reads = c->state == CONN_HEAD || c->state == CONN_DISCARD ||
+		     (c->state == CONN_BODY && !c->receive.blocked);
+	*n = 0;
+	if (c->state == CONN_LINGER) {
+		*n = sizeof c->window.bytes; /* thrown away as it comes */
+		return c->window.bytes;
+	}
+	return reads && !c->eof ? window_room(&c->window, n) : c->window.bytes;
+}
+
+void conn_received(struct conn *c, size_t n)
+{
+	if (c->state != CONN_LINGER)
+		window_received(&c->window, n);
+}
+
+void conn_ended(struct conn *c)
+{
+	c->eof = true;
+	if (c->state == CONN_LINGER)
+		c->state = CONN_CLOSED;
+}
+
+struct span conn_output(const struct conn *c)
+{
+	if (c->out.n == 0)
+		return c->page;
+	return (struct span){c->out.p + c->out_sent, c->out.n - c->out_sent};
+}
+
+bool conn_holds_page(const struct conn *c)
+{
+	return c->page.n != 0 && c->state != CONN_CLOSED;
+}
+
+void conn_sent(struct conn *c, size_t n)
+{
+	if (c->out.n == 0) {
+		c->page = span_skip(c->page, n);
+		return;
+	}
+	c->out_sent += n;
+	if (c->out_sent == c->out.n)
+		c->out.n = c->out_sent = 0;
+}
+
+static void put_page(struct conn *c, struct service *s, enum status status,
+		     struct span page, const char *content_type)
+{
+	unsigned code = status_info(status)->code;
+	struct http_answer a = {
+	    .code = code,
+	    .content_type = content_type,
+	    .length = page.n,
+	    .close = c->close || s->stopping,
+	    .say_keep_alive = c->http10,
+	    .allow = status == STATUS_METHOD ? c->allow : NULL,
+	    .challenge =
+		status == STATUS_UNAUTHORIZED ? auth_challenge(s->auth) : NULL,
+	    .retry_after_s = code == 503 ? 1 : 0,
+	    .date = s->now.s,
+	};
+	c->close = a.close;
+	c->status = status;
+	c->told = true;
+	/* 5xx and a broken connection make the sender send it again */
+	c->settled = code < 500 && status != STATUS_CUT_BODY;
+	c->state = CONN_ANSWER;
+	c->deadline_ms = s->now.ms + LIMIT_ANSWER_MS;
+	s->counters->requests[status]++;
+	http_put_answer(&c->out, &a);
+	if (page.n > sizeof c->out_bytes / 2)
+		c->page = c->head_only ? SPAN_NONE : page;
+	else if (!c->head_only)
+		buf_put(&c->out, page);
+	ASSERT(!c->out.cut);
+}
+
+void conn_answer_page(struct conn *c, struct service *s, enum status status,
+		      struct span page, const char *content_type)
+{
+	ASSERT(c->state == CONN_QUESTION);
+	put_page(c, s, status, page, content_type);
+}
+
+/* One line that says why; Alertmanager prints it in its log. */
+void conn_answer(struct conn *c, struct service *s, enum status status)
+{
+	char bytes[LIMIT_PLACE * 2];
+	struct buf line = buf_of(bytes, sizeof bytes);
+	if (status == STATUS_OK) {
+		uint64_t n = c->receive.payload.count;
+		buf_str(&line, "accepted ");
+		buf_u64(&line, n);
+		buf_str(&line, n == 1 ? " alert" : " alerts");
+		s->counters->notifications++;
+		s->counters->last_notification_s = s->now.s;
+	} else {
+		buf_str(&line, status_info(status)->text);
+		if (c->why_n) {
+			buf_str(&line, ": ");
+			buf_put(&line, (struct span){c->why, c->why_n});
+		}
+	}
+	buf_char(&line, '\n');
+	put_page(c, s, status, buf_span(&line), "text/plain; charset=utf-8");
+}
+
+void conn_refuse(struct conn *c, struct service *s, enum status status)
+{
+	c->close = true;
+	conn_answer(c, s, status);
+}
+
+/* The request's body is read or given up: to the answer. */
+static void conclude(struct conn *c, struct service *s)
+{
+	if (c->status != STATUS_OK) {
+		conn_answer(c, s, c->status);
+		return;
+	}
+	c->state = CONN_QUESTION;
+	c->deadline_ms = s->now.ms + LIMIT_PAGE_MS;
+}
+
+/* The answer is known, refusal or page. Its body, if more of it is to come, is
+ * read on if it is short; a client that expects something first may not send it
+ * at all, so then nobody could tell where the next request begins. */
+void conn_decide(struct conn *c, struct service *s, enum status status)
+{
+	c->status = status;
+	if (c->body.state == HTTP_BODY_DONE) {
+		conclude(c, s);
+	} else if (c->expecting || (c->body.state == HTTP_BODY_LENGTH &&
+				    c->body.left > LIMIT_DISCARD)) {
+		c->close = true;
+		conclude(c, s);
+	} else {
+		c->state = CONN_DISCARD;
+		window_drop_body(&c->window); /* room to read on */
+		c->discard_left = LIMIT_DISCARD;
+		c->deadline_ms = s->now.ms + LIMIT_BODY_MS;
+	}
+}
+
+static void begin_request(struct conn *c, struct service *s,
+			  const struct http_request *r)
+{
+	http_body_start(&c->body, r);
+	c->had_head = true;
+	c->since_ms = s->now.ms;
+	c->http10 = r->http10;
+	c->head_only = r->method == HTTP_HEAD;
+	c->wants_text = r->wants_text;
+	c->close = !r->keep_alive;
+	c->expecting = (r->expect_continue || r->expect_other) &&
+		       c->body.state != HTTP_BODY_DONE &&
+		       window_raw(&c->window).n == 0;
+	c->body_bytes = c->body_at = 0;
+	if (r->unknown_coding) {
+		conn_refuse(c, s, STATUS_CODING);
+		return;
+	}
+	enum status status =
+	    request_judge(r, s->config, s->auth, s->now.s, &c->target,
+			  &c->signature, &c->allow);
+	window_wipe(&c->window, r->credential);
+	if (status == STATUS_OK && c->target == REQUEST_NOTIFICATION)
+		conn_begin_body(c, s, r);
+	else
+		conn_decide(c, s, status);
+}
+
+/* True if the state changed. */
+static bool step_head(struct conn *c, struct service *s)
+{
+	struct http_request r;
+	size_t length;
+	struct span in = window_raw(&c->window);
+	if (in.n && c->scan.seen == 0)
+		c->deadline_ms = s->now.ms + LIMIT_HEAD_MS;
+	enum status status = http_scan(&c->scan, in.p, in.n, &length);
+	if (status == STATUS_OK && length == 0) {
+		if (c->eof)
+			c->state = CONN_CLOSED;
+		return c->eof;
+	}
+	c->http10 = c->head_only = false;
+	if (status == STATUS_OK)
+		status = http_parse_head((struct span){in.p, length}, &r);
+	if (status != STATUS_OK) {
+		conn_refuse(c, s, status);
+		return true;
+	}
+	window_take(&c->window, span_skip(in, length));
+	window_drop_body(&c->window);
+	begin_request(c, s, &r);
+	return true;
+}
+
+static bool step_discard(struct conn *c, struct service *s)
+{
+	struct span in = window_raw(&c->window), data;
+	while (c->body.state != HTTP_BODY_DONE && in.n && !c->close) {
+		enum status status = http_body_next(&c->body, &in, &data);
+		window_take(&c->window, in);
+		window_drop_body(&c->window);
+		if (status != STATUS_OK || data.n > c->discard_left)
+			c->close = true;
+		else
+			c->discard_left -= data.n;
+	}
+	if (c->body.state != HTTP_BODY_DONE) {
+		if (!c->close && !c->eof)
+			return false;
+		c->close = true;
+	}
+	conclude(c, s);
+	return true;
+}
+
+static void release(struct conn *c, struct service *s, bool settled)
+{
+	if (c->notification)
+		intake_release(s->intake, c->slot, &c->receive.wait, settled);
+	c->notification = false;
+}
+
+/* The answer is on its way whole: the request is over. */
+static bool step_answer(struct conn *c, struct service *s)
+{
+	if (c->out.n || c->page.n)
+		return false;
+	release(c, s, c->settled);
+	c->since_ms = s->now.ms;
+	window_drop_body(&c->window);
+	c->why_n = 0;
+	c->scan = (struct http_scan){0};
+	c->http10 = c->head_only = false;
+	if (c->close) {
+		c->state = CONN_LINGER;
+		c->deadline_ms = s->now.ms + LIMIT_LINGER_MS;
+		if (c->eof)
+			c->state = CONN_CLOSED;
+		return false;
+	}
+	c->state = CONN_HEAD;
+	c->deadline_ms = s->now.ms + LIMIT_IDLE_MS;
+	return true;
+}
+
+/* While a body waits for room its own time stands still; what counts then is
+ * that sinks make progress within --ack-timeout. */
+static void watch_progress(struct conn *c, const struct service *s)
+{
+	bool blocked = c->receive.blocked &&
+		       (c->state == CONN_BODY || c->state == CONN_COMMIT);
+	if (blocked && !c->blocked)
+		c->body_left_ms = c->deadline_ms - s->now.ms;
+	if (blocked && (!c->blocked || c->progress != s->progress))
+		c->deadline_ms = s->now.ms + (int64_t)s->config->ack_timeout_ms;
+	if (!blocked && c->blocked && c->state == CONN_BODY)
+		c->deadline_ms = s->now.ms + c->body_left_ms;
+	c->blocked = blocked;
+	c->progress = s->progress;
+}
+
+void conn_step(struct conn *c, struct service *s)
+{
+	bool go_on = true;
+	while (go_on) {
+		switch (c->state) {
+		case CONN_HEAD:
+			go_on = step_head(c, s);
+			break;
+		case CONN_BODY:
+			go_on = conn_step_body(c, s);
+			break;
+		case CONN_COMMIT:
+			go_on = conn_step_commit(c, s);
+			break;
+		case CONN_WAIT:
+			go_on = conn_step_wait(c, s);
+			break;
+		case CONN_DISCARD:
+			go_on = step_discard(c, s);
+			break;
+		case CONN_ANSWER:
+			go_on = step_answer(c, s);
+			break;
+		case CONN_QUESTION:
+		case CONN_LINGER:
+		case CONN_CLOSED:
+			go_on = false;
+			break;
+		}
+	}
+	watch_progress(c, s);
+}
+
+void conn_expire(struct conn *c, struct service *s)
+{
+	switch (c->state) {
+	case CONN_HEAD:
+		/* an idle connection is closed without a word */
+		if (window_raw(&c->window).n)
+			conn_refuse(c, s, STATUS_SLOW_HEAD);
+		else
+			conn_close(c, s);
+		break;
+	case CONN_BODY:
+		conn_refuse(c, s,
+			    c->receive.blocked ? STATUS_NO_ROOM
+					       : STATUS_SLOW_BODY);
+		break;
+	case CONN_COMMIT:
+		conn_refuse(c, s, STATUS_NO_ROOM);
+		break;
+	case CONN_WAIT:
+		conn_note_what_is_slow(c, s);
+		conn_answer(c, s, STATUS_NOT_SAFE);
+		break;
+	case CONN_DISCARD:
+		c->close = true;
+		conclude(c, s);
+		break;
+	case CONN_QUESTION:
+		conn_answer(c, s, STATUS_PAGE_BUSY);
+		break;
+	case CONN_ANSWER:
+	case CONN_LINGER:
+	case CONN_CLOSED:
+		conn_close(c, s);
+		break;
+	}
+}
+
+void conn_close(struct conn *c, struct service *s)
+{
+	release(c, s, false);
+	c->state = CONN_CLOSED;
+}

@@ -1,0 +1,119 @@
+/*
+ * conn.h - one connection's life: requests in, answers out.
+ *
+ * Pure: no descriptors, no clock. Whoever owns the connection moves bytes into
+ * conn_room() and out of conn_output(), brings the time, and calls conn_step().
+ * A step goes as far as it can and never waits; what happens depends on the
+ * bytes alone, not on how they were split.
+ */
+#ifndef CONN_CONN_H
+#define CONN_CONN_H
+
+#include "conn/request.h"
+#include "conn/window.h"
+#include "intake/receive.h"
+
+/*
+ *	HEAD ---> BODY ---> COMMIT ---> WAIT ---> ANSWER ---> HEAD (keep-alive)
+ *	  |         |          |          |         ^  |
+ *	  |         +----------+----------+---------+  +----> LINGER ---> CLOSED
+ *	  +-------> DISCARD (reads a body that is of no use) --> ANSWER
+ *	  +-------> QUESTION (a page that the owner writes) ---> ANSWER
+ *
+ * Any state goes to CLOSED when its peer or its deadline leaves nothing to say.
+ */
+enum conn_state {
+	CONN_HEAD,   /* reads a request's head, or waits for one */
+	CONN_BODY,   /* reads a notification */
+	CONN_COMMIT, /* has read it; some alerts wait for room */
+	CONN_WAIT,   /* all alerts queued or known; waits until they are safe */
+	CONN_QUESTION, /* wants conn_answer_page() */
+	CONN_DISCARD,  /* knows its answer; reads the rest of the body */
+	CONN_ANSWER,   /* sends the answer */
+	CONN_LINGER, /* has said its last word; reads until the peer is gone */
+	CONN_CLOSED,
+};
+
+/* What all connections share. */
+struct service {
+	const struct config *config;
+	const struct auth *auth;
+	struct intake *intake;
+	struct counters *counters;
+	struct receive_memory *memory;
+	bool stopping;     /* answers close the connection */
+	uint64_t progress; /* bytes that sinks have taken */
+	int64_t fed_ms;    /* when a notification fed the dead man's switch */
+	struct moment now;
+};
+
+struct conn {
+	enum conn_state state;
+	enum request_target target; /* of a QUESTION */
+	bool wants_text;            /* and in which form */
+	unsigned slot;
+	int64_t deadline_ms;
+	int64_t since_ms; /* of the last progress that counts for eviction */
+	bool had_head;    /* has sent a whole head once */
+	bool eof;         /* the peer sends no more */
+
+	uint64_t body_at;    /* offset of the window's body in the whole one */
+	uint64_t body_bytes; /* decoded so far */
+	struct http_scan scan;
+	struct http_body body;
+	struct auth_signature signature; /* that the body must have */
+	bool whole;                      /* the body is taken as one, so far */
+	bool expecting;                  /* 100 Continue is owed */
+	bool head_only;                  /* HEAD: no body in the answer */
+	bool http10;
+	bool close; /* after the answer */
+	const char *allow;
+	uint64_t discard_left;
+	bool blocked;         /* waits for room since the last step */
+	uint64_t progress;    /* of the service, then */
+	int64_t body_left_ms; /* what was left of the body's time, then */
+	bool notification;    /* may have claims in the intake */
+	enum status status;   /* how the request ends */
+	struct receive receive;
+
+	struct span page; /* of the answer, behind `out`; the owner's memory */
+	struct buf out;
+	size_t out_sent;
+	bool settled; /* the answer at hand tells the sender not to repeat */
+
+	/* For the owner's log: a request was answered. Cleared by the owner. */
+	bool told;
+	bool other_version;
+	char why[LIMIT_PLACE];
+	size_t why_n;
+
+	struct window window;
+	char out_bytes[LIMIT_ANSWER];
+};
+
+/* A new connection in that slot of the table. */
+void conn_open(struct conn *c, unsigned slot, int64_t now_ms);
+
+/* Where bytes from the peer go, *n of them; none while it has enough. */
+char *conn_room(struct conn *c, size_t *n);
+void conn_received(struct conn *c, size_t n);
+/* The peer will send no more. */
+void conn_ended(struct conn *c);
+
+/* Bytes for the peer; empty if there are none. */
+struct span conn_output(const struct conn *c);
+void conn_sent(struct conn *c, size_t n);
+
+/* Goes on as far as possible. */
+void conn_step(struct conn *c, struct service *s);
+/* Answers the QUESTION. A page that is too large for the connection's own
+ * memory must stay where it is while conn_holds_page(). */
+void conn_answer_page(struct conn *c, struct service *s, enum status status,
+		      struct span page, const char *content_type);
+bool conn_holds_page(const struct conn *c);
+/* The deadline has come. */
+void conn_expire(struct conn *c, struct service *s);
+/* Lets go of everything; the connection was or will be closed. */
+void conn_close(struct conn *c, struct service *s);
+
+#endif

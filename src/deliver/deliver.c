@@ -1,0 +1,421 @@
+/*
+ * deliver.c - see deliver.h.
+ *
+ * Invariant: rendering a record for a sink gives the same bytes each time from
+ * its first byte's write until `keep` has passed it; so what is decided once
+ * (too old, behind a torn line) is kept in struct delivery until then.
+ */
+#include "deliver/deliver.h"
+
+#include <errno.h>
+#include <poll.h>
+
+static enum place_kind kind_of(const struct deliver *d, unsigned sink)
+{
+	return d->config->sink[sink].place.kind;
+}
+
+static void log_sink(struct deliver *d, unsigned sink, enum log_level level,
+		     const char *message, int error)
+{
+	struct log_line l;
+	if (!log_begin(d->log, &l, level, message))
+		return;
+	log_text(&l, "sink", span_of(d->config->sink[sink].name));
+	if (error == -ENXIO && kind_of(d, sink) == PLACE_FIFO)
+		log_text(&l, "error", SPAN("no reader"));
+	else if (error == -EINVAL)
+		log_text(&l, "error", SPAN("not a FIFO"));
+	else if (error)
+		log_error(&l, error);
+	log_end(d->log, &l);
+}
+
+/* Renders records from the sink's cursor on, for as much as it is likely to
+ * take, while a whole line more is sure to fit; returns how many. */
+static size_t gather(struct deliver *d, unsigned sink, struct buf *out)
+{
+	const struct delivery *s = &d->sink[sink];
+	uint64_t from = d->spool->cursor[sink], to = from;
+	struct record r;
+	size_t n = 0;
+	*out = buf_of(d->lines, sizeof d->lines);
+	while (n < DELIVER_BATCH && out->n < s->offset + s->at_once &&
+	       out->cap - out->n >= LIMIT_LINE + 2 &&
+	       spool_get(d->spool, &to, &r)) {
+		deliver_render(d, sink, from, to, &r, out);
+		d->position[n] = from = to;
+		d->end[n++] = out->n;
+	}
+	return n;
+}
+
+/* It took so many bytes of n. Those that it did not take are rendered again for
+ * the next write, so that should be given little more than it takes. */
+static void note_taken(struct delivery *s, size_t taken, size_t n)
+{
+	s->at_once = taken == n ? 2 * s->at_once : taken;
+	if (s->at_once < DELIVER_LEAST)
+		s->at_once = DELIVER_LEAST;
+	if (s->at_once > DELIVER_MOST)
+		s->at_once = DELIVER_MOST;
+}
+
+/* The sink has got the first `taken` bytes of the batch: moves its cursor. */
+static void advance(struct deliver *d, unsigned sink, size_t n, uint64_t taken)
+{
+	struct delivery *s = &d->sink[sink];
+	uint64_t begin = 0;
+	for (size_t i = 0; i < n && d->end[i] <= taken; i++) {
+		d->spool->cursor[sink] = d->position[i];
+		s->lines += d->end[i] > begin;
+		begin = d->end[i];
+	}
+	s->offset = taken - begin;
+}
+
+/* Moves `keep` over lines that have left, the first `left` bytes of what was
+ * written; returns how many bytes of the next line are among them. */
+static uint64_t follow(struct deliver *d, unsigned sink, uint64_t left)
+{
+	struct delivery *s = &d->sink[sink];
+	uint64_t from = d->spool->keep[sink], to = from;
+	struct record r;
+	while (from < d->spool->cursor[sink] && spool_get(d->spool, &to, &r)) {
+		struct buf line = buf_of(d->lines, sizeof d->lines);
+		deliver_render(d, sink, from, to, &r, &line);
+		if (line.n > left)
+			break;
+		left -= line.n;
+		s->written -= line.n;
+		d->spool->keep[sink] = from = to;
+		d->progress++;
+	}
+	return left;
+}
+
+/* Nobody says when a byte leaves a pipe or a driver, so it is asked for: soon
+ * after a write, then ever more seldom. It matters where a file keeps what has
+ * not left, and where the space is wanted. */
+static bool wants_look(const struct deliver *d, unsigned sink)
+{
+	const struct spool *s = d->spool;
+	return s->keep[sink] != s->cursor[sink] &&
+	       d->sink[sink].state != DELIVERY_DOWN &&
+	       (s->durable || spool_used(s) > s->size / 2);
+}
+
+/* Moves `keep`. Rendering lines again only to measure them is worth it when a
+ * pipe's worth of them has left, or when wants_look() says so. */
+static void settle(struct deliver *d, unsigned sink, int64_t now_ms)
+{
+	struct delivery *s = &d->sink[sink];
+	uint64_t *keep = &d->spool->keep[sink];
+	if (*keep == d->spool->cursor[sink] && s->written == s->offset)
+		return;
+	uint64_t unsent = sink_unsent(&s->sink);
+	bool look = wants_look(d, sink) && now_ms >= s->look_ms;
+	if (unsent == 0) {
+		d->progress += *keep != d->spool->cursor[sink];
+		*keep = d->spool->cursor[sink];
+		s->written = s->offset;
+	} else if (unsent <= s->written &&
+		   (look || s->written - unsent > 65536)) {
+		follow(d, sink, s->written - unsent);
+	}
+	if (look) {
+		s->look_after_ms *= 2;
+		if (s->look_after_ms > DELIVER_LOOK_MAX_MS)
+			s->look_after_ms = DELIVER_LOOK_MAX_MS;
+		s->look_ms = now_ms + s->look_after_ms;
+	}
+}
+
+static void rewind_to_keep(struct deliver *d, unsigned sink)
+{
+	struct delivery *s = &d->sink[sink];
+	uint64_t to = d->spool->cursor[sink];
+	struct record r;
+	if (s->offset)
+		spool_get(d->spool, &to, &r); /* begun counts too */
+	if (to > s->given)
+		s->given = to;
+	d->spool->cursor[sink] = d->spool->keep[sink];
+	s->offset = s->written = 0;
+}
+
+/* The reader of a FIFO has left. What it has not read is taken back and comes
+ * again, from the line on within which it left: nobody would tell us of another
+ * reader that comes and leaves within a line meanwhile. */
+static void lose_reader(struct deliver *d, unsigned sink)
+{
+	struct delivery *s = &d->sink[sink];
+	long back = sink_take_back(&s->sink, d->lines, sizeof d->lines);
+	if (back < 0) {
+		/* out of reach, also for any other reader */
+		back = (long)sink_unsent(&s->sink);
+		sink_close(&s->sink);
+	}
+	if ((uint64_t)back <= s->written)
+		follow(d, sink, s->written - (uint64_t)back);
+	rewind_to_keep(d, sink);
+}
+
+/* The device is gone, and with it what the driver had not sent. */
+static void lose_device(struct deliver *d, unsigned sink)
+{
+	struct delivery *s = &d->sink[sink];
+	uint64_t unsent = sink_unsent(&s->sink);
+	uint64_t left = unsent < s->written ? s->written - unsent : 0;
+	s->torn = follow(d, sink, left) != 0;
+	s->torn_at = d->spool->keep[sink];
+	rewind_to_keep(d, sink);
+	sink_drop_unsent(&s->sink);
+	sink_close(&s->sink);
+}
+
+/* It takes no lines for now. A FIFO between two readers is nothing to talk
+ * about, so that is only told when it lasts. */
+static void go_down(struct deliver *d, unsigned sink, int error, int64_t now_ms)
+{
+	struct delivery *s = &d->sink[sink];
+	bool fifo = kind_of(d, sink) == PLACE_FIFO;
+	int64_t most = fifo ? DELIVER_FIFO_BACKOFF_MS : DELIVER_BACKOFF_MAX_MS;
+	s->backoff_ms = s->backoff_ms ? 2 * s->backoff_ms : fifo ? 10 : 100;
+	if (s->backoff_ms > most)
+		s->backoff_ms = most;
+	s->retry_ms = now_ms + s->backoff_ms;
+	s->state = DELIVERY_DOWN;
+	s->failures++;
+	if (!s->told && s->failures >= (fifo ? 5U : 1U)) {
+		log_sink(d, sink, LOG_WARN, "sink is down", error);
+		s->told = true;
+	}
+}
+
+static void failed(struct deliver *d, unsigned sink, int error, int64_t now_ms)
+{
+	struct delivery *s = &d->sink[sink];
+	switch (kind_of(d, sink)) {
+	case PLACE_STDOUT:
+		s->errors++;
+		break;
+	case PLACE_FIFO:
+		s->errors += error != -EPIPE && error != -ENXIO;
+		/* with its reader there, the pipe is still good */
+		if (s->sink.fd >= 0 && !sink_is_alive(&s->sink))
+			lose_reader(d, sink);
+		break;
+	case PLACE_SERIAL:
+		s->errors++;
+		if (s->sink.fd >= 0)
+			lose_device(d, sink);
+		break;
+	}
+	go_down(d, sink, error, now_ms);
+}
+
+/* It has taken lines, or there are none and it could be opened. */
+static void works(struct deliver *d, unsigned sink)
+{
+	struct delivery *s = &d->sink[sink];
+	s->backoff_ms = 0;
+	s->failures = 0;
+	if (s->told)
+		log_sink(d, sink, LOG_INFO, "sink is up", 0);
+	s->told = false;
+}
+
+/* Opens it, or finds out that the other end is there again. */
+static void try_up(struct deliver *d, unsigned sink, int64_t now_ms)
+{
+	struct delivery *s = &d->sink[sink];
+	int error = 0;
+	if (s->sink.fd < 0)
+		error = sink_open(&s->sink, &d->config->sink[sink].place);
+	else if (!sink_is_alive(&s->sink))
+		error = kind_of(d, sink) == PLACE_FIFO ? -ENXIO : -EPIPE;
+	if (error) {
+		s->errors += error != -EPIPE && error != -ENXIO;
+		go_down(d, sink, error, now_ms);
+		return;
+	}
+	s->state = DELIVERY_UP;
+	/* with lines waiting, only a write shows that it works */
+	if (d->spool->cursor[sink] == d->spool->head)
+		works(d, sink);
+}
+
+static void pump_sink(struct deliver *d, unsigned sink, struct moment now)
+{
+	struct delivery *s = &d->sink[sink];
+	struct buf lines;
+	size_t n;
+	if (s->state == DELIVERY_DOWN)
+		deliver_pass_over(d, sink);
+	if (s->state != DELIVERY_DOWN)
+		settle(d, sink, now.ms);
+	else if (now.ms >= s->retry_ms &&
+		 d->spool->cursor[sink] != d->spool->head)
+		try_up(d, sink, now.ms);
+	while (s->state == DELIVERY_UP &&
+	       d->spool->cursor[sink] != d->spool->head) {
+		deliver_skip_old(d, sink, now);
+		n = gather(d, sink, &lines);
+		if (n == 0)
+			break;
+		if (lines.n == 0) {
+			advance(d, sink, n, 0);
+			continue;
+		}
+		struct span bytes =
+		    span_skip(buf_span(&lines), (size_t)s->offset);
+		long put = sink_write(&s->sink, bytes);
+		if (put < 0) {
+			failed(d, sink, (int)put, now.ms);
+			return;
+		}
+		d->progress += (uint64_t)put;
+		s->written += (uint64_t)put;
+		s->look_after_ms = DELIVER_LOOK_MS;
+		s->look_ms = now.ms + DELIVER_LOOK_MS;
+		if (put == OS_AGAIN) {
+			s->state = DELIVERY_FULL;
+			break;
+		}
+		note_taken(s, (size_t)put, bytes.n);
+		works(d, sink);
+		advance(d, sink, n, s->offset + (uint64_t)put);
+	}
+	if (s->state != DELIVERY_DOWN)
+		settle(d, sink, now.ms);
+}
+
+bool deliver_open(struct deliver *d, struct config *config, struct spool *spool,
+		  struct counters *counters, struct log *log, bool colour,
+		  struct moment now)
+{
+	d->config = config;
+	d->spool = spool;
+	d->counters = counters;
+	d->log = log;
+	for (unsigned i = 0; i < config->sinks; i++) {
+		struct delivery *s = &d->sink[i];
+		struct format *f = &config->sink[i].format;
+		s->at_once = DELIVER_MOST;
+		int error = sink_open(&s->sink, &config->sink[i].place);
+		if (error == -EINVAL ||
+		    (error && kind_of(d, i) != PLACE_SERIAL &&
+		     error != -ENXIO)) {
+			log_sink(d, i, LOG_ERROR, "cannot open sink", error);
+			return false;
+		}
+		if (error)
+			go_down(d, i, error, now.ms);
+		else
+			s->state = DELIVERY_UP;
+		f->colour =
+		    colour && s->sink.is_terminal && f->kind == FORMAT_LINE;
+	}
+	return true;
+}
+
+void deliver_pump(struct deliver *d, struct moment now)
+{
+	for (unsigned i = 0; i < d->config->sinks; i++)
+		pump_sink(d, i, now);
+}
+
+int64_t deliver_deadline(const struct deliver *d)
+{
+	int64_t least = INT64_MAX;
+	for (unsigned i = 0; i < d->config->sinks; i++) {
+		const struct delivery *s = &d->sink[i];
+		bool queued = d->spool->cursor[i] != d->spool->head;
+		if (s->state == DELIVERY_DOWN && queued && s->retry_ms < least)
+			least = s->retry_ms;
+		if (wants_look(d, i) && s->look_ms < least)
+			least = s->look_ms;
+	}
+	return least;
+}
+
+int deliver_wants_poll(const struct deliver *d, unsigned sink, short *events)
+{
+	const struct delivery *s = &d->sink[sink];
+	*events = s->state == DELIVERY_FULL ? POLLOUT : 0;
+	if (s->state == DELIVERY_DOWN)
+		return -1;
+	/* nobody waits for standard output to end */
+	if (kind_of(d, sink) == PLACE_STDOUT && s->state == DELIVERY_UP)
+		return -1;
+	return s->sink.fd;
+}
+
+void deliver_ready(struct deliver *d, unsigned sink, short events,
+		   struct moment now)
+{
+	struct delivery *s = &d->sink[sink];
+	if (events & (POLLERR | POLLHUP | POLLNVAL) &&
+	    kind_of(d, sink) != PLACE_STDOUT)
+		failed(d, sink, kind_of(d, sink) == PLACE_FIFO ? -ENXIO : -EIO,
+		       now.ms);
+	else if (s->state == DELIVERY_FULL)
+		s->state = DELIVERY_UP;
+}
+
+bool deliver_is_up(struct deliver *d, unsigned sink, struct moment now)
+{
+	struct delivery *s = &d->sink[sink];
+	bool queued = d->spool->cursor[sink] != d->spool->head;
+	if (s->state == DELIVERY_DOWN &&
+	    (!queued || kind_of(d, sink) == PLACE_FIFO))
+		try_up(d, sink, now.ms);
+	if (s->state == DELIVERY_DOWN)
+		return false;
+	if (sink_is_alive(&s->sink))
+		return true;
+	/* acted on before it is told: who hears of it may be the next reader */
+	if (kind_of(d, sink) == PLACE_FIFO)
+		failed(d, sink, -ENXIO, now.ms);
+	return false;
+}
+
+static void reopen(struct deliver *d, unsigned sink, struct moment now)
+{
+	struct delivery *s = &d->sink[sink];
+	bool replaced = sink_was_replaced(&s->sink);
+	switch (kind_of(d, sink)) {
+	case PLACE_STDOUT:
+		return;
+	case PLACE_FIFO:
+		if (s->sink.fd >= 0 && !replaced)
+			return; /* the same pipe: nothing would change */
+		if (!sink_is_alive(&s->sink))
+			lose_reader(d, sink);
+		/* who reads the old pipe still gets what is in there */
+		d->spool->keep[sink] = d->spool->cursor[sink];
+		rewind_to_keep(d, sink);
+		sink_close(&s->sink);
+		break;
+	case PLACE_SERIAL:
+		if (s->sink.fd >= 0)
+			lose_device(d, sink);
+		break;
+	}
+	try_up(d, sink, now.ms);
+}
+
+void deliver_reopen(struct deliver *d, struct moment now)
+{
+	for (unsigned i = 0; i < d->config->sinks; i++)
+		reopen(d, i, now);
+}
+
+void deliver_close(struct deliver *d)
+{
+	for (unsigned i = 0; i < d->config->sinks; i++) {
+		sink_drop_unsent(&d->sink[i].sink);
+		sink_close(&d->sink[i].sink);
+	}
+}

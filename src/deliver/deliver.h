@@ -1,0 +1,124 @@
+/*
+ * deliver.h - from the spool to the sinks. Roof: the one place where records
+ * are rendered and lines are written.
+ *
+ * A sink's lines are rendered again when there is room for the rest, so no sink
+ * has a buffer of its own. What is remembered is how far it has come:
+ *
+ *	keep ............ cursor ......... head        positions in the spool
+ *	 | may be lost on  |<-offset->|
+ *	 |<----- written ------------>|                bytes of lines
+ *
+ * Lines before `cursor` were written, and `offset` bytes of the one there. Of
+ * these `written` bytes the system says how many have not left yet (in a pipe,
+ * in a driver); `keep` follows those that have. When a reader leaves within a
+ * line, or a device goes, the cursor goes back to `keep`.
+ *
+ *	 +--> UP -- write would block --> FULL -- poll says room --> UP
+ *	 |     |                           |
+ *	 |     +-- write failed, other end gone --> DOWN, rewound
+ *	 +---- retry_ms has come and it could be opened ----+
+ */
+#ifndef DELIVER_DELIVER_H
+#define DELIVER_DELIVER_H
+
+#include "deliver/sink.h"
+#include "intake/intake.h"
+#include "os/log.h"
+
+enum delivery_state {
+	DELIVERY_DOWN,
+	DELIVERY_UP,
+	DELIVERY_FULL,
+};
+
+/* Records in [from, to) that were too old when their turn came, `count` of them
+ * for that sink; the last one is rendered as the line that says so. */
+struct skip_run {
+	uint64_t from, to, count;
+};
+
+enum { DELIVER_RUNS = 4 };
+
+struct delivery {
+	struct sink sink;
+	enum delivery_state state;
+	uint64_t offset;  /* of the line at the cursor, taken by the sink */
+	uint64_t written; /* bytes of lines from `keep` on */
+	size_t at_once;   /* bytes of lines to gather for the next write */
+	uint64_t given;   /* where the cursor was at most: --max-age is for
+			     what never was written */
+	uint64_t torn_at; /* a line begins there behind a torn one */
+	bool torn;
+	struct skip_run run[DELIVER_RUNS]; /* that `keep` has not passed */
+	unsigned runs;
+	int64_t retry_ms;               /* of DOWN */
+	int64_t look_ms, look_after_ms; /* when to ask what has left */
+	int64_t backoff_ms;
+	unsigned failures; /* in a row */
+	bool told;         /* the log says that it is down */
+	uint64_t lines, errors;
+};
+
+enum {
+	DELIVER_BATCH = 512, /* records written at once at the most */
+	/* bytes gathered for a write: as many as were taken of the last one, or
+	 * twice that if it was taken whole */
+	DELIVER_LEAST = 4096,
+	DELIVER_MOST = 65536,
+	DELIVER_BACKOFF_MAX_MS = 5000,
+	DELIVER_FIFO_BACKOFF_MS = 500,
+	DELIVER_LOOK_MS = 20, /* ask what has left, then ever more seldom */
+	DELIVER_LOOK_MAX_MS = 5000,
+};
+
+struct deliver {
+	const struct config *config;
+	struct spool *spool;
+	struct counters *counters;
+	struct log *log;
+	struct delivery sink[LIMIT_SINKS];
+	uint64_t progress; /* grows with all that sinks take */
+	struct alert alert;
+	struct alert_tokens tokens;
+	uint64_t position[DELIVER_BATCH]; /* behind each record of a batch */
+	size_t end[DELIVER_BATCH];        /* of its line in `lines` */
+	char lines[2 * LIMIT_LINE];
+};
+
+/* Opens the sinks of the configuration, whose cursors are the spool's. False
+ * if the place of one is of the wrong kind; that was logged. What is merely not
+ * there yet is tried again later. colour: it may be used. */
+bool deliver_open(struct deliver *d, struct config *config, struct spool *spool,
+		  struct counters *counters, struct log *log, bool colour,
+		  struct moment now);
+
+/* Writes what there is to write and the sinks take. */
+void deliver_pump(struct deliver *d, struct moment now);
+
+/* When to pump again if no descriptor says so; INT64_MAX: never. */
+int64_t deliver_deadline(const struct deliver *d);
+/* The descriptor to watch and for which events besides errors, or -1. */
+int deliver_wants_poll(const struct deliver *d, unsigned sink, short *events);
+void deliver_ready(struct deliver *d, unsigned sink, short events,
+		   struct moment now);
+
+/* Does the sink take lines now? Opens one that is down, to know. */
+bool deliver_is_up(struct deliver *d, unsigned sink, struct moment now);
+/* Opens FIFOs and serial lines again. */
+void deliver_reopen(struct deliver *d, struct moment now);
+/* Puts everything back as it was; nothing is delivered any more. */
+void deliver_close(struct deliver *d);
+
+/* In lines.c. Appends the line of the record in [from, to) for that sink, if it
+ * wants one. */
+void deliver_render(struct deliver *d, unsigned sink, uint64_t from,
+		    uint64_t to, const struct record *r, struct buf *out);
+/* Finds the run of alerts that have waited longer than --max-age, from the
+ * first record on of which nothing was ever written. */
+void deliver_skip_old(struct deliver *d, unsigned sink, struct moment now);
+/* Moves the cursor over records that the sink does not want: they hold nothing
+ * up while it is down. */
+void deliver_pass_over(struct deliver *d, unsigned sink);
+
+#endif

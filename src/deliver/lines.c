@@ -1,0 +1,143 @@
+/* lines.c - what a sink is given of each record, for deliver.h. */
+#include "deliver/deliver.h"
+
+/* The run that a record at that position belongs to, or NULL. */
+static const struct skip_run *run_of(const struct delivery *s, uint64_t from)
+{
+	for (unsigned i = 0; i < s->runs; i++)
+		if (from >= s->run[i].from && from < s->run[i].to)
+			return &s->run[i];
+	return NULL;
+}
+
+/* The line that stands for a run of alerts that are too old. */
+static void render_skipped(struct deliver *d, unsigned sink,
+			   const struct skip_run *run, const struct record *r,
+			   struct buf *out)
+{
+	struct record notice = {.kind = RECORD_NOTICE_SKIPPED,
+				.count = run->count,
+				.received_s = r->received_s};
+	if (notice.count)
+		render_record(out, &d->config->sink[sink].format, &notice,
+			      NULL);
+}
+
+/* Takes the alert of the record that ends at `to` apart, into d->alert. What
+ * this process has put into the spool was taken apart before. False if it is
+ * not of our making: a file that was tampered with. */
+static bool take_apart(struct deliver *d, const struct format *f, uint64_t to,
+		       const struct record *r)
+{
+	struct buf why = buf_of(NULL, 0);
+	bool ours = to > d->spool->started;
+	if (ours && alert_restore(&d->alert, r->json, r->index) &&
+	    (f->kind != FORMAT_JSON || !d->alert.others))
+		return true;
+	return alert_parse(&d->alert, &d->tokens, r->json, &why) == STATUS_OK;
+}
+
+/* Appends the line of the record in [from, to) for that sink, if it wants one.
+ */
+void deliver_render(struct deliver *d, unsigned sink, uint64_t from,
+		    uint64_t to, const struct record *r, struct buf *out)
+{
+	const struct format *f = &d->config->sink[sink].format;
+	const struct delivery *s = &d->sink[sink];
+	const struct alert *a = NULL;
+	struct record lost = *r;
+	const struct skip_run *run = run_of(s, from);
+	if (run) {
+		if (to == run->to)
+			render_skipped(d, sink, run, r, out);
+		return;
+	}
+	if (r->kind == RECORD_ALERT) {
+		if (take_apart(d, f, to, r)) {
+			if (!render_wants(f, &r->envelope, &d->alert))
+				return;
+			a = &d->alert;
+		} else {
+			lost.kind = RECORD_NOTICE_LOST;
+			lost.count = 1;
+		}
+	}
+	if (s->torn && from == s->torn_at)
+		buf_put(out, f->crlf ? SPAN("\r\n") : SPAN("\n"));
+	if (!render_record(out, f, &lost, a))
+		d->counters->lines_cut++;
+}
+
+/* Has the record waited longer than --max-age? One of an earlier process has
+ * only the wall clock, which may have been wrong then; this process's own clock
+ * does not jump. */
+static bool is_old(const struct deliver *d, const struct record *r, uint64_t to,
+		   struct moment now)
+{
+	int64_t age = to > d->spool->started ? now.ms - r->received_ms
+					     : (now.s - r->received_s) * 1000;
+	return r->kind == RECORD_ALERT && age > (int64_t)d->config->max_age_ms;
+}
+
+static bool is_wanted(struct deliver *d, unsigned sink, uint64_t to,
+		      const struct record *r)
+{
+	const struct format *f = &d->config->sink[sink].format;
+	return r->kind != RECORD_ALERT || !take_apart(d, f, to, r) ||
+	       render_wants(f, &r->envelope, &d->alert);
+}
+
+/* Lets go of runs that `keep` has passed; false if there is no place for one
+ * more, and then what is old is written all the same. */
+static bool has_room_for_run(struct deliver *d, unsigned sink)
+{
+	struct delivery *s = &d->sink[sink];
+	unsigned n = 0;
+	for (unsigned i = 0; i < s->runs; i++)
+		if (s->run[i].to > d->spool->keep[sink])
+			s->run[n++] = s->run[i];
+	s->runs = n;
+	return n < DELIVER_RUNS;
+}
+
+/* Finds the run of alerts that have waited too long, from the first record on
+ * of which nothing was written yet. */
+void deliver_skip_old(struct deliver *d, unsigned sink, struct moment now)
+{
+	struct delivery *s = &d->sink[sink];
+	uint64_t from = d->spool->cursor[sink], to;
+	struct record r;
+	if (d->config->max_age_ms == 0 || !has_room_for_run(d, sink))
+		return;
+	if (s->offset && !spool_get(d->spool, &from, &r))
+		return;
+	if (from < s->given)
+		from = s->given;
+	struct skip_run run = {from, from, 0};
+	for (to = from; !run_of(s, from) && spool_get(d->spool, &to, &r) &&
+			is_old(d, &r, to, now);
+	     from = to) {
+		run.count += is_wanted(d, sink, to, &r);
+		run.to = to;
+	}
+	if (run.to == run.from)
+		return;
+	s->run[s->runs++] = run;
+	d->counters->skipped += run.count;
+}
+
+/* Records that a sink does not want hold nothing up while it is down. */
+void deliver_pass_over(struct deliver *d, unsigned sink)
+{
+	struct delivery *s = &d->sink[sink];
+	uint64_t *cursor = &d->spool->cursor[sink], *keep;
+	uint64_t to = *cursor;
+	struct record r;
+	keep = &d->spool->keep[sink];
+	while (s->offset == 0 && s->written == 0 && *keep == *cursor &&
+	       !run_of(s, *cursor) && spool_get(d->spool, &to, &r) &&
+	       !is_wanted(d, sink, to, &r)) {
+		*cursor = *keep = to;
+		d->progress++;
+	}
+}

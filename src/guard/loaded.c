@@ -1,0 +1,50 @@
+/* loaded.c - see loaded.h. */
+#include "guard/loaded.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Where third_party/target.ld puts these. What is read-only afterwards is a
+ * segment of its own: no page of it, of whatever size, holds anything else. */
+extern uintptr_t relr_start[], relr_end[];
+extern char relro_start[], relro_end[];
+/* where the file itself begins. NOLINTNEXTLINE: the name is the linker's */
+extern char __ehdr_start[];
+
+/* An even entry says where such a word is; an odd one has, above its lowest
+ * bit, a bit for each of the words that follow. */
+void loaded_relocate(void)
+{
+	enum { FOLLOW = 8 * sizeof(uintptr_t) - 1 };
+	static char *volatile one_of_them = __ehdr_start;
+	if (one_of_them == __ehdr_start)
+		return;
+	uintptr_t base = (uintptr_t)__ehdr_start;
+	size_t bytes = (uintptr_t)relr_end - (uintptr_t)relr_start;
+	volatile uintptr_t *at = relr_start;
+	for (size_t i = 0; i < bytes / sizeof *relr_start; i++) {
+		uintptr_t entry = relr_start[i];
+		if (entry % 2 == 0) {
+			at = (void *)(__ehdr_start + entry);
+			*at++ += base;
+			continue;
+		}
+		for (size_t k = 0; k < FOLLOW; k++)
+			if (entry >> (k + 1) & 1)
+				at[k] += base;
+		at += FOLLOW;
+	}
+}
+
+int loaded_seal(void)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	char *start = relro_start - (uintptr_t)relro_start % page;
+	/* the kernel goes on to the end of the last page, and not beyond: what
+	 * is mapped ends there, and the next byte would be ENOMEM */
+	size_t n = (uintptr_t)relro_end - (uintptr_t)start;
+	return mprotect(start, n, PROT_READ) ? -errno : 0;
+}

@@ -1,0 +1,120 @@
+/* firing.c - see firing.h. */
+#include "intake/firing.h"
+
+#include <string.h>
+
+enum {
+	NO_SLOT = 63, /* nobody claims entries of the index */
+	/* kept free behind each new record, so that any live one can be moved:
+	 * it needs its own size, what is lost at the range's end, and what a
+	 * new record may have lost there */
+	FIRING_RESERVE = 3 * SPOOL_RECORD_MAX,
+};
+
+/* With live records in at most half of the ring, moving them makes room for the
+ * largest new one and the reserve: otherwise dropping would never end. */
+_Static_assert(FIRING_RESERVE + 3 * SPOOL_RECORD_MAX <= LIMIT_FIRING / 2,
+	       "the ring of firing alerts is too small");
+
+void firing_init(struct firing *f)
+{
+	spool_init(&f->ring, f->bytes, sizeof f->bytes, 1);
+}
+
+uint64_t firing_name(const struct hash_key *key, const struct envelope *e,
+		     const struct alert *a)
+{
+	struct hash h;
+	hash_start(&h, key);
+	hash_span(&h, e->receiver);
+	hash_span(&h, a->labels_json);
+	return hash_end(&h);
+}
+
+static void forget(struct firing *f, struct recall_entry *e, uint64_t bytes)
+{
+	recall_remove(&f->index, e);
+	f->live_bytes -= bytes;
+	f->count--;
+}
+
+/* The entry of the live record that ends at `end`, or NULL for a hole. */
+static struct recall_entry *live(struct firing *f, const struct record *r,
+				 uint64_t end)
+{
+	struct recall_entry *e = recall_find(&f->index, r->key, NO_SLOT);
+	return e && e->position == end ? e : NULL;
+}
+
+/* Copies what the record points at into f->moved. */
+static struct span move(struct firing *f, size_t *used, struct span s)
+{
+	if (s.p == NULL)
+		return s;
+	char *to = f->moved + *used;
+	memcpy(to, s.p, s.n);
+	*used += s.n;
+	return (struct span){to, s.n};
+}
+
+/* Takes the oldest record away; a live one goes to the head again. */
+static void drop_oldest(struct firing *f)
+{
+	struct record r;
+	size_t used = 0;
+	uint64_t end = f->ring.keep[0];
+	if (!spool_get(&f->ring, &end, &r))
+		return;
+	struct recall_entry *e = live(f, &r, end);
+	uint64_t need = spool_need(&r);
+	f->ring.keep[0] = f->ring.cursor[0] = end;
+	if (e == NULL)
+		return;
+	if (f->live_bytes > f->ring.size / 2) {
+		forget(f, e, need);
+		f->forgotten++;
+		return;
+	}
+	r.envelope.receiver = move(f, &used, r.envelope.receiver);
+	r.envelope.group_key = move(f, &used, r.envelope.group_key);
+	r.envelope.external_url = move(f, &used, r.envelope.external_url);
+	r.json = move(f, &used, r.json);
+	e->position = spool_put(&f->ring, &r);
+}
+
+void firing_note(struct firing *f, uint64_t name, const struct record *accepted,
+		 bool resolved)
+{
+	struct record r = *accepted, old;
+	r.key = name;
+	r.index = SPAN_NONE; /* pages are asked for seldom */
+	uint64_t need = spool_need(&r);
+	struct recall_entry *e = recall_find(&f->index, r.key, NO_SLOT);
+	if (e) {
+		/* the record that ends there begins where its length says */
+		uint64_t position = e->position - (uint64_t)e->since_ms;
+		spool_get(&f->ring, &position, &old);
+		if (!resolved && span_eq(old.json, r.json))
+			return; /* a repeat tells nothing new */
+		forget(f, e, (uint64_t)e->since_ms);
+	}
+	if (resolved)
+		return;
+	while (!spool_fits(&f->ring, need + FIRING_RESERVE, SPOOL_RECORD_MAX))
+		drop_oldest(f);
+	e = recall_add(&f->index, r.key);
+	e->position = spool_put(&f->ring, &r);
+	e->since_ms = (int64_t)need;
+	f->live_bytes += need;
+	f->count++;
+}
+
+bool firing_next(struct firing *f, uint64_t *position, struct record *r)
+{
+	if (*position < f->ring.keep[0])
+		*position = f->ring.keep[0];
+	while (spool_get(&f->ring, position, r))
+		if (live(f, r, *position))
+			return true;
+	return false;
+}

@@ -1,0 +1,234 @@
+/* intake.c - see intake.h. */
+#include "intake/intake.h"
+
+/* Of an alert, whose receiver and labels are in its firing key already, or of a
+ * notice. */
+static uint64_t name_of(const struct intake *in, const struct offer *o,
+			const struct alert *a)
+{
+	const struct record *r = &o->record;
+	struct hash h;
+	hash_start(&h, &in->hash_key);
+	hash_number(&h, (uint64_t)r->kind << 1 | o->resolved);
+	hash_number(&h, a ? o->firing_key : r->count);
+	hash_span(&h, r->envelope.group_key);
+	if (a == NULL) {
+		hash_span(&h, r->envelope.receiver);
+		return hash_end(&h);
+	}
+	hash_span(&h, a->fingerprint);
+	hash_span(&h, a->starts_at);
+	if (o->resolved)
+		hash_span(&h, a->ends_at);
+	return hash_end(&h);
+}
+
+/* The same alert from whichever Alertmanager. */
+static uint64_t dedup_name(const struct intake *in, const struct alert *a,
+			   bool resolved)
+{
+	struct hash h;
+	hash_start(&h, &in->hash_key);
+	hash_number(&h, resolved);
+	hash_span(&h, a->labels_json);
+	hash_span(&h, a->starts_at);
+	return hash_end(&h);
+}
+
+void intake_name_alert(const struct intake *in, struct offer *o,
+		       const struct envelope *e, const struct alert *a,
+		       struct moment now)
+{
+	*o = (struct offer){
+	    .record = {.kind = RECORD_ALERT,
+		       .received_s = now.s,
+		       .received_ms = now.ms,
+		       .envelope = *e,
+		       .json = a->json},
+	    .resolved = render_status(e, a) == ALERT_RESOLVED,
+	};
+	o->firing_key = firing_name(&in->hash_key, e, a);
+	o->record.key = name_of(in, o, a);
+	o->feeds =
+	    !o->resolved && render_is_hushed(in->config->deadman_match,
+					     in->config->deadman_matches, a);
+	if (in->config->dedup_ms)
+		o->dedup_key = dedup_name(in, a, o->resolved);
+	for (unsigned i = 0; i < in->config->sinks; i++)
+		if (render_wants(&in->config->sink[i].format, e, a))
+			o->sinks |= (uint8_t)(1U << i);
+}
+
+void intake_name_notice(const struct intake *in, struct offer *o,
+			enum record_kind kind, const struct envelope *e,
+			uint64_t count, struct moment now)
+{
+	*o = (struct offer){
+	    .record = {.kind = kind,
+		       .received_s = now.s,
+		       .received_ms = now.ms,
+		       .count = count,
+		       .envelope = *e},
+	    .sinks = (uint8_t)((1U << in->config->sinks) - 1),
+	};
+	o->record.key = name_of(in, o, NULL);
+}
+
+static void wait_for(const struct offer *o, struct intake_wait *wait,
+		     uint64_t position)
+{
+	unsigned sinks = o->sinks;
+	for (unsigned i = 0; sinks; i++, sinks >>= 1)
+		if (sinks & 1 && wait->position[i] < position)
+			wait->position[i] = position;
+}
+
+/* Have all sinks that want the alert been given it? */
+static bool is_written(const struct intake *in, const struct offer *o,
+		       uint64_t position)
+{
+	for (unsigned i = 0; i < in->spool->cursors; i++)
+		if (o->sinks >> i & 1 && in->spool->cursor[i] < position)
+			return false;
+	return true;
+}
+
+static void claim(struct recall_entry *e, unsigned slot,
+		  struct intake_wait *wait)
+{
+	e->claims |= (uint64_t)1 << slot;
+	if (e->position < wait->first_claim)
+		wait->first_claim = e->position;
+}
+
+static bool attach_again(struct intake *in, const struct offer *o,
+			 unsigned slot, struct intake_wait *wait)
+{
+	struct recall_entry *e = recall_find(&in->recall, o->record.key, slot);
+	if (e == NULL || (e->until_done && is_written(in, o, e->position)))
+		return false;
+	claim(e, slot, wait);
+	wait_for(o, wait, e->position);
+	return true;
+}
+
+static bool attach_twin(struct intake *in, const struct offer *o,
+			struct intake_wait *wait)
+{
+	uint64_t age = in->config->dedup_ms;
+	if (age == 0 || o->record.kind != RECORD_ALERT)
+		return false;
+	struct recall_entry *e = recall_find(&in->dedup, o->dedup_key, 0);
+	if (e == NULL || o->record.received_ms - e->since_ms > (int64_t)age)
+		return false;
+	wait_for(o, wait, e->position);
+	return true;
+}
+
+bool intake_attach(struct intake *in, const struct offer *o, unsigned slot,
+		   struct intake_wait *wait)
+{
+	return attach_again(in, o, slot, wait) || attach_twin(in, o, wait);
+}
+
+uint64_t intake_need(const struct offer *o)
+{
+	return o->sinks ? spool_need(&o->record) : 0;
+}
+
+void intake_note_firing(struct intake *in, const struct offer *o)
+{
+	if (in->firing)
+		firing_note(in->firing, o->firing_key, &o->record, o->resolved);
+}
+
+void intake_queue(struct intake *in, const struct offer *o, unsigned slot,
+		  struct intake_wait *wait)
+{
+	if (o->sinks) {
+		uint64_t position = spool_put(in->spool, &o->record);
+		struct recall_entry *e = recall_add(&in->recall, o->record.key);
+		e->position = position;
+		claim(e, slot, wait);
+		wait_for(o, wait, position);
+		if (in->config->dedup_ms && o->record.kind == RECORD_ALERT) {
+			e = recall_add(&in->dedup, o->dedup_key);
+			e->position = position;
+			e->since_ms = o->record.received_ms;
+		}
+	}
+	if (o->record.kind != RECORD_ALERT)
+		return;
+	intake_note_firing(in, o);
+	if (o->resolved)
+		in->counters->alerts_resolved++;
+	else
+		in->counters->alerts_firing++;
+}
+
+enum intake_result intake_offer(struct intake *in, const struct offer *o,
+				unsigned slot, struct intake_wait *wait)
+{
+	uint64_t need = intake_need(o);
+	if (intake_attach(in, o, slot, wait)) {
+		in->counters->duplicates++;
+		return INTAKE_KNOWN;
+	}
+	if (need && !spool_fits(in->spool, need, need)) {
+		in->spool->wanted = true;
+		return INTAKE_NO_ROOM;
+	}
+	intake_queue(in, o, slot, wait);
+	return INTAKE_QUEUED;
+}
+
+bool intake_put_own(struct intake *in, const struct offer *o)
+{
+	uint64_t need = intake_need(o);
+	if (need && !spool_fits(in->spool, need, need)) {
+		in->spool->wanted = true;
+		return false;
+	}
+	if (need)
+		spool_put(in->spool, &o->record);
+	intake_note_firing(in, o);
+	return true;
+}
+
+int intake_waits_for(const struct intake *in, const struct intake_wait *wait)
+{
+	const struct spool *s = in->spool;
+	for (unsigned i = 0; i < s->cursors && !s->durable; i++)
+		if (s->cursor[i] < wait->position[i])
+			return (int)i;
+	return -1;
+}
+
+bool intake_is_safe(const struct intake *in, const struct intake_wait *wait)
+{
+	const struct spool *s = in->spool;
+	for (unsigned i = 0; i < s->cursors; i++)
+		if ((s->durable ? s->synced : s->cursor[i]) < wait->position[i])
+			return false;
+	return true;
+}
+
+void intake_release(struct intake *in, unsigned slot, struct intake_wait *wait,
+		    bool settled)
+{
+	recall_release(&in->recall, slot, wait->first_claim, settled);
+	wait->first_claim = UINT64_MAX;
+}
+
+void intake_recover(struct intake *in)
+{
+	uint64_t position = spool_tail(in->spool);
+	struct record r;
+	while (spool_get(in->spool, &position, &r)) {
+		if (r.kind == RECORD_NOTICE_LOST)
+			continue;
+		struct recall_entry *e = recall_add(&in->recall, r.key);
+		e->position = position;
+		e->until_done = true;
+	}
+}

@@ -1,0 +1,110 @@
+/*
+ * intake.h - the gate between requests and the spool: names each alert, knows
+ * it again when it is sent once more, queues what is new, and tells when all
+ * alerts of a request are safe.
+ *
+ * Pure. A request is known by its connection's slot.
+ *
+ *	offered --known, no 200 yet--> attached: waits for that record
+ *	   |                              (or finds it written already)
+ *	   +------ new, room -----------> queued: waits for its record
+ *	   +------ new, no room --------> NO_ROOM, nothing changed
+ *
+ * An alert stays known until a request that holds it got its 200: after that
+ * the same alert is a new notification, unless --dedup is given: then an alert
+ * of the same labels, status and startsAt counts as known for that time. Its
+ * name is a keyed hash of receiver, groupKey, labels, fingerprint, status,
+ * startsAt and, if resolved, endsAt; externalURL is no part of it, since it
+ * differs between two Alertmanagers. An alert that no sink takes is counted and
+ * safe at once.
+ */
+#ifndef INTAKE_INTAKE_H
+#define INTAKE_INTAKE_H
+
+#include "base/hash.h"
+#include "config/config.h"
+#include "facts/metrics.h"
+#include "intake/firing.h"
+#include "intake/recall.h"
+#include "spool/spool.h"
+
+struct intake {
+	struct spool *spool;
+	const struct config *config;
+	struct counters *counters;
+	struct hash_key hash_key;
+	struct firing *firing; /* NULL: nobody asks */
+	struct recall recall;
+	struct recall dedup; /* another key: see intake.c */
+};
+
+/* Up to where each sink must come before a request's alerts are safe, or the
+ * file if there is one; and where the first of the alerts that it has claimed
+ * is, UINT64_MAX if there is none. */
+struct intake_wait {
+	uint64_t position[LIMIT_SINKS];
+	uint64_t first_claim;
+};
+#define INTAKE_NO_WAIT ((struct intake_wait){.first_claim = UINT64_MAX})
+
+/* When something happens, on both clocks. */
+struct moment {
+	int64_t ms; /* monotonic */
+	int64_t s;  /* since 1970 */
+};
+
+/* An alert, or a notice, on its way in. */
+struct offer {
+	struct record record;
+	uint64_t dedup_key, firing_key;
+	uint8_t sinks; /* bit i: sink i takes it */
+	bool resolved;
+	bool feeds; /* the dead man's switch */
+};
+
+enum intake_result {
+	INTAKE_QUEUED,
+	INTAKE_KNOWN,
+	INTAKE_NO_ROOM,
+};
+
+/* Fills an offer for an alert taken apart. */
+void intake_name_alert(const struct intake *in, struct offer *o,
+		       const struct envelope *e, const struct alert *a,
+		       struct moment now);
+/* Fills an offer for a notice of `count` alerts. */
+void intake_name_notice(const struct intake *in, struct offer *o,
+			enum record_kind kind, const struct envelope *e,
+			uint64_t count, struct moment now);
+
+/* Attaches the request to an alert that is known and not yet claimed by it;
+ * false if there is none. */
+bool intake_attach(struct intake *in, const struct offer *o, unsigned slot,
+		   struct intake_wait *wait);
+/* Bytes of the spool that it needs; none if no sink takes it. */
+uint64_t intake_need(const struct offer *o);
+/* Queues an alert; the caller knows that it fits. */
+void intake_queue(struct intake *in, const struct offer *o, unsigned slot,
+		  struct intake_wait *wait);
+/* Both, if there is room. */
+enum intake_result intake_offer(struct intake *in, const struct offer *o,
+				unsigned slot, struct intake_wait *wait);
+
+/* Queues an alert of bellwire's own, which nobody sends again; false if there
+ * is no room. */
+bool intake_put_own(struct intake *in, const struct offer *o);
+/* An alert that was queued in an earlier life is still firing. */
+void intake_note_firing(struct intake *in, const struct offer *o);
+
+/* The first sink that is not there yet, or -1 if that is the file. */
+int intake_waits_for(const struct intake *in, const struct intake_wait *wait);
+bool intake_is_safe(const struct intake *in, const struct intake_wait *wait);
+/* The request has ended; `settled` if its sender will not send it again. */
+void intake_release(struct intake *in, unsigned slot, struct intake_wait *wait,
+		    bool settled);
+
+/* Knows the alerts again that an earlier process has left in the spool: it may
+ * not have answered their requests. They are known until they are done. */
+void intake_recover(struct intake *in);
+
+#endif

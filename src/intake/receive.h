@@ -1,0 +1,70 @@
+/*
+ * receive.h - one notification: from the bytes of a request's body to alerts in
+ * the intake.
+ *
+ * Pure. A body of at most LIMIT_WHOLE_BODY bytes comes in one piece and is
+ * taken or refused as one: nothing is queued before all of it was found good
+ * and has room. A larger one comes piece by piece, and each alert is queued as
+ * soon as its last byte is there.
+ */
+#ifndef INTAKE_RECEIVE_H
+#define INTAKE_RECEIVE_H
+
+#include "alert/payload.h"
+#include "intake/intake.h"
+
+/* What is known of an alert between finding it and queueing it. */
+struct receive_note {
+	uint64_t key, dedup_key, firing_key;
+	uint16_t start, length;             /* in the body */
+	uint16_t index_start, index_length; /* in `index` */
+	uint8_t sinks;
+	bool resolved;
+	bool attached;
+};
+
+/* Working memory for the notification at hand; one for the whole program. */
+struct receive_memory {
+	struct alert alert;
+	/* the shortest alert is `{}` with a comma */
+	struct receive_note note[LIMIT_WHOLE_BODY / 3 + 1];
+	/* of the alerts at hand; those that find no room in here go without */
+	char index[LIMIT_WHOLE_BODY];
+};
+
+struct receive {
+	struct payload payload;
+	struct intake_wait wait;  /* when safe, see intake_is_safe() */
+	struct envelope envelope; /* of a whole body */
+	unsigned slot;
+	bool blocked;       /* an alert waits for room; go on when there is */
+	bool alert_at_hand; /* and it is the one that payload stands behind */
+	bool feeds;         /* an alert of it feeds the dead man's switch */
+	bool stepwise;      /* a whole body that needs more than the spool */
+};
+
+void receive_start(struct receive *r, unsigned slot, bool whole);
+
+/* A whole body. OK: all queued or known, or blocked in stepwise mode: then call
+ * receive_more() with the same bytes. Otherwise a cause, nothing queued, and
+ * r->payload.why tells more. */
+enum status receive_whole(struct receive *r, struct intake *in,
+			  struct receive_memory *m, struct span body,
+			  struct moment now);
+
+/* Goes on with bytes[0..n), the body's from offset `at` on; see payload_next.
+ * Returns OK when all was taken or r->blocked, else a cause; alerts before it
+ * stay queued. */
+enum status receive_more(struct receive *r, struct intake *in,
+			 struct receive_memory *m, const char *bytes,
+			 uint64_t at, size_t n, struct moment now);
+
+/* The first offset that a later call needs to see again. */
+uint64_t receive_hold(const struct receive *r);
+
+/* After the last byte of such a body: OK, also if blocked (call again), or a
+ * cause. */
+enum status receive_end(struct receive *r, struct intake *in,
+			struct moment now);
+
+#endif

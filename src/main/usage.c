@@ -1,0 +1,46 @@
+/* usage.c - see usage.h. */
+#include "main/usage.h"
+
+#include "tls/tls.h"
+#include "version.h"
+
+void usage_put_version(struct buf *out)
+{
+	buf_str(out, "bellwire " BELLWIRE_VERSION "\n"
+		     "features: tls=");
+	buf_str(out, tls_version() ? "yes" : "no");
+	buf_str(out, "\nbuilt with: " BELLWIRE_PARTS);
+	if (tls_version()) {
+		buf_str(out, ", ");
+		buf_str(out, tls_version());
+	}
+	buf_str(out, "\n\nlimits:\n");
+#define LIMIT_ROW(name, value, unit, beyond)            \
+	buf_str(out, "  " #name " ");                   \
+	buf_u64(out, (uint64_t)LIMIT_##name);           \
+	buf_str(out, sizeof(unit) > 1 ? " " unit : ""); \
+	buf_str(out, "; beyond: " beyond "\n");
+	LIMITS(LIMIT_ROW)
+#undef LIMIT_ROW
+}
+
+void usage_put_help(struct buf *out)
+{
+	buf_str(
+	    out,
+	    "bellwire receives Alertmanager webhooks and emits each alert as "
+	    "one line.\n\n"
+	    "  bellwire [OPTIONS]              serve\n"
+	    "  bellwire check [OPTIONS]        print what is in force, exit\n"
+	    "  bellwire render [--format F]    payload on stdin -> lines\n"
+	    "  bellwire probe [URL]            GET URL, exit 0 if it says 200\n"
+	    "  bellwire version                version and limits\n\n"
+	    "  -c FILE               options from FILE, lines of key = "
+	    "value\n");
+	config_put_help(out);
+	buf_str(out, "\nkeys of a sink: format=line|json|logfmt|NAME "
+		     "match=LABEL=VALUE match=LABEL!=VALUE\n"
+		     "  resolved=no ascii=yes width=N eol=lf|crlf "
+		     "bell=LABEL=VALUE\n"
+		     "times: 500ms 8s 5m 1h; sizes: 64K 1M\n");
+}

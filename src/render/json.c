@@ -1,0 +1,58 @@
+/* renderjson.c - format=json, for render.c. */
+#include "render/pieces.h"
+
+#include "json/json.h"
+
+void render_member(struct buf *out, const struct format *f, const char *name,
+		   struct span value)
+{
+	if (value.p == NULL)
+		return;
+	if (out->n && out->p[out->n - 1] != '{')
+		buf_char(out, ',');
+	buf_char(out, '"');
+	buf_str(out, name);
+	buf_str(out, "\":");
+	json_put_compact(out, value, f->ascii);
+}
+
+/* A member of an alert that would pass for one that bellwire writes. */
+static bool is_ours(struct span name)
+{
+	struct span text = alert_text(name);
+	return json_is(text, SPAN("receiver")) ||
+	       json_is(text, SPAN("groupKey")) ||
+	       json_is(text, SPAN("externalURL")) ||
+	       json_is(text, SPAN("notice"));
+}
+
+void render_json(struct buf *out, const struct format *f, bool resolved,
+		 const struct record *r, const struct alert *a)
+{
+	const struct envelope *e = &r->envelope;
+	struct span name, value, none = SPAN("{}");
+	size_t i = 0;
+	buf_char(out, '{');
+	render_member(out, f, "receiver", e->receiver);
+	render_member(out, f, "status",
+		      resolved ? SPAN("\"resolved\"") : SPAN("\"firing\""));
+	render_member(out, f, "labels",
+		      a->labels_json.p ? a->labels_json : none);
+	render_member(out, f, "annotations",
+		      a->annotations_json.p ? a->annotations_json : none);
+	render_member(out, f, "startsAt", a->starts_at);
+	render_member(out, f, "endsAt", a->ends_at);
+	render_member(out, f, "generatorURL", a->generator_url);
+	render_member(out, f, "fingerprint", a->fingerprint);
+	while (alert_other_member(a, &i, &name, &value)) {
+		if (is_ours(name))
+			continue;
+		buf_char(out, ',');
+		json_put_compact(out, name, f->ascii);
+		buf_char(out, ':');
+		json_put_compact(out, value, f->ascii);
+	}
+	render_member(out, f, "groupKey", e->group_key);
+	render_member(out, f, "externalURL", e->external_url);
+	buf_char(out, '}');
+}

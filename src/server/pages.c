@@ -1,0 +1,131 @@
+/* pages.c - the pages that the server itself knows: health and metrics. */
+#include "server/server.h"
+
+#include "version.h"
+
+static unsigned used_slots(const struct server *s)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < s->slots; i++)
+		n += s->slot[i].used;
+	return n;
+}
+
+static void fill_gauges(struct server *s, struct gauges *g)
+{
+	struct os_process p;
+	const struct spool *spool = s->service.intake->spool;
+	*g = (struct gauges){.sinks = s->config->sinks};
+	for (unsigned i = 0; i < g->sinks; i++)
+		g->sink[i] = (struct sink_counters){
+		    .name = s->config->sink[i].name,
+		    .lines = s->deliver->sink[i].lines,
+		    .errors = s->deliver->sink[i].errors,
+		    .up = deliver_is_up(s->deliver, i, s->service.now)};
+	os_process_read(s->statm, s->descriptors, &p);
+	g->spool_bytes = spool_used(spool);
+	g->spool_size = spool->size;
+	g->connections = used_slots(s);
+	g->firing = s->service.intake->firing->count;
+	g->firing_forgotten = s->service.intake->firing->forgotten;
+	g->deadman = s->config->deadman_ms ? s->deadman.fired_s != 0 : -1;
+	g->cpu_us = p.cpu_us;
+	g->start_s = s->start_s;
+	g->resident_bytes = p.resident_bytes;
+	g->virtual_bytes = p.virtual_bytes;
+	g->open_fds = p.open_fds;
+	g->max_fds = s->descriptors;
+}
+
+/* Ready: every sink takes lines and the spool has room for any alert. */
+static enum status is_ready(struct server *s, struct buf *page)
+{
+	const struct spool *spool = s->service.intake->spool;
+	for (unsigned i = 0; i < s->config->sinks; i++) {
+		if (deliver_is_up(s->deliver, i, s->service.now))
+			continue;
+		buf_str(page, "not ready: sink ");
+		buf_str(page, s->config->sink[i].name);
+		buf_str(page, " is down\n");
+		return STATUS_NOT_READY;
+	}
+	if (s->persist->failed) {
+		buf_str(page, "not ready: the spool cannot be written\n");
+		return STATUS_NOT_READY;
+	}
+	if (!spool_fits(spool, SPOOL_RECORD_MAX, SPOOL_RECORD_MAX)) {
+		buf_str(page, "not ready: the spool is full\n");
+		return STATUS_NOT_READY;
+	}
+	buf_str(page, "bellwire is ready\n");
+	return STATUS_OK;
+}
+
+/* One alert of the list; false if it does not fit any more. */
+static bool put_alert(struct server *s, struct buf *page,
+		      const struct format *f, const struct record *r)
+{
+	struct buf why = buf_of(NULL, 0);
+	size_t mark = page->n;
+	if (page->cap - page->n < LIMIT_LINE + 8)
+		return false;
+	if (alert_parse(&s->alert, &s->tokens, r->json, &why) != STATUS_OK)
+		return true;
+	if (f->kind == FORMAT_JSON && mark > 2)
+		buf_char(page, ',');
+	render_record(page, f, r, &s->alert);
+	return true;
+}
+
+/* The firing alerts, as an array of what format=json shows, or as lines. */
+static void answer_alerts(struct server *s, struct conn *c)
+{
+	struct format f = {.kind = c->wants_text ? FORMAT_LINE : FORMAT_JSON};
+	struct buf page = buf_of(s->alerts_page, sizeof s->alerts_page);
+	struct record r;
+	uint64_t position = 0;
+	for (unsigned i = 0; i < s->slots; i++)
+		if (s->slot[i].used && conn_holds_page(&s->slot[i].conn))
+			return;
+	if (!c->wants_text)
+		buf_str(&page, "[\n");
+	while (firing_next(s->service.intake->firing, &position, &r) &&
+	       put_alert(s, &page, &f, &r))
+		;
+	if (!c->wants_text)
+		buf_str(&page, "]\n");
+	conn_answer_page(c, &s->service, STATUS_OK, buf_span(&page),
+			 c->wants_text ? "text/plain; charset=utf-8"
+				       : "application/json");
+}
+
+void server_answer(struct server *s, struct conn *c)
+{
+	static const char text[] = "text/plain; charset=utf-8";
+	struct buf page = buf_of(s->page, sizeof s->page);
+	struct gauges g;
+	switch (c->target) {
+	case REQUEST_METRICS:
+		fill_gauges(s, &g);
+		metrics_put(&page, s->counters, &g, SPAN(BELLWIRE_VERSION));
+		ASSERT(!page.cut);
+		conn_answer_page(c, &s->service, STATUS_OK, buf_span(&page),
+				 "text/plain; version=0.0.4; charset=utf-8");
+		break;
+	case REQUEST_HEALTHY:
+		buf_str(&page, "bellwire is healthy\n");
+		conn_answer_page(c, &s->service, STATUS_OK, buf_span(&page),
+				 text);
+		break;
+	case REQUEST_READY: {
+		enum status status = is_ready(s, &page);
+		conn_answer_page(c, &s->service, status, buf_span(&page), text);
+		break;
+	}
+	case REQUEST_ALERTS:
+		answer_alerts(s, c);
+		break;
+	case REQUEST_NOTIFICATION:
+		break; /* is answered by conn.c itself */
+	}
+}

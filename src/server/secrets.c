@@ -1,0 +1,123 @@
+/* secrets.c - see secrets.h. */
+#include "server/secrets.h"
+
+#include <string.h>
+
+/* Reads a file that *option names into memory. False: told in *error, which
+ * else has got the place for more to be said. */
+static bool read_public_file(const char *option, struct span name, char *memory,
+			     struct span *text, struct buf *error)
+{
+	char path[256] = "";
+	memcpy(path, name.p, name.n);
+	long n = os_read_file(path, memory, LIMIT_SECRET_FILE);
+	error->n = 0;
+	buf_str(error, option);
+	buf_str(error, ": ");
+	text_show(error, name, LIMIT_PLACE);
+	buf_char(error, ':');
+	if (n < 0) {
+		buf_char(error, ' ');
+		buf_str(error, os_error((int)n));
+		return false;
+	}
+	*text = (struct span){memory, (size_t)n};
+	return true;
+}
+
+/* The same for a file that others should not read; the caller wipes memory. */
+static bool read_secret_file(const char *option, struct span name, char *memory,
+			     struct span *text, struct log *log,
+			     struct buf *error)
+{
+	char path[256] = "";
+	struct log_line l;
+	if (!read_public_file(option, name, memory, text, error))
+		return false;
+	memcpy(path, name.p, name.n);
+	if (os_others_can_read(path) &&
+	    log_begin(log, &l, LOG_WARN, "others can read this secret")) {
+		log_text(&l, "file", name);
+		log_end(log, &l);
+	}
+	return true;
+}
+
+typedef bool add_function(struct auth *a, struct span text, struct buf *error);
+
+/* Not inlined, nor is load_tls(): without such files their buffers would cost
+ * the memory of a stack that deep, for as long as the process lives. */
+static __attribute__((noinline)) bool load_list(
+    struct secrets *s, const char *option, struct span name, add_function *add,
+    struct log *log, struct buf *error)
+{
+	char memory[LIMIT_SECRET_FILE];
+	struct span text;
+	size_t mark = error->n;
+	bool good = read_secret_file(option, name, memory, &text, log, error) &&
+		    add(&s->auth, text, error);
+	text_wipe(memory, sizeof memory);
+	if (good)
+		error->n = mark;
+	return good;
+}
+
+static __attribute__((noinline)) bool load_tls(struct secrets *s,
+					       const struct config *c,
+					       struct log *log,
+					       struct buf *error)
+{
+	char cert[LIMIT_SECRET_FILE], key[LIMIT_SECRET_FILE];
+	char ca[LIMIT_SECRET_FILE], bytes[LIMIT_PLACE];
+	struct buf warning = buf_of(bytes, sizeof bytes);
+	struct log_line l;
+	struct tls_files files = {.cert_name = c->tls_cert,
+				  .key_name = c->tls_key,
+				  .ca_name = c->tls_client_ca,
+				  .names = c->tls_name,
+				  .name_count = c->tls_names};
+	size_t mark = error->n;
+	bool good = read_public_file("--tls-cert", c->tls_cert, cert,
+				     &files.cert, error) &&
+		    read_secret_file("--tls-key", c->tls_key, key, &files.key,
+				     log, error) &&
+		    (c->tls_client_ca.p == NULL ||
+		     read_public_file("--tls-client-ca", c->tls_client_ca, ca,
+				      &files.ca, error));
+	if (good) {
+		error->n = mark;
+		good = tls_load(&s->tls, &files, os_unix_s(), error, &warning);
+	}
+	text_wipe(key, sizeof key);
+	if (warning.n && log_begin(log, &l, LOG_WARN, "TLS certificate")) {
+		log_text(&l, "why", buf_span(&warning));
+		log_text(&l, "file", c->tls_cert);
+		log_end(log, &l);
+	}
+	return good;
+}
+
+bool secrets_load(struct secrets *s, const struct config *config,
+		  struct log *log, struct buf *error)
+{
+	const struct {
+		const char *option;
+		struct span name;
+		add_function *add;
+	} list[] = {
+	    {"--auth-token-file", config->token_file, auth_add_tokens},
+	    {"--auth-basic-file", config->basic_file, auth_add_basic},
+	    {"--auth-hmac-file", config->hmac_file, auth_add_keys},
+	};
+	for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
+		if (list[i].name.p &&
+		    !load_list(s, list[i].option, list[i].name, list[i].add,
+			       log, error))
+			return false;
+	return config->tls_cert.p == NULL || load_tls(s, config, log, error);
+}
+
+void secrets_wipe(struct secrets *s)
+{
+	text_wipe((char *)s, sizeof *s);
+}

@@ -1,0 +1,377 @@
+/*
+ * server.c - see server.h.
+ *
+ * One turn: wait; read from whoever has something to say; take new connections;
+ * let the spool run into the sinks; let every connection go on. Whatever has a
+ * deadline is looked at each turn, so there are no timers to keep.
+ */
+#include "server/server.h"
+
+#include <errno.h>
+#include <poll.h>
+
+enum {
+	RESERVED_FDS = 8, /* standard streams, statm, sinks, spares */
+	POLL_SET = LIMIT_LISTENERS + LIMIT_CONNECTIONS + LIMIT_SINKS,
+};
+
+static void log_listening(struct server *s, int fd)
+{
+	struct address a;
+	struct log_line l;
+	os_bound_address(fd, &a);
+	if (log_begin(s->log, &l, LOG_INFO, "listening")) {
+		log_address(&l, "address", &a);
+		log_end(s->log, &l);
+	}
+}
+
+/* Sockets of a service manager, in the place of --listen. */
+static bool inherit(struct server *s)
+{
+	enum { FIRST_FD = 3 };
+	struct log_line l;
+	unsigned n = supervisor_sockets();
+	if (n > LIMIT_LISTENERS) {
+		if (log_begin(s->log, &l, LOG_ERROR,
+			      "more sockets handed over than listeners")) {
+			log_number(&l, "sockets", n);
+			log_end(s->log, &l);
+		}
+		return false;
+	}
+	for (unsigned i = 0; i < n; i++)
+		s->listener[s->listeners++] = FIRST_FD + (int)i;
+	s->inherited = n != 0;
+	return true;
+}
+
+/* Of those that are open by now, all that are there for good. */
+static int highest_descriptor(const struct server *s)
+{
+	int highest = s->statm;
+	for (unsigned i = 0; i < s->listeners; i++)
+		if (s->listener[i] > highest)
+			highest = s->listener[i];
+	return highest;
+}
+
+bool server_open(struct server *s)
+{
+	struct log_line l;
+	supervisor_open(&s->supervisor);
+	if (!inherit(s))
+		return false;
+	for (unsigned i = 0; i < s->config->listens && !s->inherited; i++) {
+		const struct address *a = &s->config->listen[i];
+		int fd = os_listen(a);
+		if (fd < 0) {
+			if (log_begin(s->log, &l, LOG_ERROR, "cannot listen")) {
+				log_address(&l, "address", a);
+				log_error(&l, fd);
+				log_end(s->log, &l);
+			}
+			return false;
+		}
+		s->listener[s->listeners++] = fd;
+	}
+	s->statm = os_process_open();
+	s->descriptors = os_descriptor_limit();
+	/* a connection, and one more that takes its place */
+	int64_t needed = highest_descriptor(s) + 3;
+	if (s->descriptors < needed) {
+		if (log_begin(s->log, &l, LOG_ERROR, "too few descriptors")) {
+			log_number(&l, "descriptors", s->descriptors);
+			log_number(&l, "needed", needed);
+			log_end(s->log, &l);
+		}
+		return false;
+	}
+	int64_t room =
+	    s->descriptors - RESERVED_FDS - s->listeners - s->config->sinks;
+	s->slots = room >= LIMIT_CONNECTIONS ? LIMIT_CONNECTIONS
+		   : room > 1                ? (unsigned)room
+					     : 1;
+	if (s->slots < LIMIT_CONNECTIONS &&
+	    log_begin(s->log, &l, LOG_WARN,
+		      "few descriptors, so fewer connections")) {
+		log_number(&l, "descriptors", s->descriptors);
+		log_number(&l, "connections", s->slots);
+		log_end(s->log, &l);
+	}
+	s->start_s = os_unix_s();
+	return true;
+}
+
+/* The next moment at which something is to be done without being asked. */
+static int64_t next_deadline(const struct server *s)
+{
+	int64_t now_ms = s->service.now.ms;
+	int64_t least = deliver_deadline(s->deliver);
+	int64_t spool = persist_deadline(s->persist);
+	if (spool < least)
+		least = spool;
+	int64_t deadman =
+	    deadman_deadline(&s->deadman, s->service.fed_ms, now_ms);
+	if (deadman < least && !s->service.stopping)
+		least = deadman;
+	if (s->supervisor.watchdog_ms && s->watchdog_at_ms < least)
+		least = s->watchdog_at_ms;
+	if (s->accept_at_ms > s->service.now.ms && s->accept_at_ms < least)
+		least = s->accept_at_ms;
+	/* stopping: nobody says when the last byte has left a pipe */
+	if (s->service.stopping && now_ms + DELIVER_LOOK_MS < least)
+		least = now_ms + DELIVER_LOOK_MS;
+	for (unsigned i = 0; i < s->slots; i++) {
+		const struct slot *k = &s->slot[i];
+		if (k->used && k->conn.deadline_ms < least)
+			least = k->conn.deadline_ms;
+		if (k->used && k->greeting && k->greet_by_ms < least)
+			least = k->greet_by_ms;
+	}
+	return least;
+}
+
+/* What poll waits for, and whose it is. */
+struct poll_set {
+	struct pollfd fd[POLL_SET];
+	unsigned owner[POLL_SET]; /* a listener, a slot or a sink */
+	unsigned n, listeners_end, slots_end;
+};
+
+static void add_poll(struct poll_set *set, int fd, int events, unsigned owner)
+{
+	set->fd[set->n] = (struct pollfd){.fd = fd, .events = (short)events};
+	set->owner[set->n++] = owner;
+}
+
+static void fill_poll_set(struct server *s, struct poll_set *set)
+{
+	set->n = 0;
+	if (s->accept_at_ms <= s->service.now.ms)
+		for (unsigned i = 0; i < s->listeners; i++)
+			add_poll(set, s->listener[i], POLLIN, i);
+	set->listeners_end = set->n;
+	for (unsigned i = 0; i < s->slots; i++) {
+		struct slot *k = &s->slot[i];
+		size_t room;
+		if (!k->used)
+			continue;
+		conn_room(&k->conn, &room);
+		bool full = transport_is_full(&k->transport);
+		/* who does not take what TLS holds back is not listened to */
+		int events = room && !(full && !k->greeting) ? POLLIN : 0;
+		if (conn_output(&k->conn).n || full)
+			events |= POLLOUT;
+		add_poll(set, k->transport.fd, events, i);
+	}
+	set->slots_end = set->n;
+	for (unsigned i = 0; i < s->config->sinks; i++) {
+		short events;
+		int fd = deliver_wants_poll(s->deliver, i, &events);
+		if (fd >= 0)
+			add_poll(set, fd, events, i);
+	}
+}
+
+static void handle_slot(struct server *s, struct slot *k,
+			const struct pollfd *p)
+{
+	/* a handshake that could not send goes on by reading */
+	if (p->revents & POLLIN || (k->greeting && p->revents & POLLOUT))
+		slot_read(s, k);
+	else if (p->revents & POLLOUT)
+		slot_turn(s, k);
+	else if (p->revents & (POLLERR | POLLHUP | POLLNVAL))
+		slot_close(s, k); /* gone both ways, nobody left to answer */
+}
+
+static void handle_poll_set(struct server *s, const struct poll_set *set)
+{
+	/* handshakes cost far more than requests: only some of them in a turn,
+	 * the first ones in a different place each time */
+	unsigned n = set->slots_end - set->listeners_end, greeted = 0;
+	s->turns++;
+	for (unsigned k = 0; k < n; k++) {
+		unsigned i = set->listeners_end + (s->turns + k) % n;
+		struct slot *slot = &s->slot[set->owner[i]];
+		if (!set->fd[i].revents)
+			continue;
+		if (slot->greeting && greeted >= LIMIT_TLS_GREETINGS)
+			continue;
+		/* what costs is an answer of ours, not a cut hello */
+		bool greeting = slot->greeting;
+		unsigned before = slot->transport.sent;
+		handle_slot(s, slot, &set->fd[i]);
+		greeted += greeting && slot->transport.sent != before;
+	}
+	for (unsigned i = set->slots_end; i < set->n; i++)
+		if (set->fd[i].revents)
+			deliver_ready(s->deliver, set->owner[i],
+				      set->fd[i].revents, s->service.now);
+	/* last, so that a flood of new ones evicts no one that was heard */
+	for (unsigned i = 0; i < set->listeners_end; i++)
+		if (set->fd[i].revents)
+			slot_accept_from(s, s->listener[set->owner[i]]);
+}
+
+static void log_event(struct server *s, const char *message)
+{
+	struct log_line l;
+	if (!log_begin(s->log, &l, LOG_INFO, message))
+		return;
+	log_number(&l, "queued_bytes",
+		   (int64_t)spool_used(s->service.intake->spool));
+	log_end(s->log, &l);
+}
+
+/* No new connections or requests; what is accepted is still emitted. */
+static void begin_stop(struct server *s)
+{
+	if (s->service.stopping) {
+		s->stop_at_ms = s->service.now.ms;
+		return;
+	}
+	s->service.stopping = true;
+	s->stop_at_ms = s->service.now.ms + (int64_t)s->config->ack_timeout_ms;
+	log_event(s, "stopping");
+	supervisor_tell(&s->supervisor, "STOPPING=1");
+	for (unsigned i = 0; i < s->listeners; i++)
+		os_close(s->listener[i]);
+	s->listeners = 0;
+	for (unsigned i = 0; i < s->config->listens && !s->inherited; i++)
+		if (s->config->listen[i].family == ADDRESS_UNIX)
+			os_remove(s->config->listen[i].path);
+	for (unsigned i = 0; i < s->slots; i++) {
+		struct slot *k = &s->slot[i];
+		bool busy = k->conn.state == CONN_COMMIT ||
+			    k->conn.state == CONN_WAIT ||
+			    k->conn.state == CONN_ANSWER;
+		if (k->used && !busy)
+			slot_close(s, k);
+	}
+}
+
+/* New secrets if all of them are good, else the old ones stay. */
+static void reload(struct server *s)
+{
+	char bytes[LIMIT_PLACE * 2];
+	struct buf error = buf_of(bytes, sizeof bytes);
+	struct log_line l;
+	if (secrets_load(s->spare, s->config, s->log, &error)) {
+		struct secrets *old = s->secrets;
+		/* a handshake still needs the keys that it began with */
+		for (unsigned i = 0; i < s->slots; i++)
+			if (s->slot[i].used && s->slot[i].greeting)
+				slot_close(s, &s->slot[i]);
+		s->secrets = s->spare;
+		s->spare = old;
+		s->service.auth = &s->secrets->auth;
+		log_event(s, "reloaded");
+	} else if (log_begin(s->log, &l, LOG_ERROR,
+			     "reload failed, the old files stay in force")) {
+		log_text(&l, "why", buf_span(&error));
+		log_end(s->log, &l);
+	}
+	secrets_wipe(s->spare);
+}
+
+static bool has_stopped(const struct server *s)
+{
+	if (!s->service.stopping)
+		return false;
+	if (s->service.now.ms >= s->stop_at_ms)
+		return true;
+	for (unsigned i = 0; i < s->slots; i++)
+		if (s->slot[i].used && s->slot[i].conn.state != CONN_LINGER)
+			return false;
+	return spool_used(s->service.intake->spool) == 0;
+}
+
+static void tell_time(struct server *s)
+{
+	s->service.now.ms = os_monotonic_ms();
+	s->service.now.s = os_unix_s();
+}
+
+/* In ms, or -1 for as long as it takes; not at all if sinks have taken more
+ * since the connections were asked, for those may wait for just that. */
+static int64_t time_to_wait(const struct server *s)
+{
+	int64_t deadline = next_deadline(s);
+	if (s->page_freed || s->deliver->progress != s->service.progress)
+		return 0;
+	if (deadline == INT64_MAX)
+		return -1;
+	return deadline > s->service.now.ms ? deadline - s->service.now.ms : 0;
+}
+
+static void turn(struct server *s)
+{
+	struct poll_set set;
+	fill_poll_set(s, &set);
+	int ready = os_poll(set.fd, set.n, time_to_wait(s));
+	s->page_freed = false;
+	tell_time(s);
+	unsigned signals = os_take_signals();
+	if (signals & OS_SIGNAL_RELOAD) {
+		reload(s);
+		deliver_reopen(s->deliver, s->service.now);
+	}
+	if (signals & OS_SIGNAL_STOP)
+		begin_stop(s);
+	else if (ready > 0)
+		handle_poll_set(s, &set);
+	/* one sync for all that came in this turn, before anyone hears of it */
+	persist_sync(s->persist, s->service.now.ms);
+	deliver_pump(s->deliver, s->service.now);
+	s->service.progress = s->deliver->progress;
+	for (unsigned i = 0; i < s->slots; i++) {
+		struct slot *k = &s->slot[i];
+		if (k->used)
+			slot_turn(s, k);
+	}
+	if (!s->service.stopping)
+		deadman_turn(&s->deadman, s->service.fed_ms, s->service.now);
+	persist_note_alarm(s->persist, s->deadman.fired_s);
+	/* requests that waited for room may have found it */
+	persist_sync(s->persist, s->service.now.ms);
+	deliver_pump(s->deliver, s->service.now);
+}
+
+static void feed_watchdog(struct server *s)
+{
+	if (s->supervisor.watchdog_ms == 0 ||
+	    s->service.now.ms < s->watchdog_at_ms)
+		return;
+	supervisor_tell(&s->supervisor, "WATCHDOG=1");
+	s->watchdog_at_ms = s->service.now.ms + s->supervisor.watchdog_ms;
+}
+
+void server_run(struct server *s)
+{
+	struct log_line l;
+	tell_time(s);
+	for (unsigned i = 0; i < s->listeners; i++)
+		log_listening(s, s->listener[i]);
+	supervisor_tell(&s->supervisor, "READY=1");
+	s->watchdog_at_ms = s->service.now.ms;
+	if (s->config->deadman_ms && !deadman_is_heard(&s->deadman) &&
+	    log_begin(s->log, &l, LOG_WARN,
+		      "no sink takes the dead man's alert"))
+		log_end(s->log, &l);
+	s->service.fed_ms = deadman_start(
+	    &s->deadman, persist_alarm(s->persist), s->service.now);
+	/* no event will tell of what an earlier process left */
+	deliver_pump(s->deliver, s->service.now);
+	while (!has_stopped(s)) {
+		feed_watchdog(s);
+		turn(s);
+	}
+	for (unsigned i = 0; i < s->slots; i++)
+		if (s->slot[i].used)
+			slot_close(s, &s->slot[i]);
+	persist_sync(s->persist, INT64_MAX);
+	deliver_close(s->deliver);
+	log_event(s, "stopped");
+}

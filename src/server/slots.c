@@ -1,0 +1,300 @@
+/*
+ * slots.c - the connections of server.h: who gets in, who has to go, and how
+ * bytes go between a peer and its struct conn.
+ */
+#include "server/server.h"
+
+#include <errno.h>
+
+enum {
+	ACCEPT_PAUSE_MS = 100,   /* after EMFILE and its like */
+	REFUSED_PAUSE_MS = 1000, /* between log lines about refused peers */
+};
+
+void slot_close(struct server *s, struct slot *k)
+{
+	s->page_freed |= k->conn.page.n != 0;
+	conn_close(&k->conn, &s->service);
+	transport_close(&k->transport);
+	k->used = false;
+}
+
+/* How much a connection may be missed, least first: one that has said its last
+ * word, one that never had a whole head, one that waits for its next request or
+ * sends its body, and one whose alerts are on their way. */
+static int worth(const struct conn *c)
+{
+	if (c->state == CONN_LINGER)
+		return 0;
+	if (!c->had_head)
+		return 1;
+	return c->state == CONN_COMMIT || c->state == CONN_WAIT ? 3 : 2;
+}
+
+/* Closes the connection with the least progress, the oldest of its kind. */
+static void evict(struct server *s)
+{
+	struct slot *least = NULL;
+	for (unsigned i = 0; i < s->slots; i++) {
+		struct slot *k = &s->slot[i];
+		if (!k->used)
+			continue;
+		int more = least ? worth(&k->conn) - worth(&least->conn) : -1;
+		if (more < 0 ||
+		    (more == 0 && k->conn.since_ms < least->conn.since_ms))
+			least = k;
+	}
+	if (least == NULL)
+		return;
+	if (worth(&least->conn)) {
+		struct log_line l;
+		s->counters->evicted++;
+		if (log_begin(s->log, &l, LOG_DEBUG, "connection evicted")) {
+			log_address(&l, "peer", &least->peer);
+			log_end(s->log, &l);
+		}
+	}
+	slot_close(s, least);
+}
+
+static struct slot *free_slot(struct server *s)
+{
+	for (int tries = 0; tries < 2; tries++) {
+		for (unsigned i = 0; i < s->slots; i++)
+			if (!s->slot[i].used)
+				return &s->slot[i];
+		evict(s);
+	}
+	return NULL;
+}
+
+/* Who guesses passwords can do that a thousand times a second; the log hears of
+ * one, and then of how many there were. */
+static bool may_tell(struct server *s)
+{
+	int64_t since = s->service.now.ms - s->refused_told_ms;
+	if (s->refused_told_ms && since < REFUSED_PAUSE_MS) {
+		s->refused_untold++;
+		return false;
+	}
+	s->refused_told_ms = s->service.now.ms;
+	return true;
+}
+
+static void put_untold(struct server *s, struct log_line *l)
+{
+	if (s->refused_untold)
+		log_number(l, "and_before", (int64_t)s->refused_untold);
+	s->refused_untold = 0;
+}
+
+static void log_answer(struct server *s, const struct slot *k)
+{
+	const struct conn *c = &k->conn;
+	const struct status_info *info = status_info(c->status);
+	bool refused = c->status != STATUS_OK && c->status != STATUS_NOT_READY;
+	struct log_line l;
+	bool login = c->status == STATUS_UNAUTHORIZED;
+	if (login && !may_tell(s))
+		return;
+	if (!log_begin(s->log, &l, refused ? LOG_WARN : LOG_DEBUG,
+		       refused ? "request refused" : "request answered"))
+		return;
+	log_address(&l, "peer", &k->peer);
+	log_number(&l, "code", info->code);
+	if (refused) {
+		log_text(&l, "reason", span_of(info->label));
+		log_text(&l, "why", span_of(info->text));
+	}
+	if (login)
+		put_untold(s, &l);
+	if (c->why_n)
+		log_text(&l, "at", (struct span){c->why, c->why_n});
+	log_end(s->log, &l);
+}
+
+static void log_other_version(struct server *s, const struct slot *k)
+{
+	struct log_line l;
+	if (!s->version_told &&
+	    log_begin(s->log, &l, LOG_WARN,
+		      "payload of another version taken; told once")) {
+		log_address(&l, "peer", &k->peer);
+		log_end(s->log, &l);
+	}
+	s->version_told = true;
+}
+
+/* Lets a connection go on until it needs bytes, room or time. */
+static void go_on(struct server *s, struct slot *k)
+{
+	struct conn *c = &k->conn;
+	for (;;) {
+		conn_step(c, &s->service);
+		if (c->other_version)
+			log_other_version(s, k);
+		c->other_version = false;
+		if (c->state == CONN_QUESTION)
+			server_answer(s, c);
+		if (c->told)
+			log_answer(s, k);
+		c->told = false;
+		struct span out = conn_output(c);
+		bool full = transport_is_full(&k->transport);
+		if ((out.n == 0 && !full) || c->state == CONN_CLOSED)
+			break;
+		/* without bytes of its own, this sends what TLS holds back */
+		long put = transport_write(&k->transport, out);
+		if (put < 0) {
+			conn_close(c, &s->service);
+			break;
+		}
+		if (put == 0 && (out.n || transport_is_full(&k->transport)))
+			return;
+		bool held = conn_holds_page(c);
+		conn_sent(c, (size_t)put);
+		s->page_freed |= held && !conn_holds_page(c);
+	}
+	if (c->state == CONN_LINGER && !k->ended)
+		k->ended = transport_end(&k->transport);
+	if (c->state == CONN_CLOSED)
+		slot_close(s, k);
+}
+
+static void log_greeting(struct server *s, const struct slot *k)
+{
+	struct span client = tls_client(&k->transport.tls);
+	struct log_line l;
+	if (!log_begin(s->log, &l, client.p ? LOG_INFO : LOG_DEBUG,
+		       "TLS handshake done"))
+		return;
+	log_address(&l, "peer", &k->peer);
+	if (client.p)
+		log_text(&l, "client", client);
+	log_end(s->log, &l);
+}
+
+/* error: of transport_error(), or 0 for one that took too long or was cut. */
+static void greeting_failed(struct server *s, const struct slot *k, int error,
+			    const char *why)
+{
+	struct log_line l;
+	s->counters->tls_errors++;
+	if (!may_tell(s) ||
+	    !log_begin(s->log, &l, LOG_WARN, "TLS handshake failed"))
+		return;
+	log_address(&l, "peer", &k->peer);
+	if (error)
+		log_number(&l, "number", error);
+	log_text(&l, "why", span_of(error ? tls_error_text(error) : why));
+	put_untold(s, &l);
+	log_end(s->log, &l);
+}
+
+/* A handshake went on, or did not. */
+static void greet(struct server *s, struct slot *k, long result)
+{
+	if (k->transport.greeted) {
+		k->greeting = false;
+		log_greeting(s, k);
+	} else if (result < 0) {
+		k->greeting = false;
+		greeting_failed(s, k, transport_error(&k->transport),
+				"the client closed the connection");
+	}
+}
+
+void slot_read(struct server *s, struct slot *k)
+{
+	size_t room;
+	char *p = conn_room(&k->conn, &room);
+	if (room == 0)
+		return;
+	long n = transport_read(&k->transport, p, room);
+	if (k->greeting)
+		greet(s, k, n);
+	if (n == OS_AGAIN)
+		return;
+	if (n > 0)
+		conn_received(&k->conn, (size_t)n);
+	else if (n == OS_END)
+		conn_ended(&k->conn);
+	else
+		conn_close(&k->conn, &s->service);
+	go_on(s, k);
+}
+
+/* --allow; who comes by a unix socket has its file's permissions. */
+static bool is_allowed(struct server *s, const struct address *peer)
+{
+	const struct config *c = s->config;
+	struct log_line l;
+	if (c->allows == 0 || peer->family == ADDRESS_UNIX)
+		return true;
+	for (unsigned i = 0; i < c->allows; i++)
+		if (address_in_range(peer, &c->allow[i]))
+			return true;
+	s->counters->requests[STATUS_ADDRESS]++;
+	if (may_tell(s) && log_begin(s->log, &l, LOG_WARN, "address refused")) {
+		log_address(&l, "peer", peer);
+		put_untold(s, &l);
+		log_end(s->log, &l);
+	}
+	return false;
+}
+
+void slot_accept_from(struct server *s, int listener)
+{
+	for (int i = 0; i < LIMIT_ACCEPTS; i++) {
+		struct address peer;
+		int fd = os_accept(listener, &peer);
+		if (fd == -EAGAIN || fd == -ECONNABORTED)
+			return;
+		if (fd < 0) {
+			/* out of something: make room, and do not spin */
+			evict(s);
+			s->accept_at_ms = s->service.now.ms + ACCEPT_PAUSE_MS;
+			return;
+		}
+		if (!is_allowed(s, &peer)) {
+			os_close(fd);
+			continue;
+		}
+		struct slot *k = free_slot(s);
+		ASSERT(k); /* there is one at least, see server_open() */
+		k->used = true;
+		k->ended = false;
+		k->peer = peer;
+		transport_open(&k->transport, fd,
+			       s->secrets->tls.on ? &s->secrets->tls : NULL,
+			       s->service.now.s);
+		k->greeting = s->secrets->tls.on;
+		k->greet_by_ms = s->service.now.ms + LIMIT_TLS_GREETING_MS;
+		conn_open(&k->conn, (unsigned)(k - s->slot), s->service.now.ms);
+		/* a request is often there already; a handshake has to wait for
+		 * its turn, see LIMIT_TLS_GREETINGS */
+		if (!k->greeting)
+			slot_read(s, k);
+	}
+}
+
+static bool can_read(struct slot *k)
+{
+	size_t room;
+	conn_room(&k->conn, &room);
+	return room != 0;
+}
+
+void slot_turn(struct server *s, struct slot *k)
+{
+	if (s->service.now.ms >= k->conn.deadline_ms)
+		conn_expire(&k->conn, &s->service);
+	if (k->greeting && s->service.now.ms >= k->greet_by_ms) {
+		greeting_failed(s, k, 0, "it took too long");
+		slot_close(s, k);
+		return;
+	}
+	go_on(s, k);
+	while (k->used && transport_has_more(&k->transport) && can_read(k))
+		slot_read(s, k);
+}

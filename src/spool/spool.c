@@ -1,0 +1,222 @@
+/*
+ * spool.c - see spool.h; recover.c has spool_recover().
+ *
+ * Invariants: tail <= head <= freed + size; records stand back to back from the
+ * tail to the head; a record never crosses the range's end. Whether that is so
+ * is looked at again as they are read, see trust().
+ */
+#include "spool/layout.h"
+
+#include <string.h>
+
+void spool_init(struct spool *s, char *ring, uint64_t size, unsigned cursors)
+{
+	ASSERT(size % 8 == 0);
+	ASSERT(size >= 2 * SPOOL_RECORD_MAX);
+	*s = (struct spool){.ring = ring, .size = size, .cursors = cursors};
+}
+
+uint64_t spool_need(const struct record *r)
+{
+	uint64_t n = SPOOL_HEADER + r->envelope.receiver.n +
+		     r->envelope.group_key.n + r->envelope.external_url.n +
+		     r->json.n + r->index.n;
+	return (n + 7) / 8 * 8;
+}
+
+uint64_t spool_tail(const struct spool *s)
+{
+	uint64_t tail = s->head;
+	/*@ loop invariant i <= s->cursors && tail <= s->head;
+	    loop invariant \forall integer k; 0 <= k < i ==> tail <= s->keep[k];
+	    loop invariant tail == s->head ||
+		\exists integer k; 0 <= k < i && tail == s->keep[k];
+	    loop assigns i, tail;
+	    loop variant s->cursors - i; */
+	for (unsigned i = 0; i < s->cursors; i++)
+		if (s->keep[i] < tail)
+			tail = s->keep[i];
+	return tail;
+}
+
+uint64_t spool_used(const struct spool *s)
+{
+	return s->head - spool_tail(s);
+}
+
+bool spool_could_fit(const struct spool *s, uint64_t total, uint64_t largest)
+{
+	return total + largest <= s->size;
+}
+
+bool spool_fits(const struct spool *s, uint64_t total, uint64_t largest)
+{
+	uint64_t kept = s->durable ? s->head - s->freed : spool_used(s);
+	return total + largest <= s->size - kept;
+}
+
+/*@ predicate clear(char *h, integer n, struct span text) =
+	\separated(h + (0 .. n - 1), text.p + (0 .. text.n - 1)); */
+
+/*@ requires text_ok(s) && \valid(p + (0 .. s.n - 1));
+    requires \valid(length + (0 .. 3)) && s.n <= UINT32_MAX;
+    requires \separated(p + (0 .. s.n - 1), s.p + (0 .. s.n - 1));
+    assigns p[0 .. s.n - 1], length[0 .. 3];
+    assigns \result \from p, s;
+    ensures \result == p + s.n; */
+static char *put_text(char *p, char *length, struct span s)
+{
+	put_u32(length, s.p ? (uint32_t)s.n : ABSENT);
+	if (s.p)
+		span_copy(p, s);
+	return p + s.n;
+}
+
+/*@ requires \valid_read(r) && record_ok(r);
+    requires bytes_of(r) <= need <= SPOOL_RECORD_MAX;
+    requires \valid(h + (0 .. need - 1));
+    requires clear(h, need, r->json) && clear(h, need, r->envelope.receiver);
+    requires clear(h, need, r->envelope.group_key);
+    requires clear(h, need, r->envelope.external_url);
+    requires clear(h, need, r->index);
+    assigns h[0 .. need - 1]; */
+static void put_record(char *h, uint64_t need, const struct record *r)
+{
+	put_u32(h, (uint32_t)need);
+	put_u32(h + AT_KIND, (uint32_t)r->kind);
+	put_u64(h + AT_KEY, r->key);
+	put_u64(h + AT_COUNT, r->count);
+	put_u64(h + AT_RECEIVED_S, (uint64_t)r->received_s);
+	put_u64(h + AT_RECEIVED_MS, (uint64_t)r->received_ms);
+	char *p = h + SPOOL_HEADER;
+	p = put_text(p, h + AT_TEXTS, r->envelope.receiver);
+	p = put_text(p, h + AT_TEXTS + 4, r->envelope.group_key);
+	p = put_text(p, h + AT_TEXTS + 8, r->envelope.external_url);
+	put_u32(h + AT_STATUS, (uint32_t)r->envelope.status);
+	p = put_text(p, h + AT_JSON, r->json);
+	p = put_text(p, h + AT_INDEX, r->index);
+	memset(p, 0, (size_t)(h + need - p));
+}
+
+uint64_t spool_put(struct spool *s, const struct record *r)
+{
+	uint64_t need = spool_need(r), rest = until_end(s, s->head);
+	char *h = place(s, s->head);
+	ASSERT(spool_fits(s, need, need));
+	if (need > rest) {
+		/* the end is a multiple of 8 away, so a PAD has room */
+		put_pad(h, rest);
+		s->head += rest;
+		h = s->ring;
+	}
+	put_record(h, need, r);
+	s->head += need;
+	return s->head;
+}
+
+/* One of a record's texts, off the front of what is left of it. */
+/*@ requires \valid(left) && \valid(text) && \separated(left, text);
+    requires span_ok(*left) && \valid_read(length + (0 .. 3));
+    assigns *left, *text;
+    ensures span_ok(*left) && left->n <= \old(left->n);
+    ensures text_ok(*text); */
+static bool get_text(struct span *left, const char *length, struct span *text)
+{
+	uint32_t n = get_u32(length);
+	*text = SPAN_NONE;
+	if (n == ABSENT)
+		return true;
+	if (n > left->n)
+		return false;
+	*text = (struct span){left->p, n};
+	*left = span_skip(*left, n);
+	return true;
+}
+
+bool spool_read_record(const char *h, uint32_t length, struct record *r)
+{
+	struct span left = {h + SPOOL_HEADER, length - SPOOL_HEADER};
+	*r = (struct record){
+	    .kind = (enum record_kind)get_u32(h + AT_KIND),
+	    .key = get_u64(h + AT_KEY),
+	    .count = get_u64(h + AT_COUNT),
+	    .received_s = (int64_t)get_u64(h + AT_RECEIVED_S),
+	    .received_ms = (int64_t)get_u64(h + AT_RECEIVED_MS),
+	};
+	r->envelope.status = (enum alert_status)get_u32(h + AT_STATUS);
+	return get_text(&left, h + AT_TEXTS, &r->envelope.receiver) &&
+	       get_text(&left, h + AT_TEXTS + 4, &r->envelope.group_key) &&
+	       get_text(&left, h + AT_TEXTS + 8, &r->envelope.external_url) &&
+	       get_text(&left, h + AT_JSON, &r->json) &&
+	       get_text(&left, h + AT_INDEX, &r->index) && left.n < 8;
+}
+
+/* That what was put into the ring, or found good in it, is there unchanged: an
+ * invariant of our own that is not proved, so it is what keeps all reads within
+ * the ring. */
+/*@ assigns \nothing;
+    ensures unchanged; */
+static void trust(bool unchanged)
+{
+	ASSERT(unchanged);
+}
+
+/* The length of the record or PAD that stands before the head. */
+/*@ requires ring_ok(s) && aligned(position) && position < s->head;
+    assigns \nothing;
+    ensures 0 < \result <= s->head - position && \result % 8 == 0;
+    ensures \result <= rest(s, position); */
+static uint32_t length_at(const struct spool *s, uint64_t position)
+{
+	uint32_t length = get_u32(place(s, position));
+	trust(length != 0 && length % 8 == 0 &&
+	      length <= until_end(s, position) && length <= s->head - position);
+	return length;
+}
+
+bool spool_get(const struct spool *s, uint64_t *position, struct record *r)
+{
+	/*@ loop invariant aligned(*position);
+	    loop invariant \at(*position, Pre) <= *position <= s->head;
+	    loop assigns *position, *r;
+	    loop variant s->head - *position; */
+	while (*position != s->head) {
+		const char *h = place(s, *position);
+		uint32_t length = length_at(s, *position);
+		*position += length;
+		if (!is_pad(h)) {
+			bool whole = length >= SPOOL_HEADER &&
+				     spool_read_record(h, length, r);
+			trust(whole);
+			return true;
+		}
+	}
+	return false;
+}
+
+uint32_t spool_checksum(const char *h, uint32_t length)
+{
+	static const char zero[4] = {0};
+	uint32_t crc = crc32c(0, h, AT_CRC);
+	crc = crc32c(crc, zero, sizeof zero);
+	return crc32c(crc, h + AT_CRC + 4, length - AT_CRC - 4);
+}
+
+void spool_seal(struct spool *s)
+{
+	/*@ loop invariant s->sealed <= s->head && aligned(s->sealed);
+	    loop assigns s->sealed, s->ring[0 .. s->size - 1];
+	    loop variant s->head - s->sealed; */
+	while (s->sealed < s->head) {
+		char *h = place(s, s->sealed);
+		uint32_t length = length_at(s, s->sealed);
+		if (!is_pad(h)) {
+			trust(length >= SPOOL_HEADER);
+			put_u64(h + AT_POSITION, s->sealed);
+			put_u64(h + AT_SYNCED, s->synced);
+			put_u32(h + AT_LAST, s->sealed + length == s->head);
+			put_u32(h + AT_CRC, spool_checksum(h, length));
+		}
+		s->sealed += length;
+	}
+}

@@ -1,0 +1,209 @@
+/*
+ * spool.h - accepted alerts on their way to the sinks: one ring of records,
+ * one writer, one cursor a sink.
+ *
+ * Pure, over a byte range that it is handed. A position counts bytes since the
+ * ring was new and never wraps (2^64), so `a is behind b` is `a < b`; it stands
+ * at position % size in the range. A record is whole in one piece: what does
+ * not fit before the range's end starts again at its beginning, behind a
+ * PAD record.
+ *
+ *	put --> [ queued ] --sync--> [ on disk ] --every `keep` has passed it-->
+ *	[ done ] --sync--> [ gone: its bytes may be used again ]
+ *
+ * Without a file there is no sync, and both of its steps are skipped. For each
+ * sink, `cursor` names the first record that it has not been given whole, and
+ * `keep` the first one that it may have to be given again: a line may be in a
+ * pipe or in a driver and still be lost on the way. keep <= cursor <= head.
+ */
+#ifndef SPOOL_SPOOL_H
+#define SPOOL_SPOOL_H
+
+#include "alert/alert.h"
+
+enum record_kind {
+	RECORD_PAD = 1,
+	RECORD_ALERT,
+	RECORD_NOTICE_TRUNCATED, /* `count` alerts were left out by the sender*/
+	RECORD_NOTICE_TOO_LARGE, /* an alert was larger than LIMIT_ALERT */
+	RECORD_NOTICE_LOST,      /* places in the spool that were damaged */
+	RECORD_NOTICE_SKIPPED,   /* alerts older than --max-age; not stored */
+};
+
+struct record {
+	enum record_kind kind;
+	uint64_t key;        /* the alert's name, see intake.h */
+	uint64_t count;      /* of a notice */
+	int64_t received_s;  /* when it was accepted, seconds since 1970 */
+	int64_t received_ms; /* the same on this process's monotonic clock */
+	struct envelope envelope;
+	struct span json;  /* the alert, raw */
+	struct span index; /* of it, by this process; see alert_index() */
+};
+
+struct spool {
+	char *ring;
+	uint64_t size;
+	uint64_t head; /* where the next record goes */
+	unsigned cursors;
+	uint64_t cursor[LIMIT_SINKS], keep[LIMIT_SINKS];
+	bool durable;     /* there is a file, see image.h */
+	uint64_t sealed;  /* records before it are fit for the file */
+	uint64_t synced;  /* records before it are in the file */
+	uint64_t freed;   /* the file says that those before it are done */
+	bool wanted;      /* room was asked for in vain since the last sync */
+	uint64_t started; /* head when this process began */
+};
+
+/* The largest record: header, envelope and alert in whole-body mode share
+ * LIMIT_WHOLE_BODY; otherwise each has its own limit. Rounded up to 8. */
+enum {
+	SPOOL_HEADER = 88,
+	SPOOL_RECORD_MAX =
+	    (SPOOL_HEADER + LIMIT_ALERT + LIMIT_ENVELOPE + ALERT_INDEX + 7) /
+	    8 * 8,
+};
+
+/*@ predicate ring_size(integer size) =
+	2 * SPOOL_RECORD_MAX <= size <= LIMIT_SPOOL_FILE_MAX && size % 8 == 0;
+
+    predicate ring_ok(struct spool *s) =
+	\valid(s) && ring_size(s->size) &&
+	\valid(s->ring + (0 .. s->size - 1)) && s->cursors <= LIMIT_SINKS;
+
+    // nobody waits for more than the ring holds
+    predicate positions_ok(struct spool *s) =
+	s->head % 8 == 0 &&
+	(\forall integer i; 0 <= i < s->cursors ==>
+		s->keep[i] <= s->head <= s->keep[i] + s->size &&
+		(s->durable ==> s->freed <= s->keep[i])) &&
+	(s->durable ==> s->freed <= s->head <= s->freed + s->size);
+
+    // that much more may be put
+    predicate room(struct spool *s, integer n) =
+	n <= s->size &&
+	(s->durable ==> s->head - s->freed + n <= s->size) &&
+	(!s->durable ==> \forall integer i; 0 <= i < s->cursors ==>
+		s->head - s->keep[i] + n <= s->size);
+
+    predicate text_ok(struct span s) =
+	span_ok(s) && (s.p == \null ==> s.n == 0);
+
+    predicate record_ok(struct record *r) =
+	text_ok(r->json) && text_ok(r->index) &&
+	text_ok(r->envelope.receiver) && text_ok(r->envelope.group_key) &&
+	text_ok(r->envelope.external_url);
+
+    logic integer bytes_of(struct record *r) =
+	SPOOL_HEADER + r->envelope.receiver.n + r->envelope.group_key.n +
+	r->envelope.external_url.n + r->json.n + r->index.n;
+
+    predicate beside(struct spool *s, struct span text) =
+	\separated(s->ring + (0 .. s->size - 1), text.p + (0 .. text.n - 1)); */
+
+/* The ring is ring[0..size), size a multiple of 8 and at least two of the
+ * largest record; it must live as long as the spool. */
+/*@ requires \valid(s) && ring_size(size) && cursors <= LIMIT_SINKS;
+    requires \valid(ring + (0 .. size - 1));
+    assigns *s;
+    ensures ring_ok(s) && s->cursors == cursors && s->head == 0; */
+void spool_init(struct spool *s, char *ring, uint64_t size, unsigned cursors);
+
+/* Bytes that a record takes. */
+/*@ requires \valid_read(r) && bytes_of(r) <= SPOOL_RECORD_MAX;
+    assigns \nothing;
+    ensures bytes_of(r) <= \result < bytes_of(r) + 8 && \result % 8 == 0; */
+uint64_t spool_need(const struct record *r);
+/* Would records of `total` bytes fit, the largest of which is `largest`? What
+ * is lost at the range's end is counted in, so true is a promise. */
+/*@ requires ring_ok(s) && positions_ok(s) && total + largest <= UINT64_MAX;
+    assigns \nothing;
+    ensures \result <==> room(s, total + largest); */
+bool spool_fits(const struct spool *s, uint64_t total, uint64_t largest);
+/* The same if the ring were empty. */
+/*@ requires \valid_read(s) && total + largest <= UINT64_MAX;
+    assigns \nothing;
+    ensures \result <==> total + largest <= s->size; */
+bool spool_could_fit(const struct spool *s, uint64_t total, uint64_t largest);
+
+/* Appends a record; the caller has asked spool_fits(). Returns the position
+ * behind it. */
+/*@ requires ring_ok(s) && positions_ok(s);
+    requires s->head <= UINT64_MAX - 2 * SPOOL_RECORD_MAX;
+    requires \valid_read(r) && record_ok(r) && bytes_of(r) <= SPOOL_RECORD_MAX;
+    requires room(s, 2 * ((bytes_of(r) + 7) / 8 * 8));
+    requires beside(s, r->json) && beside(s, r->envelope.receiver);
+    requires beside(s, r->envelope.group_key);
+    requires beside(s, r->envelope.external_url) && beside(s, r->index);
+    assigns s->head, s->ring[0 .. s->size - 1];
+    ensures \result == s->head && \old(s->head) < s->head;
+    ensures positions_ok(s); */
+uint64_t spool_put(struct spool *s, const struct record *r);
+
+/* Reads the record at *position and moves *position behind it; PAD is skipped.
+ * *r points into the ring until the tail passes it. False at the head. */
+/*@ requires ring_ok(s) && *position % 8 == 0 && *position <= s->head;
+    requires \valid(position) && \valid(r);
+    requires \separated(s, position, r);
+    assigns *position, *r;
+    ensures *position % 8 == 0;
+    ensures \old(*position) <= *position <= s->head;
+    ensures \result ==> record_ok(r) && \old(*position) < *position; */
+bool spool_get(const struct spool *s, uint64_t *position, struct record *r);
+
+/* The least advanced `keep`: what is before it is done. */
+/*@ requires \valid_read(s) && s->cursors <= LIMIT_SINKS;
+    assigns \nothing;
+    ensures \result <= s->head;
+    ensures \forall integer i; 0 <= i < s->cursors ==> \result <= s->keep[i];
+    ensures \result == s->head ||
+	\exists integer i; 0 <= i < s->cursors && \result == s->keep[i]; */
+uint64_t spool_tail(const struct spool *s);
+/* Bytes in use. */
+/*@ requires \valid_read(s) && s->cursors <= LIMIT_SINKS;
+    assigns \nothing;
+    ensures \result <= s->head;
+    ensures \forall integer i; 0 <= i < s->cursors ==>
+	s->head - s->keep[i] <= \result;
+    ensures \result == 0 || \exists integer i;
+	0 <= i < s->cursors && \result == s->head - s->keep[i]; */
+uint64_t spool_used(const struct spool *s);
+
+/* Makes the records since the last call fit for a file: each gets its position,
+ * how far the file was safe before it, and a checksum; the last one also the
+ * mark that all of them are there. */
+/*@ requires ring_ok(s) && s->sealed % 8 == 0 && s->sealed <= s->head;
+    assigns s->sealed, s->ring[0 .. s->size - 1];
+    ensures s->sealed == s->head; */
+void spool_seal(struct spool *s);
+
+/* What spool_recover() found. */
+struct spool_report {
+	uint64_t records; /* taken over */
+	uint64_t torn;    /* bytes dropped at the end: never acknowledged */
+	uint64_t gaps;    /* damaged places between good records */
+	bool rewrite;     /* the file's ring holds what was dropped: it must be
+			     written again, or that may come back */
+};
+
+/* Takes over a ring that another process has left, as it was read from a file.
+ * `from` is the least position that may be needed; what stands before `safe` is
+ * known to have been in the file, so what is bad there was damaged. Never
+ * fails: what is not a good record is not taken over. Sets head and fills
+ * *report.
+ *
+ * What was read may not be safe yet: a process that was killed leaves writes
+ * that only the kernel knows of. So the caller writes the ring again if
+ * report->rewrite says so, and in any case syncs the file, before it relies on
+ * anything or writes anything else. */
+/*@ requires ring_ok(s) && from % 8 == 0 && from <= UINT64_MAX / 2;
+    requires \valid(report) && \separated(s, report);
+    assigns *report, s->ring[0 .. s->size - 1], s->head, s->sealed, s->synced,
+	    s->started, s->freed;
+    ensures ring_ok(s) && from <= s->head <= from + s->size;
+    ensures s->head % 8 == 0 && s->sealed == s->head && s->synced == s->head;
+    ensures s->started == s->head && s->freed == from; */
+void spool_recover(struct spool *s, uint64_t from, uint64_t safe,
+		   struct spool_report *report);
+
+#endif

@@ -1,0 +1,341 @@
+/*
+ * tls.c - see tls.h: a TLS 1.2 server by BearSSL.
+ *
+ * Only ECDHE with AEAD suites, since nothing else is needed by any sender of
+ * webhooks; no renegotiation, no session cache (Go resumes by ticket alone,
+ * which BearSSL does not have, and Alertmanager's connections live long).
+ */
+#include "tls/types.h"
+
+#include "os/os.h"
+#include "tls/cert.h"
+#include "version.h"
+
+#include <string.h>
+
+static struct session *session(struct tls_session *t)
+{
+	return (struct session *)(void *)t->memory;
+}
+
+static const struct session *session_const(const struct tls_session *t)
+{
+	return (const struct session *)(const void *)t->memory;
+}
+
+const char *tls_version(void)
+{
+	return "BearSSL 0.6";
+}
+
+static struct client_check *check_of(const br_x509_class **vtable)
+{
+	return (struct client_check *)(void *)vtable;
+}
+
+static struct session *session_of(struct client_check *c)
+{
+	return (struct session *)(void *)((char *)c -
+					  offsetof(struct session, client));
+}
+
+static void start_chain(const br_x509_class **ctx, const char *server_name)
+{
+	struct client_check *c = check_of(ctx);
+	c->certificates = 0;
+	c->leaf_error = TLS_UNREADABLE;
+	c->minimal.vtable->start_chain(&c->minimal.vtable, server_name);
+}
+
+static void start_cert(const br_x509_class **ctx, uint32_t length)
+{
+	struct client_check *c = check_of(ctx);
+	c->certificates++;
+	c->held_n = 0;
+	c->passed_on = false;
+	c->minimal.vtable->start_cert(&c->minimal.vtable, length);
+}
+
+/* When to judge a certificate. The clock of a board without a battery may stand
+ * at 1970. Before the build's own date it is known to be wrong: then nothing is
+ * too early, and what had expired by that date has. */
+static int64_t judged_at(int64_t now_s, struct span der)
+{
+	if (now_s >= BELLWIRE_BUILD_S)
+		return now_s;
+	int64_t start_s = cert_start_s(der);
+	return start_s > BELLWIRE_BUILD_S ? start_s : BELLWIRE_BUILD_S;
+}
+
+static struct span held(const struct client_check *c)
+{
+	return (struct span){(const char *)c->held, c->held_n};
+}
+
+/* BearSSL counts days from 1 January of year 0. */
+static void pass_on(struct client_check *c)
+{
+	int64_t at_s = judged_at(c->now_s, held(c));
+	br_x509_minimal_set_time(&c->minimal, (uint32_t)(at_s / 86400 + 719528),
+				 (uint32_t)(at_s % 86400));
+	c->minimal.vtable->append(&c->minimal.vtable, c->held, c->held_n);
+	c->passed_on = true;
+}
+
+static void append(const br_x509_class **ctx, const unsigned char *p, size_t n)
+{
+	struct client_check *c = check_of(ctx);
+	size_t room = sizeof c->held - c->held_n;
+	size_t keep = n < room ? n : room;
+	memcpy(c->held + c->held_n, p, keep);
+	c->held_n += keep;
+	if (n == keep)
+		return;
+	if (!c->passed_on)
+		pass_on(c);
+	c->minimal.vtable->append(&c->minimal.vtable, p + keep, n - keep);
+}
+
+static bool has_a_name(const struct identity *id, const struct cert *cert)
+{
+	for (unsigned i = 0; i < id->name_count; i++)
+		if (cert_has_name(cert, id->names[i]))
+			return true;
+	return id->name_count == 0;
+}
+
+/* 0, or why the client's own certificate will not do, whoever signed it. */
+static unsigned judge_leaf(struct client_check *c)
+{
+	struct session *s = session_of(c);
+	struct cert cert;
+	if (!cert_read(held(c), &cert))
+		return TLS_UNREADABLE;
+	if (!cert_is_for_clients(&cert))
+		return TLS_NOT_FOR_CLIENTS;
+	if (!has_a_name(c->identity, &cert))
+		return TLS_OTHER_NAME;
+	struct buf name = buf_of(s->client_name, sizeof s->client_name);
+	struct span known = cert_name(&cert);
+	buf_put(&name, known.n ? known : SPAN("without a name"));
+	s->client_name_n = name.n;
+	return 0;
+}
+
+static void end_cert(const br_x509_class **ctx)
+{
+	struct client_check *c = check_of(ctx);
+	bool whole = !c->passed_on;
+	if (whole)
+		pass_on(c);
+	if (whole && c->certificates == 1)
+		c->leaf_error = judge_leaf(c);
+	c->minimal.vtable->end_cert(&c->minimal.vtable);
+}
+
+static unsigned end_chain(const br_x509_class **ctx)
+{
+	struct client_check *c = check_of(ctx);
+	unsigned error = c->minimal.vtable->end_chain(&c->minimal.vtable);
+	if (error) /* nobody has vouched for that name */
+		session_of(c)->client_name_n = 0;
+	return error ? error : c->leaf_error;
+}
+
+static const br_x509_pkey *get_pkey(const br_x509_class *const *ctx,
+				    unsigned *usages)
+{
+	const struct client_check *c = (const struct client_check *)ctx;
+	return c->minimal.vtable->get_pkey(&c->minimal.vtable, usages);
+}
+
+static const br_x509_class client_class = {
+    sizeof(struct client_check),
+    start_chain,
+    start_cert,
+    append,
+    end_cert,
+    end_chain,
+    get_pkey,
+};
+
+static void ask_for_client(struct session *s, const struct identity *id,
+			   int64_t now_s)
+{
+	br_x509_minimal_context *m = &s->client.minimal;
+	br_ssl_engine_context *e = &s->server.eng;
+	s->client.vtable = &client_class;
+	s->client.identity = id;
+	br_x509_minimal_init(m, &br_sha256_vtable, id->anchor, id->anchor_n);
+	br_x509_minimal_set_rsa(m, br_ssl_engine_get_rsavrfy(e));
+	br_x509_minimal_set_ecdsa(m, br_ssl_engine_get_ec(e),
+				  br_ssl_engine_get_ecdsa(e));
+	br_x509_minimal_set_hash(m, br_sha256_ID, &br_sha256_vtable);
+	br_x509_minimal_set_hash(m, br_sha384_ID, &br_sha384_vtable);
+	br_x509_minimal_set_hash(m, br_sha512_ID, &br_sha512_vtable);
+	br_x509_minimal_set_minrsa(m, 2048 / 8);
+	s->client.now_s = now_s;
+	br_ssl_engine_set_x509(e, &s->client.vtable);
+	br_ssl_server_set_trust_anchor_names_alt(&s->server, id->anchor,
+						 id->anchor_n);
+}
+
+enum { CHACHA20 = 2, AES_GCM = 4 };
+
+/* Without instructions for AES, ChaCha20 is the faster one by far; with them it
+ * is the slower one. Both are in here in either order. */
+static const uint16_t suites[CHACHA20 + AES_GCM + CHACHA20] = {
+    BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+    BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+    BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+    BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+    BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+    BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+};
+
+/* What is agreed on with any peer. */
+static void set_profile(br_ssl_server_context *server)
+{
+	bool has_aes = br_aes_x86ni_ctr_get_vtable() != NULL;
+	static const char *protocols[] = {"http/1.1"};
+	br_ssl_engine_context *e = &server->eng;
+	br_ssl_server_zero(server);
+	br_ssl_engine_set_versions(e, BR_TLS12, BR_TLS12);
+	br_ssl_engine_set_suites(e, suites + (has_aes ? CHACHA20 : 0),
+				 CHACHA20 + AES_GCM);
+	br_ssl_engine_set_all_flags(e, BR_OPT_ENFORCE_SERVER_PREFERENCES |
+					   BR_OPT_NO_RENEGOTIATION |
+					   BR_OPT_FAIL_ON_ALPN_MISMATCH);
+	br_ssl_engine_set_protocol_names(e, protocols, 1);
+	br_ssl_engine_set_default_ec(e);
+	br_ssl_engine_set_default_rsavrfy(e);
+	br_ssl_engine_set_default_ecdsa(e);
+	br_ssl_engine_set_default_aes_gcm(e);
+	br_ssl_engine_set_default_chapol(e);
+	br_ssl_engine_set_hash(e, br_sha256_ID, &br_sha256_vtable);
+	br_ssl_engine_set_hash(e, br_sha384_ID, &br_sha384_vtable);
+	br_ssl_engine_set_hash(e, br_sha512_ID, &br_sha512_vtable);
+	br_ssl_engine_set_prf_sha256(e, &br_tls12_sha256_prf);
+	br_ssl_engine_set_prf_sha384(e, &br_tls12_sha384_prf);
+}
+
+void tls_open(struct tls_session *t, const struct tls_identity *identity,
+	      int64_t now_s)
+{
+	struct session *s = session(t);
+	const struct identity *id =
+	    (const struct identity *)(const void *)identity->memory;
+	br_ssl_engine_context *e = &s->server.eng;
+	unsigned char seed[32];
+	s->client_name_n = 0;
+	set_profile(&s->server);
+	if (id->key.key_type == BR_KEYTYPE_RSA)
+		br_ssl_server_set_single_rsa(
+		    &s->server, id->chain, id->chain_n, &id->key.key.rsa,
+		    BR_KEYTYPE_SIGN, 0, br_rsa_pkcs1_sign_get_default());
+	else
+		br_ssl_server_set_single_ec(
+		    &s->server, id->chain, id->chain_n, &id->key.key.ec,
+		    BR_KEYTYPE_SIGN, id->issuer_key_type,
+		    br_ssl_engine_get_ec(e), br_ecdsa_sign_asn1_get_default());
+	if (id->anchor_n)
+		ask_for_client(s, id, now_s);
+	br_ssl_engine_set_buffers_bidi(e, s->in, sizeof s->in, s->out,
+				       sizeof s->out);
+	/* it has worked at start, and the kernel does not lose it */
+	ASSERT(os_random(seed, sizeof seed) == 0);
+	br_ssl_engine_inject_entropy(e, seed, sizeof seed);
+	text_wipe((char *)seed, sizeof seed);
+	br_ssl_server_reset(&s->server);
+}
+
+unsigned tls_wants(const struct tls_session *t)
+{
+	static const struct {
+		unsigned theirs;
+		enum tls_wants ours;
+	} table[] = {
+	    {BR_SSL_CLOSED, TLS_WANTS_CLOSED},
+	    {BR_SSL_SENDREC, TLS_WANTS_SEND},
+	    {BR_SSL_RECVREC, TLS_WANTS_RECEIVE},
+	    {BR_SSL_RECVAPP, TLS_WANTS_PLAIN},
+	    {BR_SSL_SENDAPP, TLS_WANTS_MORE},
+	};
+	unsigned state =
+	    br_ssl_engine_current_state(&session_const(t)->server.eng);
+	unsigned wants = 0;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+		if (state & table[i].theirs)
+			wants |= (unsigned)table[i].ours;
+	return wants;
+}
+
+unsigned char *tls_record_out(struct tls_session *t, size_t *n)
+{
+	return br_ssl_engine_sendrec_buf(&session(t)->server.eng, n);
+}
+
+void tls_record_sent(struct tls_session *t, size_t n)
+{
+	br_ssl_engine_sendrec_ack(&session(t)->server.eng, n);
+}
+
+unsigned char *tls_record_in(struct tls_session *t, size_t *n)
+{
+	return br_ssl_engine_recvrec_buf(&session(t)->server.eng, n);
+}
+
+void tls_record_received(struct tls_session *t, size_t n)
+{
+	br_ssl_engine_recvrec_ack(&session(t)->server.eng, n);
+}
+
+unsigned char *tls_plain_out(struct tls_session *t, size_t *n)
+{
+	return br_ssl_engine_recvapp_buf(&session(t)->server.eng, n);
+}
+
+void tls_plain_taken(struct tls_session *t, size_t n)
+{
+	br_ssl_engine_recvapp_ack(&session(t)->server.eng, n);
+}
+
+unsigned char *tls_plain_in(struct tls_session *t, size_t *n)
+{
+	return br_ssl_engine_sendapp_buf(&session(t)->server.eng, n);
+}
+
+void tls_plain_put(struct tls_session *t, size_t n)
+{
+	br_ssl_engine_sendapp_ack(&session(t)->server.eng, n);
+}
+
+void tls_flush(struct tls_session *t)
+{
+	br_ssl_engine_flush(&session(t)->server.eng, 0);
+}
+
+void tls_end(struct tls_session *t)
+{
+	br_ssl_engine_close(&session(t)->server.eng);
+}
+
+int tls_error(const struct tls_session *t)
+{
+	return br_ssl_engine_last_error(&session_const(t)->server.eng);
+}
+
+struct span tls_client(const struct tls_session *t)
+{
+	const struct session *s = session_const(t);
+	return s->client_name_n
+		   ? (struct span){s->client_name, s->client_name_n}
+		   : SPAN_NONE;
+}
+
+void tls_wipe(struct tls_session *t)
+{
+	text_wipe((char *)t->memory, sizeof t->memory);
+}

@@ -1,0 +1,40 @@
+/*
+ * transport.h - bytes to and from one peer, plain or TLS.
+ *
+ * More than 0: so many bytes; 0: would block; below 0: OS_END, -errno or, by
+ * TLS, TRANSPORT_TLS, and the connection is over.
+ */
+#ifndef TLS_TRANSPORT_H
+#define TLS_TRANSPORT_H
+
+#include "os/os.h"
+#include "tls/tls.h"
+
+enum { TRANSPORT_TLS = OS_END - 1 }; /* transport_error() tells */
+
+struct transport {
+	int fd;
+	bool secure;
+	unsigned sent; /* pieces of records; begins anew when full */
+	bool greeted;  /* the handshake is done, or there is none */
+	struct tls_session tls;
+};
+
+/* identity: NULL for plain. */
+void transport_open(struct transport *t, int fd,
+		    const struct tls_identity *identity, int64_t now_s);
+long transport_read(struct transport *t, char *p, size_t n);
+/* Takes bytes; with TLS some may wait in here, see transport_is_full(). */
+long transport_write(struct transport *t, struct span s);
+/* Are there bytes for the peer that the socket has not taken? */
+bool transport_is_full(const struct transport *t);
+/* Are there bytes of the peer's that poll(2) knows nothing of? */
+bool transport_has_more(const struct transport *t);
+/* Says that nothing more will be written. False: the socket is full; call it
+ * again when it is not. */
+bool transport_end(struct transport *t);
+void transport_close(struct transport *t);
+/* Why TRANSPORT_TLS: BearSSL's number, 0 if TLS ended well. */
+int transport_error(const struct transport *t);
+
+#endif
