@@ -86,7 +86,7 @@ LINK_FLAGS := -nostdlib -static -Wl,-pie,--no-dynamic-linker,-z,text \
 
 # The rooms of src/, in the order of an alert's way; src/folders has what each
 # may include. TLS is chosen by file.
-PURE := $(addprefix base/,text bytes address hash) \
+PURE := $(addprefix base/,text bytes time address hash) \
 	$(addprefix facts/,status metrics) \
 	$(addprefix json/,json strings jsmn) \
 	$(addprefix alert/,alert read payload match) \

@@ -28,7 +28,7 @@ static void check_config(const struct config *c)
 	for (unsigned i = 0; i < c->sinks; i++) {
 		const struct sink_config *s = &c->sink[i];
 		ASSERT(memchr(s->name, '\0', sizeof s->name));
-		ASSERT(s->format.matches <= LIMIT_MATCHES);
+		ASSERT(s->filter.matches <= LIMIT_MATCHES);
 	}
 }
 

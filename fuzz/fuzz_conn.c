@@ -105,7 +105,7 @@ static enum status note_alert(struct request *q, const struct envelope *e,
 	struct buf why = buf_of(why_bytes, sizeof why_bytes);
 	enum status status = alert_parse(&memory.alert, NULL, json, &why);
 	if (status == STATUS_OK &&
-	    render_status(e, &memory.alert) == ALERT_INHERITS)
+	    alert_status(e, &memory.alert) == ALERT_INHERITS)
 		status = STATUS_NOT_PAYLOAD;
 	if (status != STATUS_OK)
 		return status;

@@ -199,9 +199,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	struct span body = {(const char *)data + 1, size - 1};
 	spool_init(&spool, ring, sizeof ring, config.sinks);
-	config.sink[1].format.match[0] =
+	config.sink[1].filter.match[0] =
 	    (struct match){SPAN("severity"), SPAN("critical"), false};
-	config.sink[1].format.matches = 1;
+	config.sink[1].filter.matches = 1;
 	intake.spool = &spool;
 	intake.config = &config;
 	intake.counters = &counters;

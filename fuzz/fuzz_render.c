@@ -281,7 +281,7 @@ static void check_json(struct span line, const struct record *r,
 		       const struct alert *a)
 {
 	const struct envelope *e = &r->envelope;
-	bool resolved = render_status(e, a) == ALERT_RESOLVED;
+	bool resolved = alert_status(e, a) == ALERT_RESOLVED;
 	read_tree(&before, a->json);
 	read_tree(&after, line);
 	size_t at = check_raw(1, "receiver", e->receiver);
@@ -522,7 +522,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		r.json =
 		    (struct span){body.p + p.start, (size_t)(p.end - p.start)};
 		if (alert_parse(&alert, &tokens, r.json, &why) != STATUS_OK ||
-		    render_status(&r.envelope, &alert) == ALERT_INHERITS)
+		    alert_status(&r.envelope, &alert) == ALERT_INHERITS)
 			return 0;
 		render_alert(&f, &r, &alert);
 		for (size_t i = 0; i < alert.labels.n; i++) {

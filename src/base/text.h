@@ -248,16 +248,4 @@ void text_quote(struct buf *b, struct span s, size_t max);
     assigns p[0 .. n - 1]; */
 void text_wipe(char *p, size_t n);
 
-/* Seconds since 1970 as 2026-11-24T01:55:52Z (RFC 3339); a year before 0 is
- * written as 0. */
-/*@ requires buf_ok(b);
-    assigns b->n, b->cut, b->p[b->n .. b->cap - 1];
-    ensures grown{Pre, Post}(b); */
-void text_time(struct buf *b, int64_t unix_s);
-/* The same as an HTTP date, RFC 9110 5.6.7: Tue, 24 Nov 2026 01:55:52 GMT. */
-/*@ requires buf_ok(b);
-    assigns b->n, b->cut, b->p[b->n .. b->cap - 1];
-    ensures grown{Pre, Post}(b); */
-void text_http_date(struct buf *b, int64_t unix_s);
-
 #endif

@@ -30,6 +30,7 @@ struct sink_config {
 	char name[LIMIT_SINK_PLACE]; /* as written, up to the first comma */
 	struct place place;
 	struct format format;
+	struct filter filter;
 };
 
 struct config {

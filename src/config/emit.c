@@ -39,7 +39,28 @@ bool config_read_match(struct span v, struct match *m, bool may_negate)
 	return label.n != 0;
 }
 
-/* Keys that every sink has. NULL: fine; "": not one of them. */
+/* Which alerts it takes. NULL: fine; "": not one of these keys. */
+static const char *set_filter_key(struct filter *f, struct span key,
+				  struct span v)
+{
+	if (span_eq(key, SPAN("match"))) {
+		if (f->matches == LIMIT_MATCHES)
+			return "at most 8 match keys";
+		if (!config_read_match(v, &f->match[f->matches], true))
+			return "match=LABEL=VALUE or match=LABEL!=VALUE";
+		f->matches++;
+		return NULL;
+	}
+	if (span_eq(key, SPAN("resolved"))) {
+		f->skip_resolved = span_eq(v, SPAN("no"));
+		return f->skip_resolved || span_eq(v, SPAN("yes"))
+			   ? NULL
+			   : "resolved=yes or no";
+	}
+	return "";
+}
+
+/* How its lines look. NULL: fine; "": not one of these keys. */
 static const char *set_format_key(const struct config *c, struct format *f,
 				  struct span key, struct span v)
 {
@@ -48,16 +69,7 @@ static const char *set_format_key(const struct config *c, struct format *f,
 	bool yes_or_no = yes || span_eq(v, SPAN("no"));
 	if (span_eq(key, SPAN("format")))
 		return config_read_format(c, f, v);
-	if (span_eq(key, SPAN("match"))) {
-		if (f->matches == LIMIT_MATCHES)
-			return "at most 8 match keys";
-		if (!config_read_match(v, &f->match[f->matches], true))
-			return "match=LABEL=VALUE or match=LABEL!=VALUE";
-		f->matches++;
-	} else if (span_eq(key, SPAN("resolved"))) {
-		f->skip_resolved = !yes;
-		return yes_or_no ? NULL : "resolved=yes or no";
-	} else if (span_eq(key, SPAN("ascii"))) {
+	if (span_eq(key, SPAN("ascii"))) {
 		f->ascii = yes;
 		return yes_or_no ? NULL : "ascii=yes or no";
 	} else if (span_eq(key, SPAN("width"))) {
@@ -182,6 +194,8 @@ static const char *set_sink_key(const struct config *c, struct sink_config *s,
 	if (part.p == NULL)
 		return "key=value behind each comma";
 	const char *wrong = set_format_key(c, &s->format, key, part);
+	if (wrong && *wrong == '\0')
+		wrong = set_filter_key(&s->filter, key, part);
 	if (wrong && *wrong == '\0')
 		wrong = set_place_key(&s->place, key, part);
 	return wrong;

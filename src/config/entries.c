@@ -236,7 +236,7 @@ static bool fits_together(const struct config *c, struct buf *error)
 static void hush(struct config *c)
 {
 	for (unsigned i = 0; i < c->sinks; i++) {
-		struct format *f = &c->sink[i].format;
+		struct filter *f = &c->sink[i].filter;
 		bool asked = false;
 		for (unsigned k = 0; k < f->matches; k++)
 			for (unsigned m = 0; m < c->deadman_matches; m++)

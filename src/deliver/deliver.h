@@ -22,9 +22,12 @@
 #ifndef DELIVER_DELIVER_H
 #define DELIVER_DELIVER_H
 
+#include "base/time.h"
+#include "config/config.h"
 #include "deliver/sink.h"
-#include "intake/intake.h"
+#include "facts/metrics.h"
 #include "os/log.h"
+#include "spool/spool.h"
 
 enum delivery_state {
 	DELIVERY_DOWN,

@@ -54,7 +54,8 @@ void deliver_render(struct deliver *d, unsigned sink, uint64_t from,
 	}
 	if (r->kind == RECORD_ALERT) {
 		if (take_apart(d, f, to, r)) {
-			if (!render_wants(f, &r->envelope, &d->alert))
+			if (!filter_wants(&d->config->sink[sink].filter,
+					  &r->envelope, &d->alert))
 				return;
 			a = &d->alert;
 		} else {
@@ -84,7 +85,8 @@ static bool is_wanted(struct deliver *d, unsigned sink, uint64_t to,
 {
 	const struct format *f = &d->config->sink[sink].format;
 	return r->kind != RECORD_ALERT || !take_apart(d, f, to, r) ||
-	       render_wants(f, &r->envelope, &d->alert);
+	       filter_wants(&d->config->sink[sink].filter, &r->envelope,
+			    &d->alert);
 }
 
 /* Lets go of runs that `keep` has passed; false if there is no place for one

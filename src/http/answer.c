@@ -1,4 +1,5 @@
 /* httpanswer.c - the head of an answer. See http.h. */
+#include "base/time.h"
 #include "http/http.h"
 
 /* An absent string is an absent span. */
@@ -21,7 +22,7 @@ static void put_start(struct buf *out, unsigned code, int64_t date)
 	buf_char(out, ' ');
 	buf_str(out, status_phrase(code));
 	buf_put(out, SPAN("\r\nDate: "));
-	text_http_date(out, date);
+	time_put_http_date(out, date);
 	buf_put(out, SPAN("\r\n"));
 }
 

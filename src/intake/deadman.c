@@ -1,5 +1,6 @@
 /* deadman.c - see deadman.h. */
 #include "intake/deadman.h"
+#include "base/time.h"
 
 enum {
 	RETRY_MS = 1000, /* without room in the spool */
@@ -14,7 +15,7 @@ static void put_time(struct buf *out, const char *name, int64_t unix_s)
 	buf_str(out, ",\"");
 	buf_str(out, name);
 	buf_str(out, "\":\"");
-	text_time(out, unix_s);
+	time_put_utc(out, unix_s);
 	buf_char(out, '"');
 }
 

@@ -45,17 +45,16 @@ void intake_name_alert(const struct intake *in, struct offer *o,
 		       .received_ms = now.ms,
 		       .envelope = *e,
 		       .json = a->json},
-	    .resolved = render_status(e, a) == ALERT_RESOLVED,
+	    .resolved = alert_status(e, a) == ALERT_RESOLVED,
 	};
 	o->firing_key = firing_name(&in->hash_key, e, a);
 	o->record.key = name_of(in, o, a);
-	o->feeds =
-	    !o->resolved && render_is_hushed(in->config->deadman_match,
+	o->feeds = !o->resolved && match_all(in->config->deadman_match,
 					     in->config->deadman_matches, a);
 	if (in->config->dedup_ms)
 		o->dedup_key = dedup_name(in, a, o->resolved);
 	for (unsigned i = 0; i < in->config->sinks; i++)
-		if (render_wants(&in->config->sink[i].format, e, a))
+		if (filter_wants(&in->config->sink[i].filter, e, a))
 			o->sinks |= (uint8_t)(1U << i);
 }
 

@@ -22,6 +22,7 @@
 #define INTAKE_INTAKE_H
 
 #include "base/hash.h"
+#include "base/time.h"
 #include "config/config.h"
 #include "facts/metrics.h"
 #include "intake/firing.h"
@@ -46,12 +47,6 @@ struct intake_wait {
 	uint64_t first_claim;
 };
 #define INTAKE_NO_WAIT ((struct intake_wait){.first_claim = UINT64_MAX})
-
-/* When something happens, on both clocks. */
-struct moment {
-	int64_t ms; /* monotonic */
-	int64_t s;  /* since 1970 */
-};
 
 /* An alert, or a notice, on its way in. */
 struct offer {

@@ -24,7 +24,7 @@ static enum status read_alert(struct receive *r, const struct intake *in,
 		    alert_parse(&m->alert, NULL, json, &p->why);
 		ASSERT(status == STATUS_OK); /* the first time it was */
 	}
-	if (render_status(e, &m->alert) == ALERT_INHERITS) {
+	if (alert_status(e, &m->alert) == ALERT_INHERITS) {
 		payload_begin_place(p);
 		buf_str(&p->why, ".status: missing, and the payload has none "
 				 "in front of it");

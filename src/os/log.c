@@ -1,5 +1,6 @@
 /* log.c - see log.h. */
 #include "os/log.h"
+#include "base/time.h"
 
 #include <poll.h>
 #include <unistd.h>
@@ -13,7 +14,7 @@ bool log_begin(const struct log *log, struct log_line *l, enum log_level level,
 	/* room is kept for the end of the line */
 	l->text = buf_of(l->bytes, sizeof l->bytes - 8);
 	buf_str(&l->text, "ts=");
-	text_time(&l->text, os_unix_s());
+	time_put_utc(&l->text, os_unix_s());
 	buf_str(&l->text, " level=");
 	buf_str(&l->text, names[level]);
 	log_text(l, "msg", span_of(message));

@@ -1,6 +1,6 @@
 /*
- * renderparts.h - what render.c shares with template.c, renderjson.c and
- * match.c: pieces of a payload on their way out, made safe.
+ * pieces.h - what render.c shares with template.c and json.c: pieces of a
+ * payload on their way out, made safe.
  */
 #ifndef RENDER_PIECES_H
 #define RENDER_PIECES_H
@@ -20,8 +20,6 @@ void render_labels(struct buf *out, const struct format *f,
 void render_cut(struct buf *line, const struct format *f, uint32_t width,
 		bool cut);
 
-/* A missing label is an empty one. */
-bool render_matches(const struct match *m, const struct alert *a);
 /* ,"name":value if there is a value; raw JSON. */
 void render_member(struct buf *out, const struct format *f, const char *name,
 		   struct span value);

@@ -1,4 +1,5 @@
 /* render.c - see render.h. No state. */
+#include "base/time.h"
 #include "render/pieces.h"
 
 #include "json/json.h"
@@ -301,7 +302,7 @@ static void put_notice(struct buf *out, const struct format *f,
 		break;
 	case FORMAT_LOGFMT:
 		buf_str(out, "ts=");
-		text_time(out, r->received_s);
+		time_put_utc(out, r->received_s);
 		buf_str(out, " status=notice notice=");
 		buf_str(out, notice_of(r->kind).word);
 		buf_str(out, " count=");
@@ -313,7 +314,7 @@ static void put_notice(struct buf *out, const struct format *f,
 		break;
 	case FORMAT_LINE:
 	case FORMAT_TEMPLATE:
-		text_time(out, r->received_s);
+		time_put_utc(out, r->received_s);
 		buf_str(out, " NOTICE ");
 		put_notice_text(out, r);
 		if (receiver.p) {
@@ -362,10 +363,10 @@ static const char *colour_of(const struct alert *a, bool resolved)
 bool render_record(struct buf *out, const struct format *f,
 		   const struct record *r, const struct alert *a)
 {
-	bool resolved = a && render_status(&r->envelope, a) == ALERT_RESOLVED;
+	bool resolved = a && alert_status(&r->envelope, a) == ALERT_RESOLVED;
 	/* what is written around the line is counted out of its room */
 	struct span bell = SPAN("\a"), reset = SPAN("\x1b[0m");
-	if (a && f->bell.label.p && render_matches(&f->bell, a))
+	if (a && f->bell.label.p && match_alert(&f->bell, a))
 		buf_put(out, bell);
 	if (f->colour)
 		buf_str(out, colour_of(a, resolved));

@@ -2,6 +2,7 @@
 #include "tls/cert.h"
 
 #include "base/address.h"
+#include "base/time.h"
 
 enum {
 	TAG_OID = 0x06,
@@ -219,20 +220,6 @@ static int two_digits(const char *p)
 	return tens < 10 && ones < 10 ? (int)(tens * 10 + ones) : 100;
 }
 
-/* Days since 1970 of a date in the Gregorian calendar. Years begin in March
- * here, so that a leap day is their last: month m of them begins on day
- * (153 m + 2) / 5. */
-/*@ requires 0 <= year <= 9999 && 1 <= month <= 12 && 1 <= day <= 31;
-    assigns \nothing;
-    ensures -800000 <= \result <= 3000000; */
-static int64_t days_of(int64_t year, int64_t month, int64_t day)
-{
-	int64_t y = month > 2 ? year : year - 1;
-	int64_t m = month > 2 ? month - 3 : month + 9;
-	return y * 365 + (y + 400) / 4 - (y + 400) / 100 + (y + 400) / 400 +
-	       (153 * m + 2) / 5 + day - 719566;
-}
-
 /* UTCTime YYMMDDHHMMSSZ or GeneralizedTime with two digits more, RFC 5280
  * 4.1.2.5.1 and .2. */
 /*@ requires span_ok(s);
@@ -258,7 +245,7 @@ static int64_t read_time(unsigned tag, struct span s)
 	    part[3] < 1 || part[3] > 31 || part[4] > 23 || part[5] > 59 ||
 	    part[6] > 59)
 		return INT64_MIN;
-	return days_of(part[0] * 100 + part[1], part[2], part[3]) * 86400 +
+	return time_days(part[0] * 100 + part[1], part[2], part[3]) * 86400 +
 	       part[4] * 3600 + part[5] * 60 + part[6];
 }
 

@@ -256,7 +256,7 @@ static void describe(struct buf *b, const struct sink_config *s)
 	buf_str(b, s->name);
 	buf_char(b, ' ');
 	buf_u64(b, f->kind);
-	if (f->skip_resolved)
+	if (s->filter.skip_resolved)
 		buf_str(b, " firing");
 	if (f->ascii)
 		buf_str(b, " ascii");
@@ -266,8 +266,8 @@ static void describe(struct buf *b, const struct sink_config *s)
 		buf_char(b, ' ');
 		buf_u64(b, f->width);
 	}
-	for (unsigned i = 0; i < f->matches; i++)
-		put_match(b, &f->match[i]);
+	for (unsigned i = 0; i < s->filter.matches; i++)
+		put_match(b, &s->filter.match[i]);
 	if (f->bell.label.p) {
 		buf_str(b, " bell");
 		put_match(b, &f->bell);
@@ -577,10 +577,10 @@ static void reads_the_switch(void **state)
 		CHECK(read_both(text, "", &error), "row %zu: %.*s", i,
 		      (int)error.n, error.p);
 		CHECK(config.deadman_matches == table[i].matches, "row %zu", i);
-		CHECK(config.sink[1].format.hushes == table[i].hushes,
-		      "row %zu: %u", i, config.sink[1].format.hushes);
+		CHECK(config.sink[1].filter.hushes == table[i].hushes,
+		      "row %zu: %u", i, config.sink[1].filter.hushes);
 		bool on = config.deadman_ms != 0;
-		assert_int_equal(config.sink[0].format.hushes,
+		assert_int_equal(config.sink[0].filter.hushes,
 				 on ? table[i].matches : 0);
 	}
 	/* and what it reads */

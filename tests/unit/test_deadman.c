@@ -155,8 +155,8 @@ static void knows_whether_a_sink_takes_its_alert(void **state)
 	(void)state;
 	start();
 	assert_true(deadman_is_heard(&d));
-	config.sink[0].format.matches = 1;
-	config.sink[0].format.match[0] =
+	config.sink[0].filter.matches = 1;
+	config.sink[0].filter.match[0] =
 	    (struct match){SPAN("team"), SPAN("ops"), false};
 	assert_false(deadman_is_heard(&d));
 }

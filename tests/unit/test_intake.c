@@ -28,8 +28,8 @@ static void start(void)
 	memset(&intake, 0, sizeof intake);
 	forget_waits();
 	config.sinks = 2;
-	config.sink[1].format.matches = 1;
-	config.sink[1].format.match[0] =
+	config.sink[1].filter.matches = 1;
+	config.sink[1].filter.match[0] =
 	    (struct match){SPAN("severity"), SPAN("critical"), false};
 	spool_init(&spool, ring, sizeof ring, config.sinks);
 	intake.spool = &spool;
@@ -127,7 +127,7 @@ static void chooses_sinks(void **state)
 	assert_int_equal(alert_named("{}").sinks, 1);
 	assert_int_equal(
 	    alert_named("{\"labels\":{\"severity\":\"critical\"}}").sinks, 3);
-	config.sink[0].format.skip_resolved = true;
+	config.sink[0].filter.skip_resolved = true;
 	struct offer o = alert_named("{\"status\":\"resolved\"}");
 	assert_int_equal(o.sinks, 0);
 	assert_true(o.resolved);
@@ -143,7 +143,7 @@ static void waits_for_the_second_sink_alone(void **state)
 {
 	(void)state;
 	start();
-	config.sink[0].format.skip_resolved = true;
+	config.sink[0].filter.skip_resolved = true;
 	struct offer o = alert_named(
 	    "{\"status\":\"resolved\",\"labels\":{\"severity\":\"critical\"}}");
 	assert_int_equal(o.sinks, 2);
@@ -398,8 +398,8 @@ static void puts_its_own(void **state)
 	assert_int_equal(firing.count, 1);
 	assert_null(recall_find(&intake.recall, o.record.key, 1));
 	/* that no sink takes */
-	config.sink[0].format.matches = 1;
-	config.sink[0].format.match[0] =
+	config.sink[0].filter.matches = 1;
+	config.sink[0].filter.match[0] =
 	    (struct match){SPAN("a"), SPAN("b"), false};
 	o = alert_named("{\"labels\":{}}");
 	assert_int_equal(o.sinks, 0);
@@ -408,7 +408,7 @@ static void puts_its_own(void **state)
 	assert_int_equal(spool.head, head);
 	assert_int_equal(firing.count, 2);
 	/* without room: later */
-	config.sink[0].format.matches = 0;
+	config.sink[0].filter.matches = 0;
 	o = alert_named("{\"labels\":{\"x\":\"y\"}}");
 	while (spool_fits(&spool, spool_need(&o.record), spool_need(&o.record)))
 		spool_put(&spool, &o.record);
@@ -447,7 +447,7 @@ static void notes_what_fires(void **state)
 	o = name(json, "\"r2\"", "\"g\"", 0);
 	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
 	assert_int_equal(firing.count, 2);
-	config.sink[0].format.skip_resolved = true;
+	config.sink[0].filter.skip_resolved = true;
 	o = alert_named(resolved);
 	assert_int_equal(o.sinks, 0);
 	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);

@@ -533,7 +533,7 @@ static void chooses_alerts(void **state)
 	static const struct {
 		const char *json;
 		enum alert_status status;
-		struct format f;
+		struct filter f;
 		bool wants;
 	} table[] = {
 	    {"{}", ALERT_FIRING, {.matches = 0}, true},
@@ -615,7 +615,7 @@ static void chooses_alerts(void **state)
 		assert_int_equal(
 		    alert_parse(&alert, &tokens, span_of(table[i].json), &why),
 		    STATUS_OK);
-		CHECK(render_wants(&table[i].f, &e, &alert) == table[i].wants,
+		CHECK(filter_wants(&table[i].f, &e, &alert) == table[i].wants,
 		      "row %zu", i);
 	}
 }

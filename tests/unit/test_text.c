@@ -1,5 +1,6 @@
 /* test_text.c - text.h and status.h: spans, bounded writing, numbers, UTF-8,
  * escapes and times. */
+#include "base/time.h"
 #include "check.h"
 
 #include "facts/status.h"
@@ -318,7 +319,7 @@ static void writes_times(void **state)
 		struct buf b = buf_of(bytes, sizeof bytes);
 		assert_non_null(gmtime_r(&libc, &tm));
 		strftime(want, sizeof want, "%Y-%m-%dT%H:%M:%SZ", &tm);
-		text_time(&b, t);
+		time_put_utc(&b, t);
 		CHECK_SPAN(buf_span(&b), span_of(want), "%lld", (long long)t);
 		snprintf(want, sizeof want,
 			 "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
@@ -326,7 +327,7 @@ static void writes_times(void **state)
 			 months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour,
 			 tm.tm_min, tm.tm_sec);
 		b.n = 0;
-		text_http_date(&b, t);
+		time_put_http_date(&b, t);
 		CHECK_SPAN(buf_span(&b), span_of(want), "%lld", (long long)t);
 	}
 }
@@ -358,10 +359,10 @@ static void writes_known_times(void **state)
 	for (size_t i = 0; i < COUNT(table); i++) {
 		char bytes[64];
 		struct buf b = buf_of(bytes, sizeof bytes);
-		text_time(&b, table[i].t);
+		time_put_utc(&b, table[i].t);
 		CHECK_SPAN(buf_span(&b), span_of(table[i].text), "row %zu", i);
 		b.n = 0;
-		text_http_date(&b, table[i].t);
+		time_put_http_date(&b, table[i].t);
 		CHECK_SPAN(buf_span(&b), span_of(table[i].http), "row %zu", i);
 	}
 }

@@ -1,0 +1,30 @@
+/*
+ * record.h - what becomes of an alert, or of a word about alerts, between the
+ * request that brought it and the line that tells of it.
+ */
+#ifndef ALERT_RECORD_H
+#define ALERT_RECORD_H
+
+#include "alert/alert.h"
+
+enum record_kind {
+	RECORD_PAD = 1,
+	RECORD_ALERT,
+	RECORD_NOTICE_TRUNCATED, /* `count` alerts were left out by the sender*/
+	RECORD_NOTICE_TOO_LARGE, /* an alert was larger than LIMIT_ALERT */
+	RECORD_NOTICE_LOST,      /* places in the spool that were damaged */
+	RECORD_NOTICE_SKIPPED,   /* alerts older than --max-age; not stored */
+};
+
+struct record {
+	enum record_kind kind;
+	uint64_t key;        /* the alert's name, see intake.h */
+	uint64_t count;      /* of a notice */
+	int64_t received_s;  /* when it was accepted, seconds since 1970 */
+	int64_t received_ms; /* the same on this process's monotonic clock */
+	struct envelope envelope;
+	struct span json;  /* the alert, raw */
+	struct span index; /* of it, by this process; see alert_index() */
+};
+
+#endif
