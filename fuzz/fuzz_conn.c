@@ -59,7 +59,8 @@ struct request {
 	bool stays;          /* what follows can be read as the next one */
 	enum status framing; /* why it is no request, or its body no body */
 	unsigned code;       /* of its answer if nothing is late; 0: not told */
-	size_t first_alert, alerts;
+	size_t first_alert, alerts, left_out;
+	enum status left_out_why; /* of the first one */
 };
 
 static struct {
@@ -97,21 +98,60 @@ static void note_record(struct request *q, const struct offer *o)
 	q->alerts++;
 }
 
-static enum status note_alert(struct request *q, const struct envelope *e,
-			      struct span json)
+/* A notice of the alert that payload stands behind. */
+static void note_left_out(struct request *q, const struct payload *p,
+			  const struct envelope *e, const char *alert,
+			  enum status status)
+{
+	char bytes[1024], text[LIMIT_PLACE * 2];
+	struct buf b = buf_of(bytes, sizeof bytes);
+	struct buf why = buf_of(text, sizeof text);
+	struct span part[2];
+	struct offer o;
+	alert_read_names(&p->alert, alert, &part[0], &part[1]);
+	buf_put(&why, buf_span(&p->why));
+	if (status == STATUS_ALERT_SIZE)
+		buf_str(&why, " is larger than 32768 bytes");
+	if (status == STATUS_TOO_MANY) {
+		buf_str(&why, ": ");
+		buf_str(&why, status_info(status)->text);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		buf_char(&b, i ? ',' : '[');
+		buf_put(&b,
+			part[i].p && part[i].n <= 256 ? part[i] : SPAN("null"));
+	}
+	buf_str(&b, ",\"");
+	for (size_t i = 0; i < why.n; i++) {
+		if (why.p[i] == '"' || why.p[i] == '\\')
+			buf_char(&b, '\\');
+		buf_char(&b, why.p[i]);
+	}
+	buf_str(&b, "\"]");
+	intake_name_notice(&intake, &o, RECORD_NOTICE_LEFT_OUT, e, 1,
+			   buf_span(&b), service.now);
+	note_record(q, &o);
+	q->left_out++;
+	if (q->left_out == 1)
+		q->left_out_why = status;
+}
+
+static void note_alert(struct request *q, struct payload *p,
+		       const struct envelope *e, struct span json)
 {
 	struct offer o;
 	char why_bytes[LIMIT_PLACE];
 	struct buf why = buf_of(why_bytes, sizeof why_bytes);
-	enum status status = alert_parse(&memory.alert, NULL, json, &why);
-	if (status == STATUS_OK &&
-	    alert_status(e, &memory.alert) == ALERT_INHERITS)
-		status = STATUS_NOT_PAYLOAD;
-	if (status != STATUS_OK)
-		return status;
+	ASSERT(alert_parse(&memory.alert, NULL, json, &why) == STATUS_OK);
+	if (alert_status(e, &memory.alert) == ALERT_INHERITS) {
+		payload_begin_place(p);
+		buf_str(&p->why, ".status: missing, and the payload has none "
+				 "in front of it");
+		note_left_out(q, p, e, json.p, STATUS_NOT_PAYLOAD);
+		return;
+	}
 	intake_name_alert(&intake, &o, e, &memory.alert, service.now);
 	note_record(q, &o);
-	return STATUS_OK;
 }
 
 /* One walk over a body; `e` is the envelope as alerts see it. */
@@ -121,25 +161,27 @@ static enum status walk(struct request *q, struct payload *p, struct span body,
 	enum payload_event event;
 	enum status status = STATUS_OK;
 	struct offer o;
-	while ((event = payload_next(p, body.p, 0, body.n)) == PAYLOAD_ALERT) {
+	for (;;) {
+		event = payload_next(p, body.p, 0, body.n);
 		struct span json = {body.p + p->start,
 				    (size_t)(p->end - p->start)};
-		status = note_alert(q, e, json);
-		if (status != STATUS_OK)
-			return status;
+		if (event == PAYLOAD_ALERT)
+			note_alert(q, p, e, json);
+		else if (event == PAYLOAD_LEFT_OUT)
+			note_left_out(q, p, e, json.p, p->status);
+		else
+			break;
 	}
 	if (event == PAYLOAD_REFUSED)
 		status = p->status;
 	else if (is_whole_body)
 		status = payload_end(p);
-	if (status == STATUS_ALERT_SIZE) {
-		intake_name_notice(&intake, &o, RECORD_NOTICE_TOO_LARGE, e, 1,
-				   service.now);
-		note_record(q, &o);
-	}
+	if (status == STATUS_OK && is_whole_body && q->left_out &&
+	    q->left_out == p->count)
+		status = q->left_out_why;
 	if (status == STATUS_OK && is_whole_body && p->truncated) {
 		intake_name_notice(&intake, &o, RECORD_NOTICE_TRUNCATED, e,
-				   p->truncated, service.now);
+				   p->truncated, SPAN_NONE, service.now);
 		note_record(q, &o);
 	}
 	return status;
@@ -159,8 +201,9 @@ static void read_alerts(struct request *q, struct span body)
 	}
 	/* all of the payload first, and all of its envelope */
 	payload_start(&p, true);
-	while ((event = payload_next(&p, body.p, 0, body.n)) == PAYLOAD_ALERT)
-		;
+	do
+		event = payload_next(&p, body.p, 0, body.n);
+	while (event == PAYLOAD_ALERT || event == PAYLOAD_LEFT_OUT);
 	status = event == PAYLOAD_REFUSED ? payload_judge_rest(&p, body)
 					  : payload_end(&p);
 	envelope = p.envelope;
@@ -338,7 +381,9 @@ static void check_answer(const struct request *q, unsigned code,
 		ASSERT(q->code == 200 || !q->whole);
 		uint64_t n = number_behind(body, SPAN("accepted "));
 		/* a notice is no alert */
+		n += q->left_out;
 		ASSERT(n == q->alerts || n + 1 == q->alerts);
+		ASSERT(holds(body, SPAN(", left out ")) == (q->left_out != 0));
 		check_accepted(q);
 	}
 	run.large = run.large || !q->whole;

@@ -167,15 +167,19 @@ static void read_payload(struct span body, size_t first, size_t step,
 		uint64_t at = payload_hold(p);
 		size_t n = end ? step : first;
 		end = n < body.n - end ? end + n : body.n;
-		while ((e = payload_next(p, body.p + at, at, end - at)) ==
-		       PAYLOAD_ALERT) {
+		for (;;) {
+			e = payload_next(p, body.p + at, at, end - at);
 			struct span index = alert_index(&p->alert);
+			if (e == PAYLOAD_LEFT_OUT)
+				index = buf_span(&p->why);
+			else if (e != PAYLOAD_ALERT)
+				break;
 			v->alerts++;
 			v->index = crc32c(v->index, index.p, index.n);
 		}
 	}
 	v->status = e == PAYLOAD_REFUSED ? p->status : payload_end(p);
-	v->offset = v->status == STATUS_ALERT_SIZE ? 0 : p->json.offset;
+	v->offset = p->json.offset;
 	v->why_n = p->why.n;
 	memcpy(v->why_bytes, p->why_bytes, p->why.n);
 }
@@ -215,6 +219,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		take_pieces(body, (size_t)data[0] * data[0]);
 	run_sinks();
 	ASSERT(intake_is_safe(&intake, &receive.wait));
-	intake_release(&intake, 1, &receive.wait, true);
+	intake_release(&intake, 1, &receive.wait, true, 0);
 	return 0;
 }

@@ -22,7 +22,7 @@ bool alert_read_status(struct span value, enum alert_status *status)
 		*status = ALERT_FIRING;
 	else if (text.p && json_is(text, SPAN("resolved")))
 		*status = ALERT_RESOLVED;
-	else if (alert_is_null(value))
+	else if (alert_is_null(value) || (text.p && text.n == 0))
 		*status = ALERT_INHERITS;
 	else
 		return false;
@@ -72,29 +72,35 @@ struct pair alert_pair(const struct alert *a, struct pairs pairs, size_t i)
 			     get_span(p + SPAN_BYTES, a->json.p)};
 }
 
-enum status alert_parse(struct alert *a, struct alert_tokens *memory,
-			struct span json, struct buf *why)
+enum status alert_read_whole(struct alert_reader *r, struct span json,
+			     struct buf *why)
 {
-	struct alert_reader r;
 	struct json j = {.report_depth = 2};
-	enum json_event e;
-	jsmn_parser parser;
+	enum json_event e = json_next(&j, json.p, json.n);
+	alert_read_start(r, &j);
 	if (json.p[0] != '{') {
 		buf_str(why, ": expected an object");
 		return STATUS_NOT_PAYLOAD;
 	}
-	e = json_next(&j, json.p, json.n);
-	alert_read_start(&r, &j);
 	while (j.depth) {
 		ASSERT(e != JSON_MORE && e != JSON_BAD && e != JSON_TOO_DEEP);
 		e = json_next(&j, json.p + j.offset, json.n - (size_t)j.offset);
 		if (j.depth)
-			alert_read(&r, json.p, e, &j);
+			alert_read(r, json.p, e, &j);
 	}
-	if (r.status != STATUS_OK) {
-		alert_put_why(&r, json.p, why);
-		return r.status;
-	}
+	if (r->status != STATUS_OK)
+		alert_put_why(r, json.p, why);
+	return r->status;
+}
+
+enum status alert_parse(struct alert *a, struct alert_tokens *memory,
+			struct span json, struct buf *why)
+{
+	struct alert_reader r;
+	jsmn_parser parser;
+	enum status status = alert_read_whole(&r, json, why);
+	if (status != STATUS_OK)
+		return status;
 	struct buf index = buf_of(a->index, sizeof a->index);
 	buf_put(&index, alert_index(&r));
 	alert_restore(a, json, buf_span(&index));

@@ -86,6 +86,10 @@ void alert_walk(struct alert_reader *r, const char *alert, size_t n,
  * string". */
 void alert_put_why(const struct alert_reader *r, const char *alert,
 		   struct buf *why);
+/* What it is called, as far as it was read, refused or not: the alertname among
+ * its labels and its fingerprint, as raw JSON strings, or absent. */
+void alert_read_names(const struct alert_reader *r, const char *alert,
+		      struct span *alertname, struct span *fingerprint);
 /* Behind the alert's last byte: its index. It is of use to this process alone,
  * which need not read the JSON again then. */
 struct span alert_index(const struct alert_reader *r);
@@ -99,6 +103,11 @@ struct alert_tokens {
 	jsmntok_t token[LIMIT_TOKENS];
 };
 
+/* Reads one element of `alerts` once more, from its JSON, which must be valid
+ * and not larger than LIMIT_ALERT. OK; or NOT_PAYLOAD or TOO_MANY, and *why has
+ * got the place and what was expected. */
+enum status alert_read_whole(struct alert_reader *r, struct span json,
+			     struct buf *why);
 /*
  * Reads one element of `alerts` from its JSON, which must be valid and not
  * larger than LIMIT_ALERT. *a points into json, into itself (so it is not to be
@@ -117,7 +126,8 @@ struct pair alert_pair(const struct alert *a, struct pairs pairs, size_t i);
 /* The value of the label or annotation called name (plain text), or absent. */
 struct span alert_label(const struct alert *a, struct span name);
 struct span alert_annotation(const struct alert *a, struct span name);
-/* Reads "firing" or "resolved" from a raw JSON value; null inherits. */
+/* Reads "firing" or "resolved" from a raw JSON value; null and "" say nothing.
+ */
 bool alert_read_status(struct span raw, enum alert_status *status);
 
 /* Members of the alert that bellwire does not read, one after the other:

@@ -7,8 +7,10 @@
  */
 #include "alert/payload.h"
 
+#include "alert/index.h"
+
 /* How deep events are told of, outside of `alerts` and in there. */
-enum { MEMBERS = 1, LABELS = 4 };
+enum { MEMBERS = 1, ELEMENTS = 2, LABELS = 4 };
 
 void payload_start(struct payload *p, bool whole)
 {
@@ -16,7 +18,7 @@ void payload_start(struct payload *p, bool whole)
 	p->member = PAYLOAD_OTHER;
 	for (size_t i = 0; i < PAYLOAD_OTHER; i++)
 		p->seen[i] = false;
-	p->in_alerts = p->other_version = false;
+	p->in_alerts = p->odd = p->skipping = p->cut = false;
 	p->whole = whole;
 	p->start = p->end = p->count = p->truncated = 0;
 	p->envelope = (struct envelope){0};
@@ -40,19 +42,23 @@ static enum payload_event refuse(struct payload *p, enum status status)
 /* Refuses the member at hand. */
 static enum payload_event refuse_member(struct payload *p, const char *why)
 {
+	p->why.n = 0;
 	buf_put(&p->why, names[p->member]);
 	buf_str(&p->why, why);
 	return refuse(p, STATUS_NOT_PAYLOAD);
 }
 
-static enum payload_event refuse_size(struct payload *p)
+/* The alert at hand; `why` tells where and what. */
+static enum payload_event leave_out(struct payload *p, enum status status)
 {
-	buf_put(&p->why, names[p->member]);
-	return refuse(p, STATUS_ENVELOPE_SIZE);
+	p->status = status;
+	p->end = p->json.offset;
+	return PAYLOAD_LEFT_OUT;
 }
 
 static enum payload_event refuse_json(struct payload *p)
 {
+	p->why.n = 0; /* of an alert that was left out */
 	buf_str(&p->why, "byte ");
 	buf_u64(&p->why, p->json.offset);
 	buf_str(&p->why, ": expected ");
@@ -86,55 +92,132 @@ static enum payload_event take_name(struct payload *p, struct span name)
 	return PAYLOAD_MORE;
 }
 
-/* A string or null of the envelope; kept in the store if the bytes go. What
- * stands behind `alerts` then comes too late for alerts already handed on: it
- * is checked all the same, and needs no place. */
-static enum payload_event keep(struct payload *p, struct span value,
-			       struct span *out)
+/* Room in the store for the member at hand: what the others, of which none is
+ * to go without, do not need. */
+static size_t room_for_member(const struct payload *p)
 {
-	if (value.p[0] != '"' && value.p[0] != 'n')
-		return refuse_member(p, ": expected a string");
-	if (p->whole) {
-		*out = value;
-		return PAYLOAD_MORE;
-	}
-	if (p->seen[PAYLOAD_ALERTS])
-		return PAYLOAD_MORE;
-	*out = (struct span){p->store.p + p->store.n, value.n};
-	buf_put(&p->store, value);
-	return p->store.cut ? refuse_size(p) : PAYLOAD_MORE;
+	enum { LEAST = LIMIT_ENVELOPE / 8 };
+	size_t left = p->store.cap - p->store.n;
+	for (enum payload_member m = PAYLOAD_RECEIVER;
+	     m <= PAYLOAD_EXTERNAL_URL; m++)
+		if (!p->seen[m])
+			left -= LEAST;
+	return left;
 }
 
+/* The beginning of a string that may go on behind `value`, with the mark of a
+ * cut: in `room` bytes, whole characters and escapes. */
+static void put_cut(struct buf *out, struct span value, size_t room)
+{
+	static const struct span mark = SPAN_INIT("\xe2\x80\xa6\"");
+	enum { LONGEST = 12 }; /* two escapes that make one character */
+	struct span s = span_skip(value, 1);
+	while (s.n >= LONGEST &&
+	       (size_t)(s.p - value.p) + LONGEST + mark.n <= room)
+		json_take_char(&s);
+	buf_put(out, (struct span){value.p, (size_t)(s.p - value.p)});
+	buf_put(out, mark);
+}
+
+/* A string or null of the envelope; kept in the store if the bytes go. What
+ * stands behind `alerts` then comes too late for alerts already handed on, and
+ * needs no place. */
+static void keep(struct payload *p, struct span value, struct span *out)
+{
+	size_t begin = p->store.n, room = room_for_member(p);
+	if (value.p[0] != '"') {
+		p->odd = p->odd || !alert_is_null(value);
+		return;
+	}
+	if (p->whole) {
+		*out = value;
+		return;
+	}
+	if (p->seen[PAYLOAD_ALERTS])
+		return;
+	if (value.n <= room && !p->cut)
+		buf_put(&p->store, value);
+	else
+		put_cut(&p->store, value, room);
+	ASSERT(!p->store.cut);
+	*out = (struct span){p->store.p + begin, p->store.n - begin};
+}
+
+static struct span *kept_member(struct payload *p)
+{
+	switch (p->member) {
+	case PAYLOAD_RECEIVER:
+		return &p->envelope.receiver;
+	case PAYLOAD_GROUP_KEY:
+		return &p->envelope.group_key;
+	case PAYLOAD_EXTERNAL_URL:
+		return &p->envelope.external_url;
+	case PAYLOAD_STATUS:
+	case PAYLOAD_VERSION:
+	case PAYLOAD_TRUNCATED:
+	case PAYLOAD_ALERTS:
+	case PAYLOAD_OTHER:
+		break;
+	}
+	return NULL;
+}
+
+/* All bytes were taken within a string that is longer than what is held of it:
+ * its beginning goes to the store, the rest is passed over. */
+static void keep_beginning(struct payload *p, const char *bytes, uint64_t at)
+{
+	const struct json *j = &p->json;
+	struct span *out = kept_member(p);
+	bool in_string = j->state >= JSON_IN_STRING && j->state < JSON_AT_END;
+	if (out == NULL || p->whole || p->cut || !in_string || j->is_key ||
+	    j->depth != 1 || j->offset - j->token <= LIMIT_ENVELOPE)
+		return;
+	p->cut = true;
+	keep(p,
+	     (struct span){bytes + (size_t)(j->token - at),
+			   (size_t)(j->offset - j->token)},
+	     out);
+}
+
+static bool read_count(struct span value, uint64_t *n)
+{
+	struct span text = alert_text(value);
+	return alert_is_null(value) || span_u64(text.p ? text : value, n);
+}
+
+/* Whatever is wrong with what stands around the alerts, they come out; so what
+ * is of no use counts as missing. value is absent if it was too long to be
+ * held.
+ */
 static enum payload_event take_value(struct payload *p, struct span value)
 {
 	struct span text = alert_text(value);
-	if (p->member == PAYLOAD_OTHER)
+	struct span *kept = kept_member(p);
+	if (kept && value.p && !p->cut)
+		keep(p, value, kept);
+	p->cut = false;
+	if (kept)
 		return PAYLOAD_MORE;
-	if (value.p == NULL)
-		return refuse_size(p);
 	switch (p->member) {
-	case PAYLOAD_RECEIVER:
-		return keep(p, value, &p->envelope.receiver);
-	case PAYLOAD_GROUP_KEY:
-		return keep(p, value, &p->envelope.group_key);
-	case PAYLOAD_EXTERNAL_URL:
-		return keep(p, value, &p->envelope.external_url);
 	case PAYLOAD_STATUS:
-		if (!alert_read_status(value, &p->envelope.status))
-			return refuse_member(p, ": expected \"firing\" or "
-						"\"resolved\"");
+		if (value.p == NULL ||
+		    !alert_read_status(value, &p->envelope.status))
+			p->odd = true;
 		break;
 	case PAYLOAD_VERSION:
-		p->other_version =
-		    text.p == NULL ||
-		    (!json_is(text, SPAN("4")) && !json_is(text, SPAN("1")));
+		if (text.p == NULL ||
+		    (!json_is(text, SPAN("4")) && !json_is(text, SPAN("1"))))
+			p->odd = true;
 		break;
 	case PAYLOAD_TRUNCATED:
-		if (value.p[0] != 'n' && !span_u64(value, &p->truncated))
-			return refuse_member(p, ": expected a whole number");
+		if (value.p == NULL || !read_count(value, &p->truncated))
+			p->odd = true;
 		break;
 	case PAYLOAD_ALERTS:
 		return refuse_member(p, ": expected an array");
+	case PAYLOAD_RECEIVER:
+	case PAYLOAD_GROUP_KEY:
+	case PAYLOAD_EXTERNAL_URL:
 	case PAYLOAD_OTHER:
 		break;
 	}
@@ -145,17 +228,22 @@ static enum payload_event take_value(struct payload *p, struct span value)
 static enum payload_event take_open(struct payload *p)
 {
 	bool object = p->json.objects >> (p->json.depth - 1) & 1;
-	if (p->member == PAYLOAD_OTHER || p->member == PAYLOAD_VERSION)
-		return PAYLOAD_MORE;
+	p->odd = p->odd ||
+		 (p->member != PAYLOAD_OTHER && p->member != PAYLOAD_ALERTS);
 	if (p->member != PAYLOAD_ALERTS)
-		return refuse_member(p, p->member == PAYLOAD_TRUNCATED
-					    ? ": expected a whole number"
-					    : ": expected a string");
+		return PAYLOAD_MORE;
 	if (object)
 		return refuse_member(p, ": expected an array");
 	p->in_alerts = true;
 	p->json.report_depth = LABELS;
 	return PAYLOAD_MORE;
+}
+
+/* Passes over the rest of the alert at hand. */
+static void skip_alert(struct payload *p)
+{
+	p->skipping = true;
+	p->json.report_depth = ELEMENTS;
 }
 
 /* An event of an element of `alerts`. */
@@ -169,16 +257,25 @@ static enum payload_event take_element(struct payload *p, enum json_event e,
 		alert_read_start(&p->alert, &p->json);
 		if (e == JSON_OPEN && object)
 			return PAYLOAD_MORE;
+		if (e == JSON_OPEN)
+			skip_alert(p);
+		if (!p->whole) /* its beginning was not held */
+			p->start = p->json.offset;
 		payload_begin_place(p);
 		buf_str(&p->why, ": expected an object");
-		return refuse(p, STATUS_NOT_PAYLOAD);
+		return leave_out(p, STATUS_NOT_PAYLOAD);
 	}
 	p->end = p->json.offset;
+	if (p->skipping) {
+		p->skipping = false;
+		p->json.report_depth = LABELS;
+		return PAYLOAD_MORE;
+	}
 	if (p->alert.status == STATUS_OK)
 		return PAYLOAD_ALERT;
 	payload_begin_place(p);
 	alert_put_why(&p->alert, bytes + (size_t)(p->start - at), &p->why);
-	return refuse(p, p->alert.status);
+	return leave_out(p, p->alert.status);
 }
 
 static bool in_alert(const struct payload *p)
@@ -189,15 +286,15 @@ static bool in_alert(const struct payload *p)
 /* An alert may hold LIMIT_ALERT bytes, whether its end was seen or not. */
 static bool alert_too_large(const struct payload *p, enum json_event e)
 {
-	if (p->json.offset - p->start <= LIMIT_ALERT)
+	if (p->skipping || p->json.offset - p->start <= LIMIT_ALERT)
 		return false;
 	bool begins = e == JSON_OPEN && p->json.depth == 3;
 	bool ended = e == JSON_CLOSE && p->in_alerts && p->json.depth == 2;
 	return (ended || in_alert(p)) && !begins;
 }
 
-/* A token is only looked at if it is short enough to be of use: the longest
- * name with every character escaped, or what fits into the store. */
+/* A token is only held if it is short enough to be of use: the longest name
+ * with every character escaped, or what fits into the store. */
 static bool is_wanted(const struct payload *p)
 {
 	uint64_t n = p->json.offset - p->json.token;
@@ -214,7 +311,7 @@ static enum payload_event take_member(struct payload *p, enum json_event e,
 {
 	const struct json *j = &p->json;
 	struct span token = SPAN_NONE;
-	if (e != JSON_CLOSE && is_wanted(p))
+	if (e == JSON_KEY ? is_wanted(p) : e != JSON_CLOSE && j->token >= at)
 		token = (struct span){bytes + (size_t)(j->token - at),
 				      (size_t)(j->offset - j->token)};
 	switch (e) {
@@ -243,6 +340,8 @@ static enum payload_event take_event(struct payload *p, enum json_event e,
 {
 	/* OPEN has entered the container that it tells of */
 	unsigned depth = p->json.depth - (e == JSON_OPEN ? 1U : 0U);
+	if (depth > 2 && p->skipping)
+		return PAYLOAD_MORE;
 	if (depth > 2) {
 		alert_read(&p->alert, bytes + (size_t)(p->start - at), e,
 			   &p->json);
@@ -273,20 +372,25 @@ enum payload_event payload_next(struct payload *p, const char *bytes,
 {
 	enum payload_event event = PAYLOAD_MORE;
 	while (event == PAYLOAD_MORE) {
-		if (in_alert(p) && p->json.depth == p->alert.depth)
+		if (in_alert(p) && !p->skipping &&
+		    p->json.depth == p->alert.depth)
 			walk_alert(p, bytes, at, n);
 		size_t from = (size_t)(p->json.offset - at);
 		enum json_event e = json_next(&p->json, bytes + from, n - from);
 		if (alert_too_large(p, e)) {
+			if (p->json.depth > 2)
+				skip_alert(p);
 			payload_begin_place(p);
-			return refuse(p, STATUS_ALERT_SIZE);
+			return leave_out(p, STATUS_ALERT_SIZE);
 		}
 		if (e == JSON_BAD)
 			return refuse_json(p);
 		if (e == JSON_TOO_DEEP)
 			return refuse(p, STATUS_TOO_DEEP);
-		if (e == JSON_MORE)
+		if (e == JSON_MORE) {
+			keep_beginning(p, bytes, at);
 			break;
+		}
 		event = take_event(p, e, bytes, at);
 	}
 	return event;
@@ -310,6 +414,8 @@ enum status payload_judge_rest(struct payload *p, struct span body)
 
 enum status payload_end(struct payload *p)
 {
+	p->status = STATUS_OK; /* alerts may have been left out */
+	p->why.n = 0;
 	if (!json_end(&p->json)) {
 		refuse_json(p);
 	} else if (!p->seen[PAYLOAD_ALERTS]) {
@@ -323,7 +429,7 @@ uint64_t payload_hold(const struct payload *p)
 {
 	const struct json *j = &p->json;
 	bool in_token = j->state >= JSON_IN_STRING && j->state < JSON_AT_END;
-	if (in_alert(p))
+	if (in_alert(p) && !p->skipping)
 		return p->start;
 	if (in_token && j->depth == 1 && is_wanted(p))
 		return j->token;

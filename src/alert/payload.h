@@ -14,9 +14,11 @@
 #include "json/json.h"
 
 enum payload_event {
-	PAYLOAD_MORE,    /* all bytes taken */
-	PAYLOAD_ALERT,   /* an alert stands at [start, end) */
-	PAYLOAD_REFUSED, /* `status` and `why` tell */
+	PAYLOAD_MORE,     /* all bytes taken */
+	PAYLOAD_ALERT,    /* an alert stands at [start, end) */
+	PAYLOAD_LEFT_OUT, /* one that cannot be taken, or what was seen of it
+			   * until that was clear; `status` and `why` tell */
+	PAYLOAD_REFUSED,  /* the payload, by `status` and `why` */
 };
 
 /* Members of the payload that are read; each may stand once. */
@@ -35,16 +37,19 @@ struct payload {
 	struct json json;
 	enum payload_member member; /* whose value comes next, or is there */
 	bool seen[PAYLOAD_OTHER];
-	bool in_alerts;            /* between [ and ] of `alerts` */
-	bool whole;                /* the bytes stay until the end */
-	bool other_version;        /* neither "4" nor "1" */
+	bool in_alerts; /* between [ and ] of `alerts` */
+	bool whole;     /* the bytes stay until the end */
+	/* neither "4" nor "1", or a member of it is of the wrong kind */
+	bool odd;
+	bool skipping; /* the rest of what was left out */
+	bool cut;      /* the string at hand is longer than what was kept */
 	uint64_t start, end;       /* of the alert at hand */
 	struct alert_reader alert; /* it; its index is whole at PAYLOAD_ALERT */
 	uint64_t count;            /* alerts seen so far, the one at hand too */
 	uint64_t truncated;        /* truncatedAlerts */
 	struct envelope envelope;  /* as far as it was seen */
 	struct buf store;          /* holds the envelope if not whole */
-	enum status status;        /* after REFUSED */
+	enum status status;        /* after LEFT_OUT and REFUSED */
 	char why_bytes[LIMIT_PLACE];
 	struct buf why;
 	char store_bytes[LIMIT_ENVELOPE];
@@ -69,7 +74,7 @@ enum status payload_judge_rest(struct payload *p, struct span body);
 /* The first offset that a later call needs to see again. */
 uint64_t payload_hold(const struct payload *p);
 
-/* Makes `why` the alert's place, to be gone on with. */
+/* Makes `why` the place of the alert at hand, to be gone on with. */
 void payload_begin_place(struct payload *p);
 
 #endif

@@ -374,6 +374,30 @@ void alert_put_why(const struct alert_reader *r, const char *alert,
 		buf_str(why, r->expected);
 }
 
+/* Of a string's inside, the string. */
+static struct span raw_string(struct span inside)
+{
+	return (struct span){inside.p - 1, inside.n + 2};
+}
+
+void alert_read_names(const struct alert_reader *r, const char *alert,
+		      struct span *alertname, struct span *fingerprint)
+{
+	const char *group = r->index + AT_GROUPS;
+	bool at_hand = r->member == MEMBER_LABELS;
+	size_t first = at_hand ? r->first : get_number(group);
+	size_t end = at_hand ? r->pairs : first + get_number(group + 2);
+	*alertname = SPAN_NONE;
+	for (size_t i = first; i < end; i++)
+		if (json_is(name_of(r, alert, i), SPAN("alertname")))
+			*alertname = raw_string(get_span(
+			    r->index + AT_PAIRS + PAIR_BYTES * i + SPAN_BYTES,
+			    alert));
+	*fingerprint = get_span(r->index + at_value(MEMBER_FINGERPRINT), alert);
+	if (fingerprint->p == alert || fingerprint->p[0] != '"')
+		*fingerprint = SPAN_NONE;
+}
+
 struct span alert_index(const struct alert_reader *r)
 {
 	return (struct span){r->index, AT_PAIRS + PAIR_BYTES * r->pairs};

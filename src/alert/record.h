@@ -11,7 +11,9 @@ enum record_kind {
 	RECORD_PAD = 1,
 	RECORD_ALERT,
 	RECORD_NOTICE_TRUNCATED, /* `count` alerts were left out by the sender*/
-	RECORD_NOTICE_TOO_LARGE, /* an alert was larger than LIMIT_ALERT */
+	RECORD_NOTICE_LEFT_OUT,  /* an alert that could not be taken; `json` is
+				  * [alertname, fingerprint, why], null where
+				  * that is not known */
 	RECORD_NOTICE_LOST,      /* places in the spool that were damaged */
 	RECORD_NOTICE_SKIPPED,   /* alerts older than --max-age; not stored */
 };

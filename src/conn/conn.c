@@ -18,7 +18,7 @@ void conn_open(struct conn *c, unsigned slot, int64_t now_ms)
 	c->out = buf_of(c->out_bytes, sizeof c->out_bytes);
 	c->out_sent = 0;
 	c->page = SPAN_NONE;
-	c->settled = c->told = c->other_version = false;
+	c->settled = c->told = c->odd = false;
 	c->why_n = 0;
 	window_clear(&c->window);
 	receive_start(&c->receive, slot, true);
@@ -91,8 +91,9 @@ static void put_page(struct conn *c, struct service *s, enum status status,
 	c->close = a.close;
 	c->status = status;
 	c->told = true;
-	/* 5xx and a broken connection make the sender send it again */
-	c->settled = code < 500 && status != STATUS_CUT_BODY;
+	/* Alertmanager sends a group that was refused for good again, too,
+	 * every group_interval */
+	c->settled = status == STATUS_OK;
 	c->state = CONN_ANSWER;
 	c->deadline_ms = s->now.ms + LIMIT_ANSWER_MS;
 	s->counters->requests[status]++;
@@ -117,10 +118,17 @@ void conn_answer(struct conn *c, struct service *s, enum status status)
 	char bytes[LIMIT_PLACE * 2];
 	struct buf line = buf_of(bytes, sizeof bytes);
 	if (status == STATUS_OK) {
-		uint64_t n = c->receive.payload.count;
+		const struct receive *r = &c->receive;
+		uint64_t n = r->payload.count - r->left_out;
 		buf_str(&line, "accepted ");
 		buf_u64(&line, n);
 		buf_str(&line, n == 1 ? " alert" : " alerts");
+		if (r->left_out) {
+			buf_str(&line, ", left out ");
+			buf_u64(&line, r->left_out);
+			buf_str(&line, ": ");
+			receive_put_left_out(r, &line);
+		}
 		s->counters->notifications++;
 		s->counters->last_notification_s = s->now.s;
 	} else {
@@ -250,7 +258,8 @@ static bool step_discard(struct conn *c, struct service *s)
 static void release(struct conn *c, struct service *s, bool settled)
 {
 	if (c->notification)
-		intake_release(s->intake, c->slot, &c->receive.wait, settled);
+		intake_release(s->intake, c->slot, &c->receive.wait, settled,
+			       s->now.ms);
 	c->notification = false;
 }
 

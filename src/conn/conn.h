@@ -83,7 +83,7 @@ struct conn {
 
 	/* For the owner's log: a request was answered. Cleared by the owner. */
 	bool told;
-	bool other_version;
+	bool odd;
 	char why[LIMIT_PLACE];
 	size_t why_n;
 

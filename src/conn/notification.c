@@ -122,7 +122,7 @@ bool conn_step_commit(struct conn *c, struct service *s)
 {
 	struct receive *r = &c->receive;
 	bool more = !c->whole || r->stepwise;
-	if (more && r->alert_at_hand && !feed(c, s))
+	if (more && r->at_hand != PAYLOAD_MORE && !feed(c, s))
 		return c->state != CONN_COMMIT;
 	enum status status =
 	    more ? receive_end(r, s->intake, s->now) : STATUS_OK;
@@ -138,7 +138,7 @@ bool conn_step_commit(struct conn *c, struct service *s)
 	window_drop_body(&c->window);
 	c->state = CONN_WAIT;
 	c->deadline_ms = s->now.ms + (int64_t)s->config->ack_timeout_ms;
-	c->other_version = r->payload.other_version;
+	c->odd = r->payload.odd;
 	return true;
 }
 

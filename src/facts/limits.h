@@ -20,14 +20,15 @@
 	X(REQUEST_LINE, 4096, "bytes", "414") \
 	X(HEAD, 8192, "bytes of request line and headers", "431") \
 	X(CHUNK_LINE, 256, "bytes of a chunk's size and extensions", "400") \
-	X(ALERT, 32768, "bytes as sent", "413 and a NOTICE line") \
+	X(ALERT, 32768, "bytes as sent", "left out with a NOTICE line") \
 	X(WHOLE_BODY, 32768, "bytes of a body taken or refused as one", \
 	  "alert by alert as they arrive") \
 	X(DISCARD, 32768, "bytes read on after a refusal", \
 	  "answered with Connection: close") \
 	X(ENVELOPE, 4096, "bytes of receiver, groupKey and externalURL " \
-	  "of a body that is decoded as it arrives", "413") \
-	X(LABELS, 64, "labels, and as many annotations, an alert", "413") \
+	  "of a body that is decoded as it arrives", "cut with a mark") \
+	X(LABELS, 128, "labels, and as many annotations, an alert", \
+	  "left out with a NOTICE line") \
 	X(JSON_DEPTH, 32, "", "413") \
 	/* a JSON value takes two bytes at least, `1,`, and the object one more */ \
 	X(TOKENS, LIMIT_ALERT / 2 + 8, "JSON values an alert", \
@@ -46,6 +47,8 @@
 	X(SPOOL_FILE_MAX, 1073741824, "bytes", "error at start") \
 	X(UNACKED, 8192, "alerts remembered that were queued or written " \
 	  "without a 200", "the oldest is forgotten and may come twice") \
+	X(KNOWN_MS, 900000, "ms that an alert without a 200 is known again " \
+	  "when it is sent once more", "a new notification") \
 	X(DEDUP, LIMIT_UNACKED, "alerts remembered for --dedup", \
 	  "the oldest is forgotten and may come twice") \
 	X(EQUAL_ALERTS, 16, "equal alerts in one request that are told apart", \

@@ -110,6 +110,19 @@ static void put_alerts(struct buf *out, const struct counters *c)
 	number(out, c->alerts_resolved);
 }
 
+static void put_left_out(struct buf *out, const struct counters *c)
+{
+	static const char name[] = "bellwire_alerts_left_out_total";
+	static const enum status why[] = {STATUS_ALERT_SIZE, STATUS_TOO_MANY,
+					  STATUS_NOT_PAYLOAD};
+	family(out, name, "counter",
+	       "Alerts left out of their group, by reason.");
+	for (size_t i = 0; i < sizeof why / sizeof why[0]; i++) {
+		label(out, name, "reason", span_of(status_info(why[i])->label));
+		number(out, c->left_out[why[i]]);
+	}
+}
+
 static void put_sinks(struct buf *out, const struct gauges *g)
 {
 	static const char lines[] = "bellwire_sink_lines_total";
@@ -168,6 +181,7 @@ void metrics_put(struct buf *out, const struct counters *c,
 	single(out, "bellwire_notifications_total", "counter",
 	       "Notifications accepted.", c->notifications);
 	put_alerts(out, c);
+	put_left_out(out, c);
 	single(out, "bellwire_duplicates_total", "counter",
 	       "Alerts that were recognised and not emitted again.",
 	       c->duplicates);

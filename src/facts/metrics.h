@@ -16,7 +16,8 @@ struct counters {
 	uint64_t notifications;          /* accepted with 200 */
 	uint64_t alerts_firing, alerts_resolved;
 	uint64_t duplicates;
-	uint64_t skipped; /* by --max-age */
+	uint64_t left_out[STATUS_COUNT]; /* alerts, by why */
+	uint64_t skipped;                /* by --max-age */
 	uint64_t tls_errors;
 	uint64_t evicted;
 	uint64_t lines_cut;

@@ -33,11 +33,9 @@
 	X(SIGNED_SIZE, 413, "body_too_large", "a signed body larger than 32768 " \
 	  "bytes: it could not be checked before its alerts are emitted") \
 	X(ALERT_SIZE, 413, "alert_too_large", "alert larger than 32768 bytes") \
-	X(TOO_MANY, 413, "too_many_labels", "more than 64 labels or " \
+	X(TOO_MANY, 413, "too_many_labels", "more than 128 labels or " \
 	  "annotations") \
 	X(TOO_DEEP, 413, "too_deep", "JSON nested over 32 deep") \
-	X(ENVELOPE_SIZE, 413, "envelope_too_large", "receiver, groupKey and " \
-	  "externalURL are too large together") \
 	X(URI_SIZE, 414, "uri_too_long", "request line longer than 4096 bytes") \
 	X(MEDIA_TYPE, 415, "media_type", "Content-Type must be " \
 	  "application/json") \

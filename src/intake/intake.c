@@ -14,6 +14,7 @@ static uint64_t name_of(const struct intake *in, const struct offer *o,
 	hash_span(&h, r->envelope.group_key);
 	if (a == NULL) {
 		hash_span(&h, r->envelope.receiver);
+		hash_span(&h, r->json);
 		return hash_end(&h);
 	}
 	hash_span(&h, a->fingerprint);
@@ -60,14 +61,15 @@ void intake_name_alert(const struct intake *in, struct offer *o,
 
 void intake_name_notice(const struct intake *in, struct offer *o,
 			enum record_kind kind, const struct envelope *e,
-			uint64_t count, struct moment now)
+			uint64_t count, struct span json, struct moment now)
 {
 	*o = (struct offer){
 	    .record = {.kind = kind,
 		       .received_s = now.s,
 		       .received_ms = now.ms,
 		       .count = count,
-		       .envelope = *e},
+		       .envelope = *e,
+		       .json = json},
 	    .sinks = (uint8_t)((1U << in->config->sinks) - 1),
 	};
 	o->record.key = name_of(in, o, NULL);
@@ -104,7 +106,11 @@ static bool attach_again(struct intake *in, const struct offer *o,
 			 unsigned slot, struct intake_wait *wait)
 {
 	struct recall_entry *e = recall_find(&in->recall, o->record.key, slot);
-	if (e == NULL || (e->until_done && is_written(in, o, e->position)))
+	if (e == NULL)
+		return false;
+	bool old = e->claims == 0 &&
+		   o->record.received_ms - e->since_ms > LIMIT_KNOWN_MS;
+	if ((e->until_done || old) && is_written(in, o, e->position))
 		return false;
 	claim(e, slot, wait);
 	wait_for(o, wait, e->position);
@@ -148,6 +154,7 @@ void intake_queue(struct intake *in, const struct offer *o, unsigned slot,
 		uint64_t position = spool_put(in->spool, &o->record);
 		struct recall_entry *e = recall_add(&in->recall, o->record.key);
 		e->position = position;
+		e->since_ms = o->record.received_ms;
 		claim(e, slot, wait);
 		wait_for(o, wait, position);
 		if (in->config->dedup_ms && o->record.kind == RECORD_ALERT) {
@@ -213,9 +220,9 @@ bool intake_is_safe(const struct intake *in, const struct intake_wait *wait)
 }
 
 void intake_release(struct intake *in, unsigned slot, struct intake_wait *wait,
-		    bool settled)
+		    bool settled, int64_t now_ms)
 {
-	recall_release(&in->recall, slot, wait->first_claim, settled);
+	recall_release(&in->recall, slot, wait->first_claim, settled, now_ms);
 	wait->first_claim = UINT64_MAX;
 }
 

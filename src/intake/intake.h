@@ -10,13 +10,13 @@
  *	   +------ new, room -----------> queued: waits for its record
  *	   +------ new, no room --------> NO_ROOM, nothing changed
  *
- * An alert stays known until a request that holds it got its 200: after that
- * the same alert is a new notification, unless --dedup is given: then an alert
- * of the same labels, status and startsAt counts as known for that time. Its
- * name is a keyed hash of receiver, groupKey, labels, fingerprint, status,
- * startsAt and, if resolved, endsAt; externalURL is no part of it, since it
- * differs between two Alertmanagers. An alert that no sink takes is counted and
- * safe at once.
+ * An alert stays known until a request that holds it got its 200, or for
+ * LIMIT_KNOWN_MS after the last one that did not: after that the same alert is
+ *a new notification, unless --dedup is given: then an alert of the same labels,
+ *status and startsAt counts as known for that time. Its name is a keyed hash of
+ *receiver, groupKey, labels, fingerprint, status, startsAt and, if resolved,
+ *endsAt; externalURL is no part of it, since it differs between two
+ *Alertmanagers. An alert that no sink takes is counted and safe at once.
  */
 #ifndef INTAKE_INTAKE_H
 #define INTAKE_INTAKE_H
@@ -67,10 +67,11 @@ enum intake_result {
 void intake_name_alert(const struct intake *in, struct offer *o,
 		       const struct envelope *e, const struct alert *a,
 		       struct moment now);
-/* Fills an offer for a notice of `count` alerts. */
+/* Fills an offer for a notice of `count` alerts; what else it tells is JSON, or
+ * absent. */
 void intake_name_notice(const struct intake *in, struct offer *o,
 			enum record_kind kind, const struct envelope *e,
-			uint64_t count, struct moment now);
+			uint64_t count, struct span json, struct moment now);
 
 /* Attaches the request to an alert that is known and not yet claimed by it;
  * false if there is none. */
@@ -94,9 +95,10 @@ void intake_note_firing(struct intake *in, const struct offer *o);
 /* The first sink that is not there yet, or -1 if that is the file. */
 int intake_waits_for(const struct intake *in, const struct intake_wait *wait);
 bool intake_is_safe(const struct intake *in, const struct intake_wait *wait);
-/* The request has ended; `settled` if its sender will not send it again. */
+/* The request has ended; `settled` by its 200. Else its alerts stay known: its
+ * sender has them still, and may send them again. */
 void intake_release(struct intake *in, unsigned slot, struct intake_wait *wait,
-		    bool settled);
+		    bool settled, int64_t now_ms);
 
 /* Knows the alerts again that an earlier process has left in the spool: it may
  * not have answered their requests. They are known until they are done. */

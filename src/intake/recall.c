@@ -84,7 +84,8 @@ void recall_remove(struct recall *r, struct recall_entry *e)
 	r->free = index_of(r, e);
 }
 
-void recall_release(struct recall *r, unsigned slot, uint64_t from, bool forget)
+void recall_release(struct recall *r, unsigned slot, uint64_t from, bool forget,
+		    int64_t now_ms)
 {
 	uint64_t bit = (uint64_t)1 << slot;
 	/* most of them are among the newest; there may be thousands of others
@@ -97,6 +98,7 @@ void recall_release(struct recall *r, unsigned slot, uint64_t from, bool forget)
 		if (!(e->claims & bit))
 			continue;
 		e->claims &= ~bit;
+		e->since_ms = now_ms;
 		if (forget)
 			recall_remove(r, e);
 	}

@@ -17,7 +17,7 @@ struct recall_entry {
 	uint64_t key;
 	uint64_t position; /* where the alert's record ends in the spool */
 	uint64_t claims;   /* bit i: connection i waits for it */
-	int64_t since_ms;  /* when it was added (--dedup); its size (firing) */
+	int64_t since_ms;  /* when a request last had it; its size (firing) */
 	bool until_done;   /* forget it once its record is done */
 	uint16_t next;     /* in the bucket, or the free list */
 	uint16_t previous; /* in the bucket */
@@ -44,8 +44,8 @@ void recall_remove(struct recall *r, struct recall_entry *e);
 
 /* Drops the claims of a connection, all on entries of that position or behind
  * it, where later entries have later positions; with `forget`, also the entries
- * claimed. */
-void recall_release(struct recall *r, unsigned slot, uint64_t from,
-		    bool forget);
+ * claimed, which are as of now_ms otherwise. */
+void recall_release(struct recall *r, unsigned slot, uint64_t from, bool forget,
+		    int64_t now_ms);
 
 #endif

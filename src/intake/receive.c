@@ -7,8 +7,104 @@ void receive_start(struct receive *r, unsigned slot, bool whole)
 	r->wait = INTAKE_NO_WAIT;
 	r->envelope = (struct envelope){0};
 	r->slot = slot;
-	r->blocked = r->alert_at_hand = r->stepwise = r->feeds = false;
+	r->blocked = r->stepwise = r->feeds = false;
+	r->at_hand = PAYLOAD_MORE;
+	r->left_out = 0;
 }
+
+/* Why an alert is left out, and at which place. */
+static void put_reason(struct buf *out, enum status status, struct span place)
+{
+	buf_put(out, place);
+	if (status == STATUS_NOT_PAYLOAD)
+		return; /* the place says it all */
+	if (status == STATUS_ALERT_SIZE) {
+		buf_str(out, " is larger than ");
+		buf_u64(out, LIMIT_ALERT);
+		buf_str(out, " bytes");
+		return;
+	}
+	buf_str(out, ": ");
+	buf_str(out, status_info(status)->text);
+}
+
+void receive_put_left_out(const struct receive *r, struct buf *out)
+{
+	put_reason(out, r->left_out_why,
+		   (struct span){r->left_out_at, r->left_out_at_n});
+}
+
+/* The cause of the alert at hand stands in the payload. */
+static void count_left_out(struct receive *r)
+{
+	const struct payload *p = &r->payload;
+	if (r->left_out++)
+		return;
+	struct buf at = buf_of(r->left_out_at, sizeof r->left_out_at);
+	buf_put(&at, buf_span(&p->why));
+	r->left_out_at_n = at.n;
+	r->left_out_why = p->status;
+}
+
+/* OK, or if all of the alerts were left out, why the first one was. */
+static enum status judge_group(struct receive *r)
+{
+	struct payload *p = &r->payload;
+	if (r->left_out == 0 || r->left_out < p->count)
+		return STATUS_OK;
+	p->why.n = 0;
+	buf_put(&p->why, (struct span){r->left_out_at, r->left_out_at_n});
+	return r->left_out_why;
+}
+
+/* What a notice of an alert that was left out may need beside its names. */
+enum { NOTICE_TEXT = 1024, NAME_MOST = 256 };
+
+static void put_string(struct buf *out, struct span safe)
+{
+	buf_char(out, '"');
+	for (; safe.n; safe = span_skip(safe, 1)) {
+		if (safe.p[0] == '"' || safe.p[0] == '\\')
+			buf_char(out, '\\');
+		buf_char(out, safe.p[0]);
+	}
+	buf_char(out, '"');
+}
+
+/* Raw JSON; what is too long to be of use is not known. */
+static void put_name(struct buf *out, struct span name)
+{
+	buf_put(out, name.p && name.n <= NAME_MOST ? name : SPAN("null"));
+	buf_char(out, ',');
+}
+
+/* Fills an offer for the notice, whose text goes to `bytes`. The cause stands
+ * in the payload, what was read of the alert in `reader`. */
+static void name_left_out(const struct receive *r, const struct intake *in,
+			  const struct envelope *e,
+			  const struct alert_reader *reader, const char *alert,
+			  char bytes[NOTICE_TEXT], struct offer *o,
+			  struct moment now)
+{
+	const struct payload *p = &r->payload;
+	char reason_bytes[2 * LIMIT_PLACE];
+	struct buf text = buf_of(bytes, NOTICE_TEXT);
+	struct buf reason = buf_of(reason_bytes, sizeof reason_bytes);
+	struct span alertname, fingerprint;
+	alert_read_names(reader, alert, &alertname, &fingerprint);
+	put_reason(&reason, p->status, buf_span(&p->why));
+	buf_char(&text, '[');
+	put_name(&text, alertname);
+	put_name(&text, fingerprint);
+	put_string(&text, buf_span(&reason));
+	buf_char(&text, ']');
+	ASSERT(!text.cut);
+	intake_name_notice(in, o, RECORD_NOTICE_LEFT_OUT, e, 1, buf_span(&text),
+			   now);
+}
+
+static const char no_status[] =
+    ".status: missing, and the payload has none in front of it";
 
 /* Takes the alert at hand apart and names it. Without an index it is read once
  * more. */
@@ -26,9 +122,9 @@ static enum status read_alert(struct receive *r, const struct intake *in,
 	}
 	if (alert_status(e, &m->alert) == ALERT_INHERITS) {
 		payload_begin_place(p);
-		buf_str(&p->why, ".status: missing, and the payload has none "
-				 "in front of it");
-		return STATUS_NOT_PAYLOAD;
+		buf_str(&p->why, no_status);
+		p->status = STATUS_NOT_PAYLOAD;
+		return p->status;
 	}
 	intake_name_alert(in, o, e, &m->alert, now);
 	o->record.index = index;
@@ -56,11 +152,18 @@ static enum status find_alerts(struct receive *r, struct receive_memory *m,
 	struct buf kept = buf_of(m->index, sizeof m->index);
 	enum payload_event event;
 	*n = 0;
-	while ((event = payload_next(p, body.p, 0, body.n)) == PAYLOAD_ALERT) {
+	for (;;) {
+		event = payload_next(p, body.p, 0, body.n);
+		if (event != PAYLOAD_ALERT && event != PAYLOAD_LEFT_OUT)
+			break;
 		struct receive_note *note = &m->note[(*n)++];
 		note->start = (uint16_t)p->start;
 		note->length = (uint16_t)(p->end - p->start);
-		keep_index(note, &kept, alert_index(&p->alert));
+		note->left_out = event == PAYLOAD_LEFT_OUT;
+		if (note->left_out)
+			count_left_out(r);
+		else
+			keep_index(note, &kept, alert_index(&p->alert));
 	}
 	return event == PAYLOAD_REFUSED ? payload_judge_rest(p, body)
 					: payload_end(p);
@@ -89,20 +192,41 @@ static void add_need(struct need *need, uint64_t n)
 		need->largest = n;
 }
 
-/* Reads all alerts and attaches to those that are known. */
-static enum status read_alerts(struct receive *r, struct intake *in,
-			       struct receive_memory *m, struct span body,
-			       size_t n, struct need *need, struct moment now)
+/* Reads one that is left out once more. Its status may be all that it lacks. */
+static void read_left_out(struct receive *r, const struct intake *in,
+			  struct span json, char bytes[NOTICE_TEXT],
+			  struct offer *o, struct moment now)
 {
+	struct payload *p = &r->payload;
+	struct alert_reader reader;
+	payload_begin_place(p);
+	p->status = alert_read_whole(&reader, json, &p->why);
+	if (p->status == STATUS_OK) {
+		p->status = STATUS_NOT_PAYLOAD;
+		buf_str(&p->why, no_status);
+	}
+	name_left_out(r, in, &p->envelope, &reader, json.p, bytes, o, now);
+}
+
+/* Reads all alerts and attaches to those that are known. */
+static void read_alerts(struct receive *r, struct intake *in,
+			struct receive_memory *m, struct span body, size_t n,
+			struct need *need, struct moment now)
+{
+	char bytes[NOTICE_TEXT];
 	for (size_t i = 0; i < n; i++) {
 		struct receive_note *note = &m->note[i];
+		struct span json = note_json(note, body);
 		struct offer o;
 		r->payload.count = i + 1; /* for the place in `why` */
-		enum status status = read_alert(r, in, m, &r->payload.envelope,
-						note_json(note, body),
-						note_index(note, m), &o, now);
-		if (status != STATUS_OK)
-			return status;
+		if (!note->left_out &&
+		    read_alert(r, in, m, &r->payload.envelope, json,
+			       note_index(note, m), &o, now) != STATUS_OK) {
+			note->left_out = true;
+			count_left_out(r);
+		}
+		if (note->left_out)
+			read_left_out(r, in, json, bytes, &o, now);
 		note->key = o.record.key;
 		note->dedup_key = o.dedup_key;
 		note->firing_key = o.firing_key;
@@ -112,13 +236,13 @@ static enum status read_alerts(struct receive *r, struct intake *in,
 		if (!note->attached)
 			add_need(need, intake_need(&o));
 	}
-	return STATUS_OK;
 }
 
 static void queue_alerts(struct receive *r, struct intake *in,
 			 const struct receive_memory *m, struct span body,
 			 size_t n, struct moment now)
 {
+	char bytes[NOTICE_TEXT];
 	for (size_t i = 0; i < n; i++) {
 		const struct receive_note *note = &m->note[i];
 		struct offer o = {
@@ -136,12 +260,35 @@ static void queue_alerts(struct receive *r, struct intake *in,
 		};
 		/* with --dedup it may have a twin in this very body */
 		if (note->attached ||
-		    (in->config->dedup_ms &&
-		     intake_attach(in, &o, r->slot, &r->wait)))
+		    (in->config->dedup_ms && !note->left_out &&
+		     intake_attach(in, &o, r->slot, &r->wait))) {
 			in->counters->duplicates++;
-		else
+		} else if (note->left_out) {
+			r->payload.count = i + 1;
+			read_left_out(r, in, o.record.json, bytes, &o, now);
+			r->payload.count = n;
 			intake_queue(in, &o, r->slot, &r->wait);
+			in->counters->left_out[r->payload.status]++;
+		} else {
+			intake_queue(in, &o, r->slot, &r->wait);
+		}
 	}
+}
+
+/* The alerts do not fit: for now, or never all at once. */
+static enum status wait_for_room(struct receive *r, struct intake *in,
+				 struct receive_memory *m, struct span body,
+				 const struct need *need, struct moment now)
+{
+	intake_release(in, r->slot, &r->wait, false, now.ms);
+	in->spool->wanted = true;
+	if (spool_could_fit(in->spool, need->total, need->largest))
+		return STATUS_NO_ROOM;
+	r->stepwise = true;
+	r->envelope = r->payload.envelope;
+	r->left_out = 0;
+	payload_start(&r->payload, true);
+	return receive_more(r, in, m, body.p, 0, body.n, now);
 }
 
 enum status receive_whole(struct receive *r, struct intake *in,
@@ -153,46 +300,52 @@ enum status receive_whole(struct receive *r, struct intake *in,
 	struct offer notice;
 	size_t n;
 	enum status status = find_alerts(r, m, body, &n);
-	if (status == STATUS_OK)
-		status = read_alerts(r, in, m, body, n, &need, now);
-	bool truncated = status == STATUS_OK && p->truncated;
+	if (status != STATUS_OK)
+		return status;
+	read_alerts(r, in, m, body, n, &need, now);
+	status = judge_group(r);
+	if (status != STATUS_OK) {
+		intake_release(in, r->slot, &r->wait, false, now.ms);
+		return status;
+	}
+	bool truncated = p->truncated != 0;
 	if (truncated) {
 		intake_name_notice(in, &notice, RECORD_NOTICE_TRUNCATED,
-				   &p->envelope, p->truncated, now);
+				   &p->envelope, p->truncated, SPAN_NONE, now);
 		truncated = !intake_attach(in, &notice, r->slot, &r->wait);
 		if (truncated)
 			add_need(&need, intake_need(&notice));
 	}
-	bool fits = spool_fits(in->spool, need.total, need.largest);
-	if (status == STATUS_OK && !fits) {
-		intake_release(in, r->slot, &r->wait, false);
-		in->spool->wanted = true;
-		if (spool_could_fit(in->spool, need.total, need.largest))
-			return STATUS_NO_ROOM;
-		r->stepwise = true;
-		r->envelope = p->envelope;
-		payload_start(p, true);
-		return receive_more(r, in, m, body.p, 0, body.n, now);
-	}
-	if (status != STATUS_OK) {
-		intake_release(in, r->slot, &r->wait, false);
-		return status;
-	}
+	if (!spool_fits(in->spool, need.total, need.largest))
+		return wait_for_room(r, in, m, body, &need, now);
 	queue_alerts(r, in, m, body, n, now);
 	if (truncated)
 		intake_queue(in, &notice, r->slot, &r->wait);
 	return STATUS_OK;
 }
 
-/* An alert too large to be taken is told of in a line of its own, whatever
- * becomes of the rest; without room for that, the log has it. */
-static void tell_too_large(struct receive *r, struct intake *in,
-			   struct moment now)
+/* The alert that payload stands behind. */
+static enum intake_result take_alert(struct receive *r, struct intake *in,
+				     struct receive_memory *m,
+				     const char *alert, bool left_out,
+				     struct moment now)
 {
+	struct payload *p = &r->payload;
+	const struct envelope *e = r->stepwise ? &r->envelope : &p->envelope;
+	char bytes[NOTICE_TEXT];
 	struct offer o;
-	intake_name_notice(in, &o, RECORD_NOTICE_TOO_LARGE,
-			   &r->payload.envelope, 1, now);
-	intake_offer(in, &o, r->slot, &r->wait);
+	struct span json = {alert, (size_t)(p->end - p->start)};
+	if (!left_out)
+		left_out = read_alert(r, in, m, e, json, alert_index(&p->alert),
+				      &o, now) != STATUS_OK;
+	if (left_out)
+		name_left_out(r, in, e, &p->alert, alert, bytes, &o, now);
+	enum intake_result result = intake_offer(in, &o, r->slot, &r->wait);
+	if (left_out && result != INTAKE_NO_ROOM)
+		count_left_out(r);
+	if (left_out && result == INTAKE_QUEUED)
+		in->counters->left_out[p->status]++;
+	return result;
 }
 
 enum status receive_more(struct receive *r, struct intake *in,
@@ -200,29 +353,21 @@ enum status receive_more(struct receive *r, struct intake *in,
 			 uint64_t at, size_t n, struct moment now)
 {
 	struct payload *p = &r->payload;
-	const struct envelope *e = r->stepwise ? &r->envelope : &p->envelope;
-	struct offer o;
 	r->blocked = false;
 	for (;;) {
-		enum payload_event event = r->alert_at_hand
-					       ? PAYLOAD_ALERT
-					       : payload_next(p, bytes, at, n);
-		r->alert_at_hand = false;
+		enum payload_event event = r->at_hand;
+		if (event == PAYLOAD_MORE)
+			event = payload_next(p, bytes, at, n);
+		r->at_hand = PAYLOAD_MORE;
 		if (event == PAYLOAD_MORE)
 			return STATUS_OK;
-		if (event == PAYLOAD_REFUSED) {
-			if (p->status == STATUS_ALERT_SIZE)
-				tell_too_large(r, in, now);
+		if (event == PAYLOAD_REFUSED)
 			return p->status;
-		}
-		struct span json = {bytes + (size_t)(p->start - at),
-				    (size_t)(p->end - p->start)};
-		enum status status = read_alert(
-		    r, in, m, e, json, alert_index(&p->alert), &o, now);
-		if (status != STATUS_OK)
-			return status;
-		if (intake_offer(in, &o, r->slot, &r->wait) == INTAKE_NO_ROOM) {
-			r->blocked = r->alert_at_hand = true;
+		if (take_alert(r, in, m, bytes + (size_t)(p->start - at),
+			       event == PAYLOAD_LEFT_OUT,
+			       now) == INTAKE_NO_ROOM) {
+			r->blocked = true;
+			r->at_hand = event;
 			return STATUS_OK;
 		}
 	}
@@ -230,7 +375,8 @@ enum status receive_more(struct receive *r, struct intake *in,
 
 uint64_t receive_hold(const struct receive *r)
 {
-	return r->alert_at_hand ? r->payload.start : payload_hold(&r->payload);
+	return r->at_hand != PAYLOAD_MORE ? r->payload.start
+					  : payload_hold(&r->payload);
 }
 
 enum status receive_end(struct receive *r, struct intake *in, struct moment now)
@@ -239,11 +385,13 @@ enum status receive_end(struct receive *r, struct intake *in, struct moment now)
 	struct offer o;
 	enum status status = payload_end(p);
 	r->blocked = false;
+	if (status == STATUS_OK)
+		status = judge_group(r);
 	if (status != STATUS_OK || p->truncated == 0)
 		return status;
 	intake_name_notice(in, &o, RECORD_NOTICE_TRUNCATED,
 			   r->stepwise ? &r->envelope : &p->envelope,
-			   p->truncated, now);
+			   p->truncated, SPAN_NONE, now);
 	r->blocked = intake_offer(in, &o, r->slot, &r->wait) == INTAKE_NO_ROOM;
 	return STATUS_OK;
 }

@@ -6,6 +6,10 @@
  * taken or refused as one: nothing is queued before all of it was found good
  * and has room. A larger one comes piece by piece, and each alert is queued as
  * soon as its last byte is there.
+ *
+ * An alert that cannot be taken is left out: a notice names it, the others come
+ * out. If none can be taken, the notification is refused for the first one's
+ * reason.
  */
 #ifndef INTAKE_RECEIVE_H
 #define INTAKE_RECEIVE_H
@@ -21,13 +25,14 @@ struct receive_note {
 	uint8_t sinks;
 	bool resolved;
 	bool attached;
+	bool left_out;
 };
 
 /* Working memory for the notification at hand; one for the whole program. */
 struct receive_memory {
 	struct alert alert;
-	/* the shortest alert is `{}` with a comma */
-	struct receive_note note[LIMIT_WHOLE_BODY / 3 + 1];
+	/* the shortest that can stand for an alert is a digit with a comma */
+	struct receive_note note[LIMIT_WHOLE_BODY / 2 + 1];
 	/* of the alerts at hand; those that find no room in here go without */
 	char index[LIMIT_WHOLE_BODY];
 };
@@ -37,10 +42,15 @@ struct receive {
 	struct intake_wait wait;  /* when safe, see intake_is_safe() */
 	struct envelope envelope; /* of a whole body */
 	unsigned slot;
-	bool blocked;       /* an alert waits for room; go on when there is */
-	bool alert_at_hand; /* and it is the one that payload stands behind */
-	bool feeds;         /* an alert of it feeds the dead man's switch */
-	bool stepwise;      /* a whole body that needs more than the spool */
+	bool blocked; /* an alert waits for room; go on when there is */
+	/* and it is the one that payload stands behind; MORE: there is none */
+	enum payload_event at_hand;
+	bool feeds;        /* an alert of it feeds the dead man's switch */
+	bool stepwise;     /* a whole body that needs more than the spool */
+	uint64_t left_out; /* alerts that could not be taken */
+	enum status left_out_why; /* the first of them */
+	size_t left_out_at_n;     /* and its place */
+	char left_out_at[LIMIT_PLACE];
 };
 
 void receive_start(struct receive *r, unsigned slot, bool whole);
@@ -58,6 +68,9 @@ enum status receive_whole(struct receive *r, struct intake *in,
 enum status receive_more(struct receive *r, struct intake *in,
 			 struct receive_memory *m, const char *bytes,
 			 uint64_t at, size_t n, struct moment now);
+
+/* Why the first alert was left out that was, as a sentence. */
+void receive_put_left_out(const struct receive *r, struct buf *out);
 
 /* The first offset that a later call needs to see again. */
 uint64_t receive_hold(const struct receive *r);

@@ -264,8 +264,8 @@ static struct notice notice_of(enum record_kind kind)
 	switch (kind) {
 	case RECORD_NOTICE_TRUNCATED:
 		return (struct notice){"truncated", "left out by the sender"};
-	case RECORD_NOTICE_TOO_LARGE:
-		return (struct notice){"too_large", "too large to be taken"};
+	case RECORD_NOTICE_LEFT_OUT:
+		return (struct notice){"left_out", "left out"};
 	case RECORD_NOTICE_SKIPPED:
 		return (struct notice){"skipped", "skipped, having waited "
 						  "too long"};
@@ -277,7 +277,45 @@ static struct notice notice_of(enum record_kind kind)
 	return (struct notice){"lost", "lost to damage of the spool"};
 }
 
-static void put_notice_text(struct buf *out, const struct record *r)
+/* What a notice of an alert that was left out tells of it: raw JSON strings, or
+ * absent. */
+struct left_out {
+	struct span alertname, fingerprint, reason;
+};
+
+static struct span take_string(struct span json, size_t *at)
+{
+	size_t begin = *at + 1, end = 0; /* behind a bracket or comma */
+	if (begin < json.n && json.p[begin] == '"')
+		end = json_behind_string(json.p, begin, json.n);
+	*at = end ? end : begin + SPAN("null").n;
+	return end ? (struct span){json.p + begin, end - begin} : SPAN_NONE;
+}
+
+static struct left_out left_out_of(const struct record *r)
+{
+	size_t at = 0;
+	struct left_out l = {SPAN_NONE, SPAN_NONE, SPAN_NONE};
+	if (r->kind != RECORD_NOTICE_LEFT_OUT)
+		return l;
+	l.alertname = take_string(r->json, &at);
+	l.fingerprint = take_string(r->json, &at);
+	l.reason = take_string(r->json, &at);
+	return l;
+}
+
+static void put_notice_part(struct buf *out, const struct format *f,
+			    const char *before, struct span value)
+{
+	struct span text = alert_text(value);
+	if (text.p == NULL)
+		return;
+	buf_str(out, before);
+	render_text(out, f, text, false);
+}
+
+static void put_notice_text(struct buf *out, const struct format *f,
+			    const struct record *r, const struct left_out *l)
 {
 	/* how many alerts a damaged place held cannot be known */
 	if (r->kind == RECORD_NOTICE_LOST)
@@ -285,12 +323,26 @@ static void put_notice_text(struct buf *out, const struct record *r)
 	buf_u64(out, r->count);
 	buf_str(out, r->count == 1 ? " alert was " : " alerts were ");
 	buf_str(out, notice_of(r->kind).text);
+	put_notice_part(out, f, ": ", l->alertname);
+	put_notice_part(out, f, ", fingerprint ", l->fingerprint);
+	put_notice_part(out, f, ", ", l->reason);
+	put_notice_part(out, f, ", receiver ", r->envelope.receiver);
+}
+
+static void put_logfmt_part(struct buf *out, const struct format *f,
+			    const char *before, struct span value)
+{
+	struct span text = alert_text(value);
+	if (text.p == NULL)
+		return;
+	buf_str(out, before);
+	put_logfmt_value(out, f, text);
 }
 
 static void put_notice(struct buf *out, const struct format *f,
 		       const struct record *r)
 {
-	struct span receiver = alert_text(r->envelope.receiver);
+	struct left_out l = left_out_of(r);
 	switch (f->kind) {
 	case FORMAT_JSON:
 		buf_str(out, "{\"notice\":\"");
@@ -298,6 +350,9 @@ static void put_notice(struct buf *out, const struct format *f,
 		buf_str(out, "\",\"count\":");
 		buf_u64(out, r->count);
 		render_member(out, f, "receiver", r->envelope.receiver);
+		render_member(out, f, "alertname", l.alertname);
+		render_member(out, f, "fingerprint", l.fingerprint);
+		render_member(out, f, "reason", l.reason);
 		buf_char(out, '}');
 		break;
 	case FORMAT_LOGFMT:
@@ -307,20 +362,16 @@ static void put_notice(struct buf *out, const struct format *f,
 		buf_str(out, notice_of(r->kind).word);
 		buf_str(out, " count=");
 		buf_u64(out, r->count);
-		if (receiver.p) {
-			buf_str(out, " receiver");
-			put_logfmt_value(out, f, receiver);
-		}
+		put_logfmt_part(out, f, " receiver", r->envelope.receiver);
+		put_logfmt_part(out, f, " alertname", l.alertname);
+		put_logfmt_part(out, f, " fingerprint", l.fingerprint);
+		put_logfmt_part(out, f, " reason", l.reason);
 		break;
 	case FORMAT_LINE:
 	case FORMAT_TEMPLATE:
 		time_put_utc(out, r->received_s);
 		buf_str(out, " NOTICE ");
-		put_notice_text(out, r);
-		if (receiver.p) {
-			buf_str(out, ", receiver ");
-			render_text(out, f, receiver, false);
-		}
+		put_notice_text(out, f, r, &l);
 		break;
 	}
 }

@@ -93,12 +93,16 @@ static void log_answer(struct server *s, const struct slot *k)
 	const struct conn *c = &k->conn;
 	const struct status_info *info = status_info(c->status);
 	bool refused = c->status != STATUS_OK && c->status != STATUS_NOT_READY;
+	uint64_t left_out =
+	    c->status == STATUS_OK && c->notification ? c->receive.left_out : 0;
 	struct log_line l;
 	bool login = c->status == STATUS_UNAUTHORIZED;
 	if (login && !may_tell(s))
 		return;
-	if (!log_begin(s->log, &l, refused ? LOG_WARN : LOG_DEBUG,
-		       refused ? "request refused" : "request answered"))
+	if (!log_begin(s->log, &l, refused || left_out ? LOG_WARN : LOG_DEBUG,
+		       refused    ? "request refused"
+		       : left_out ? "alerts left out"
+				  : "request answered"))
 		return;
 	log_address(&l, "peer", &k->peer);
 	log_number(&l, "code", info->code);
@@ -108,6 +112,13 @@ static void log_answer(struct server *s, const struct slot *k)
 	}
 	if (login)
 		put_untold(s, &l);
+	if (left_out) {
+		char bytes[LIMIT_PLACE * 2];
+		struct buf why = buf_of(bytes, sizeof bytes);
+		receive_put_left_out(&c->receive, &why);
+		log_number(&l, "left_out", (int64_t)left_out);
+		log_text(&l, "first", buf_span(&why));
+	}
 	if (c->why_n)
 		log_text(&l, "at", (struct span){c->why, c->why_n});
 	log_end(s->log, &l);
@@ -118,7 +129,8 @@ static void log_other_version(struct server *s, const struct slot *k)
 	struct log_line l;
 	if (!s->version_told &&
 	    log_begin(s->log, &l, LOG_WARN,
-		      "payload of another version taken; told once")) {
+		      "payload of another version, or with members of the "
+		      "wrong kind, taken; told once")) {
 		log_address(&l, "peer", &k->peer);
 		log_end(s->log, &l);
 	}
@@ -131,9 +143,9 @@ static void go_on(struct server *s, struct slot *k)
 	struct conn *c = &k->conn;
 	for (;;) {
 		conn_step(c, &s->service);
-		if (c->other_version)
+		if (c->odd)
 			log_other_version(s, k);
-		c->other_version = false;
+		c->odd = false;
 		if (c->state == CONN_QUESTION)
 			server_answer(s, c);
 		if (c->told)

@@ -64,7 +64,8 @@ MACHINES = {
                     "arm64"),
     "aarch64-5.10": virt("aarch64", ARM64, "cortex-a57", "kernel-5.10-arm64",
                          "arm64"),
-    "aarch64-16k": virt("aarch64", ARM64, "cortex-a57",
+    # a processor that can have pages of that size
+    "aarch64-16k": virt("aarch64", ARM64, "max,pauth-impdef=on",
                         "kernel-6.12-arm64-16k", "arm64"),
     "aarch64-64k": virt("aarch64", ARM64, "cortex-a57", "kernel-arm64-64k",
                         "arm64", (), "Image"),

@@ -108,8 +108,8 @@ static void attend(size_t out_step)
 		again = false;
 		if (conn.told) {
 			buf_u64(&told, status_info(conn.status)->code);
-			buf_char(&told, conn.other_version ? '!' : ' ');
-			conn.told = conn.other_version = false;
+			buf_char(&told, conn.odd ? '!' : ' ');
+			conn.told = conn.odd = false;
 		}
 		if (conn.state == CONN_QUESTION) {
 			static const struct span pages[] = {
@@ -397,11 +397,6 @@ static void refuses(void **state)
 	    {HEAD "{}|" HEALTH,
 	     "422: not a webhook payload: alerts: missing, expected an array\n"
 	     "200: healthy\n",
-	     NULL, CONN_HEAD},
-	    {HEAD "{\"alerts\":[{\"status\":\"firing\"},{\"status\":\"firing\","
-		  "\"labels\":{\"job\":1}}]}|" HEALTH,
-	     "422: not a webhook payload: alerts[1].labels.job: expected a "
-	     "string\n200: healthy\n",
 	     NULL, CONN_HEAD},
 	    {HEAD "{\"alerts\":[{}]}|" HEALTH,
 	     "422: not a webhook payload: alerts[0].status: missing, and the "
@@ -1333,7 +1328,7 @@ static void commits(void **state)
 
 	/* the notice alone does not fit: all is read, COMMIT waits; with a body
 	 * that is taken as one, and with one that is not */
-	static char receiver[4000];
+	static char receiver[3000];
 	memset(receiver, 'r', sizeof receiver);
 	const size_t record = SPOOL_HEADER + sizeof receiver + 80;
 	const size_t alerts = (RING - record) / record;
@@ -1390,7 +1385,7 @@ static void tells_large_chunked_bodies(void **state)
 		struct buf b = buf_of(large, n);
 		struct buf r = buf_of(request_bytes, sizeof request_bytes);
 		buf_str(&b, "{\"status\":\"firing\",\"alerts\":[{\"labels\":"
-			    "{\"alertname\":\"A\"}},{\"labels\":1}]");
+			    "{\"alertname\":\"A\"}}],\"alerts\":[]");
 		while (b.n < n - 1)
 			buf_char(&b, ' ');
 		buf_char(&b, '}');
@@ -1402,8 +1397,8 @@ static void tells_large_chunked_bodies(void **state)
 		buf_str(&r, "\r\n0\r\n\r\n" HEALTH);
 		start_plain();
 		send_bytes(buf_span(&r), r.n, 1, 0);
-		check_answers("422: not a webhook payload: alerts[1].labels: "
-			      "expected an object\n200: healthy\n",
+		check_answers("422: not a webhook payload: alerts: expected "
+			      "once\n200: healthy\n",
 			      "chunks");
 		CHECK_SPAN(buf_span(&lines),
 			   n == LIMIT_WHOLE_BODY ? SPAN("") : SPAN(LINE_A),
@@ -1561,8 +1556,8 @@ static void refuses_large_bodies(void **state)
 	static const struct {
 		const char *tail, *answers;
 	} table[] = {
-	    {"", "422: not a webhook payload: alerts[150].status: expected "
-		 "\"firing\" or \"resolved\"\n200: healthy\n"},
+	    {"", "422: not a webhook payload: alerts: expected once\n"
+		 "200: healthy\n"},
 	};
 	static char request_bytes[1 << 18];
 	(void)state;
@@ -1571,7 +1566,7 @@ static void refuses_large_bodies(void **state)
 		struct buf r = buf_of(request_bytes, sizeof request_bytes);
 		make_payload(&b, 150, 300);
 		b.n -= 2;
-		buf_str(&b, ",{\"status\":1},{}]}");
+		buf_str(&b, "],\"alerts\":[{}]}");
 		make_request(&r, buf_span(&b), 0);
 		buf_str(&r, HEALTH);
 		start_plain();
@@ -1628,8 +1623,8 @@ static void refuses_large_bodies(void **state)
 	check_answers("413: alert larger than 32768 bytes: alerts[0]\n",
 		      "too large");
 	CHECK_SPAN(buf_span(&lines),
-		   SPAN("1970-01-01T00:00:00Z NOTICE 1 alert was too large to "
-			"be taken, receiver r\n"),
+		   SPAN("1970-01-01T00:00:00Z NOTICE 1 alert was left out: a0, "
+			"alerts[0] is larger than 32768 bytes, receiver r\n"),
 		   "too large");
 }
 

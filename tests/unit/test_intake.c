@@ -225,8 +225,8 @@ static void knows_again(void **state)
 	assert_false(is_safe(2));
 	assert_int_equal(offer(&o, 2), INTAKE_QUEUED);
 	/* 503 to both: still known, written or not */
-	intake_release(&intake, 1, &wait_of[1], false);
-	intake_release(&intake, 2, &wait_of[2], false);
+	intake_release(&intake, 1, &wait_of[1], false, 0);
+	intake_release(&intake, 2, &wait_of[2], false, 0);
 	write_all();
 	forget_waits();
 	for (int i = 0; i < 3; i++)
@@ -234,7 +234,7 @@ static void knows_again(void **state)
 	assert_true(is_safe(3));
 	assert_int_equal(offer(&o, 3), INTAKE_QUEUED);
 	/* 200: all of them are news again */
-	intake_release(&intake, 3, &wait_of[3], true);
+	intake_release(&intake, 3, &wait_of[3], true, 0);
 	head = spool.head;
 	assert_int_equal(offer(&o, 4), INTAKE_QUEUED);
 	assert_true(spool.head > head);
@@ -272,31 +272,35 @@ static void names_notices(void **state)
 	const struct moment now = {7, 8};
 	(void)state;
 	start();
-	intake_name_notice(&intake, &a, RECORD_NOTICE_TRUNCATED, &e, 5, now);
+	intake_name_notice(&intake, &a, RECORD_NOTICE_TRUNCATED, &e, 5,
+			   SPAN_NONE, now);
 	assert_int_equal(a.record.kind, RECORD_NOTICE_TRUNCATED);
 	assert_int_equal(a.record.count, 5);
 	assert_int_equal(a.record.received_s, 8);
 	assert_int_equal(a.sinks, 3); /* filters do not hold it back */
 	assert_int_equal(offer(&a, 1), INTAKE_QUEUED);
 	assert_int_equal(counters.alerts_firing + counters.alerts_resolved, 0);
-	intake_name_notice(&intake, &b, RECORD_NOTICE_TRUNCATED, &e, 5, now);
+	intake_name_notice(&intake, &b, RECORD_NOTICE_TRUNCATED, &e, 5,
+			   SPAN_NONE, now);
 	assert_int_equal(offer(&b, 2), INTAKE_KNOWN);
-	intake_name_notice(&intake, &b, RECORD_NOTICE_TRUNCATED, &e, 6, now);
+	intake_name_notice(&intake, &b, RECORD_NOTICE_TRUNCATED, &e, 6,
+			   SPAN_NONE, now);
 	assert_int_equal(offer(&b, 2), INTAKE_QUEUED);
-	intake_name_notice(&intake, &b, RECORD_NOTICE_TOO_LARGE, &e, 5, now);
+	intake_name_notice(&intake, &b, RECORD_NOTICE_LEFT_OUT, &e, 5,
+			   SPAN_NONE, now);
 	assert_int_equal(offer(&b, 2), INTAKE_QUEUED);
 	/* to the last digit */
 	intake_name_notice(&intake, &a, RECORD_NOTICE_TRUNCATED, &e, UINT64_MAX,
-			   now);
+			   SPAN_NONE, now);
 	intake_name_notice(&intake, &b, RECORD_NOTICE_TRUNCATED, &e,
-			   UINT64_MAX - 1, now);
+			   UINT64_MAX - 1, SPAN_NONE, now);
 	assert_true(a.record.key != b.record.key);
 	/* --dedup is for alerts alone, and is not filled without it */
 	assert_int_equal(intake.dedup.used, 0);
 	start();
 	config.dedup_ms = 60000;
 	assert_int_equal(offer(&b, 1), INTAKE_QUEUED);
-	intake_release(&intake, 1, &wait_of[1], true);
+	intake_release(&intake, 1, &wait_of[1], true, 0);
 	assert_int_equal(offer(&b, 1), INTAKE_QUEUED);
 	assert_int_equal(intake.dedup.used, 0);
 }
@@ -313,7 +317,7 @@ static void emits_twins_once(void **state)
 	config.dedup_ms = 60000;
 	struct offer o = name(json, "\"r\"", "\"g\"", 1000);
 	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
-	intake_release(&intake, 1, &wait_of[1], true);
+	intake_release(&intake, 1, &wait_of[1], true, 0);
 	uint64_t head = spool.head;
 	o = name(json, "\"r2\"", "\"g2\"", 61000);
 	assert_int_equal(offer(&o, 2), INTAKE_KNOWN);
@@ -336,7 +340,7 @@ static void emits_twins_once(void **state)
 	start();
 	o = name(json, "\"r\"", "\"g\"", 0);
 	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
-	intake_release(&intake, 1, &wait_of[1], true);
+	intake_release(&intake, 1, &wait_of[1], true, 0);
 	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
 }
 
@@ -356,7 +360,7 @@ static void knows_what_was_left(void **state)
 	assert_int_equal(offer(&o, 2), INTAKE_KNOWN);
 	assert_int_equal(spool.head, head);
 	assert_false(is_safe(2));
-	intake_release(&intake, 2, &wait_of[2], false);
+	intake_release(&intake, 2, &wait_of[2], false, 0);
 	write_all();
 	/* done: whoever sends it now may have had its 200 from the process
 	 * before */
@@ -371,10 +375,10 @@ static void forgets_notices_of_damage(void **state)
 	struct offer lost, left_out;
 	(void)state;
 	start();
-	intake_name_notice(&intake, &lost, RECORD_NOTICE_LOST, &e, 1,
+	intake_name_notice(&intake, &lost, RECORD_NOTICE_LOST, &e, 1, SPAN_NONE,
 			   (struct moment){0, 0});
 	intake_name_notice(&intake, &left_out, RECORD_NOTICE_TRUNCATED, &e, 1,
-			   (struct moment){0, 0});
+			   SPAN_NONE, (struct moment){0, 0});
 	offer(&lost, 1);
 	offer(&left_out, 1);
 	memset(&intake.recall, 0, sizeof intake.recall);

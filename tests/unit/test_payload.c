@@ -8,7 +8,7 @@
 /* What a payload came to, as words. */
 struct outcome {
 	enum status status;
-	bool other_version;
+	bool odd;
 	uint64_t count, truncated;
 	char why_bytes[LIMIT_PLACE], word_bytes[4096];
 	struct buf why, words;
@@ -17,13 +17,27 @@ struct outcome {
 
 static struct payload p;
 
-static void note_alert(struct outcome *o, struct span json)
+/* An alert, or in its place why there is none. */
+static bool note_alert(struct outcome *o, enum payload_event e,
+		       const char *bytes, uint64_t at)
 {
+	if (e == PAYLOAD_LEFT_OUT) {
+		buf_char(&o->words, '(');
+		buf_str(&o->words, p.status == STATUS_NOT_PAYLOAD
+				       ? ""
+				       : status_info(p.status)->label);
+		buf_put(&o->words, buf_span(&p.why));
+		buf_char(&o->words, ')');
+	}
+	if (e != PAYLOAD_ALERT)
+		return e == PAYLOAD_LEFT_OUT;
+	struct span json = {bytes + (p.start - at), (size_t)(p.end - p.start)};
 	buf_char(&o->words, '<');
 	buf_put(&o->words, json);
 	buf_char(&o->words, '>');
 	struct span index = alert_index(&p.alert);
 	o->index = crc32c(o->index, index.p, index.n);
+	return true;
 }
 
 static void finish(struct outcome *o, bool refused)
@@ -39,8 +53,9 @@ static void finish(struct outcome *o, bool refused)
 	};
 	o->status = refused ? p.status : payload_end(&p);
 	assert_int_equal(o->status, p.status);
-	buf_put(&o->why, buf_span(&p.why));
-	o->other_version = p.other_version;
+	if (o->status != STATUS_OK)
+		buf_put(&o->why, buf_span(&p.why));
+	o->odd = p.odd;
 	o->count = p.count;
 	o->truncated = p.truncated;
 	buf_str(&o->words, statuses[p.envelope.status]);
@@ -71,9 +86,9 @@ static void run_whole(struct outcome *o, struct span text, size_t n)
 	payload_start(&p, true);
 	for (unsigned call = 0; call < 2 && e != PAYLOAD_REFUSED; call++) {
 		size_t some = call ? text.n : n;
-		while ((e = payload_next(&p, text.p, 0, some)) == PAYLOAD_ALERT)
-			note_alert(o, (struct span){text.p + p.start,
-						    (size_t)(p.end - p.start)});
+		do
+			e = payload_next(&p, text.p, 0, some);
+		while (note_alert(o, e, text.p, 0));
 	}
 	finish(o, e == PAYLOAD_REFUSED);
 }
@@ -93,10 +108,9 @@ static void run_pieces(struct outcome *o, struct span text, size_t first,
 		CHECK(at <= end && at <= p.json.offset, "hold is ahead");
 		struct span piece = {text.p + at, end - (size_t)at};
 		char *copy = copy_of(piece);
-		while ((e = payload_next(&p, copy, at, piece.n)) ==
-		       PAYLOAD_ALERT)
-			note_alert(o, (struct span){copy + (p.start - at),
-						    (size_t)(p.end - p.start)});
+		do
+			e = payload_next(&p, copy, at, piece.n);
+		while (note_alert(o, e, copy, at));
 		free(copy);
 	}
 	finish(o, e == PAYLOAD_REFUSED);
@@ -106,7 +120,7 @@ static void same(const struct outcome *a, const struct outcome *b,
 		 struct span text, size_t at, bool words)
 {
 	CHECK(a->status == b->status && a->truncated == b->truncated &&
-		  a->count == b->count && a->other_version == b->other_version,
+		  a->count == b->count && a->odd == b->odd,
 	      "split at %zu: %.*s: %s instead of %s", at, (int)text.n, text.p,
 	      status_info(b->status)->text, status_info(a->status)->text);
 	CHECK_SPAN(buf_span(&b->why), buf_span(&a->why), "split at %zu: %.*s",
@@ -185,26 +199,6 @@ static void refuses_payloads(void **state)
 	    {STATUS_NOT_PAYLOAD, "{\"alerts\":\"\"}",
 	     "alerts: expected an array"},
 	    {STATUS_NOT_PAYLOAD, "{\"alerts\":0}", "alerts: expected an array"},
-	    {STATUS_NOT_PAYLOAD, "{\"alerts\":[1]}",
-	     "alerts[0]: expected an object"},
-	    {STATUS_NOT_PAYLOAD, "{\"alerts\":[null]}",
-	     "alerts[0]: expected an object"},
-	    {STATUS_NOT_PAYLOAD, "{\"alerts\":[{},\"a\"]}",
-	     "alerts[1]: expected an object"},
-	    {STATUS_NOT_PAYLOAD, "{\"alerts\":[{},{},[]]}",
-	     "alerts[2]: expected an object"},
-	    {STATUS_NOT_PAYLOAD,
-	     "{\"alerts\":[{},{\"labels\":{\"job\":1},\"x\":[]}]}",
-	     "alerts[1].labels.job: expected a string"},
-	    {STATUS_NOT_PAYLOAD,
-	     "{\"alerts\":[{\"annotations\":{\"a\":\"\",\"\\u0061\":\"\"}}]}",
-	     "alerts[0].annotations.a: expected once"},
-	    {STATUS_NOT_PAYLOAD,
-	     "{\"alerts\":[{\"status\":\"up\",\"status\":1}]}",
-	     "alerts[0].status: expected \"firing\" or \"resolved\""},
-	    {STATUS_NOT_PAYLOAD,
-	     "{\"x\":{\"y\":{\"labels\":1}},\"alerts\":[{\"startsAt\":[{}]}]}",
-	     "alerts[0].startsAt: expected a string"},
 	    /* an alert that is no JSON is that first */
 	    {STATUS_NOT_JSON, "{\"alerts\":[{\"endsAt\":1,\"labels\":{]}]}",
 	     "byte 33: expected a member name in quotes or '}'"},
@@ -221,33 +215,6 @@ static void refuses_payloads(void **state)
 	    {STATUS_NOT_PAYLOAD,
 	     "{\"version\":\"4\",\"version\":\"4\",\"alerts\":[]}",
 	     "version: expected once"},
-	    {STATUS_NOT_PAYLOAD, "{\"receiver\":1,\"alerts\":[]}",
-	     "receiver: expected a string"},
-	    {STATUS_NOT_PAYLOAD, "{\"receiver\":{},\"alerts\":[]}",
-	     "receiver: expected a string"},
-	    {STATUS_NOT_PAYLOAD, "{\"groupKey\":[],\"alerts\":[]}",
-	     "groupKey: expected a string"},
-	    {STATUS_NOT_PAYLOAD, "{\"alerts\":[],\"groupKey\":true}",
-	     "groupKey: expected a string"},
-	    {STATUS_NOT_PAYLOAD, "{\"alerts\":[],\"externalURL\":-1}",
-	     "externalURL: expected a string"},
-	    {STATUS_NOT_PAYLOAD, "{\"status\":\"ok\",\"alerts\":[]}",
-	     "status: expected \"firing\" or \"resolved\""},
-	    {STATUS_NOT_PAYLOAD, "{\"status\":4,\"alerts\":[]}",
-	     "status: expected \"firing\" or \"resolved\""},
-	    {STATUS_NOT_PAYLOAD, "{\"truncatedAlerts\":-1,\"alerts\":[]}",
-	     "truncatedAlerts: expected a whole number"},
-	    {STATUS_NOT_PAYLOAD, "{\"truncatedAlerts\":1.0,\"alerts\":[]}",
-	     "truncatedAlerts: expected a whole number"},
-	    {STATUS_NOT_PAYLOAD, "{\"truncatedAlerts\":\"1\",\"alerts\":[]}",
-	     "truncatedAlerts: expected a whole number"},
-	    {STATUS_NOT_PAYLOAD, "{\"truncatedAlerts\":[],\"alerts\":[]}",
-	     "truncatedAlerts: expected a whole number"},
-	    {STATUS_NOT_PAYLOAD, "{\"truncatedAlerts\":true,\"alerts\":[]}",
-	     "truncatedAlerts: expected a whole number"},
-	    {STATUS_NOT_PAYLOAD,
-	     "{\"truncatedAlerts\":18446744073709551616,\"alerts\":[]}",
-	     "truncatedAlerts: expected a whole number"},
 	};
 	static struct outcome o, pieces;
 	(void)state;
@@ -266,7 +233,7 @@ static void reads_payloads(void **state)
 		const char *text, *words;
 		const char *pieces; /* if it differs from words */
 		uint64_t count, truncated;
-		bool other_version;
+		bool odd;
 	} table[] = {
 	    {"{\"alerts\":[]}", "", NULL, 0, 0, false},
 	    {" { \"alerts\" : [ ] } \r\n", "", NULL, 0, 0, false},
@@ -292,20 +259,51 @@ static void reads_payloads(void **state)
 	     "<{}> resolved", 1, UINT64_MAX, false},
 	    {"{\"receiver\":null,\"groupKey\":null,\"externalURL\":null,"
 	     "\"status\":null,\"truncatedAlerts\":null,\"alerts\":[]}",
-	     " receiver=null groupKey=null externalURL=null", NULL, 0, 0,
-	     false},
+	     "", NULL, 0, 0, false},
 	    {"{\"r\\u0065ceiver\":\"\",\"st\\u0061tus\":\"f\\u0069ring\","
 	     "\"alerts\":[]}",
 	     " firing receiver=\"\"", NULL, 0, 0, false},
 	    {"{\"version\":\"3\",\"alerts\":[]}", "", NULL, 0, 0, true},
 	    {"{\"version\":\"\",\"alerts\":[]}", "", NULL, 0, 0, true},
 	    {"{\"version\":4,\"alerts\":[]}", "", NULL, 0, 0, true},
-	    {"{\"version\":{\"a\":\"4\"},\"alerts\":[]}", "", NULL, 0, 0,
-	     false},
-	    {"{\"version\":[[]],\"alerts\":[{}]}", "<{}>", NULL, 1, 0, false},
+	    {"{\"version\":{\"a\":\"4\"},\"alerts\":[]}", "", NULL, 0, 0, true},
+	    {"{\"version\":[[]],\"alerts\":[{}]}", "<{}>", NULL, 1, 0, true},
 	    {"{\"version\":\"\\u0034\",\"alerts\":[]}", "", NULL, 0, 0, false},
 	    {"{\"alerts\":[],\"orgId\":1,\"state\":\"ok\",\"\":{\"\":[]}}", "",
 	     NULL, 0, 0, false},
+	    {"{\"alerts\":[1]}", "(alerts[0]: expected an object)", NULL, 1, 0,
+	     false},
+	    {"{\"alerts\":[null]}", "(alerts[0]: expected an object)", NULL, 1,
+	     0, false},
+	    {"{\"alerts\":[{},\"a\"]}", "<{}>(alerts[1]: expected an object)",
+	     NULL, 2, 0, false},
+	    {"{\"alerts\":[{},{},[]]}",
+	     "<{}><{}>(alerts[2]: expected an object)", NULL, 3, 0, false},
+	    {"{\"alerts\":[{},{\"labels\":{\"job\":1},\"x\":[]}]}",
+	     "<{}>(alerts[1].labels.job: expected a string)", NULL, 2, 0,
+	     false},
+	    {"{\"alerts\":[{\"annotations\":{\"a\":\"\",\"\\u0061\":\"\"}}]}",
+	     "(alerts[0].annotations.a: expected once)", NULL, 1, 0, false},
+	    {"{\"alerts\":[{\"status\":\"up\",\"status\":1}]}",
+	     "(alerts[0].status: expected \"firing\" or \"resolved\")", NULL, 1,
+	     0, false},
+	    {"{\"x\":{\"y\":{\"labels\":1}},\"alerts\":[{\"startsAt\":[{}]}]}",
+	     "(alerts[0].startsAt: expected a string)", NULL, 1, 0, false},
+	    {"{\"receiver\":1,\"alerts\":[]}", "", NULL, 0, 0, true},
+	    {"{\"receiver\":{},\"alerts\":[]}", "", NULL, 0, 0, true},
+	    {"{\"groupKey\":[],\"alerts\":[]}", "", NULL, 0, 0, true},
+	    {"{\"alerts\":[],\"groupKey\":true}", "", NULL, 0, 0, true},
+	    {"{\"alerts\":[],\"externalURL\":-1}", "", NULL, 0, 0, true},
+	    {"{\"status\":\"ok\",\"alerts\":[]}", "", NULL, 0, 0, true},
+	    {"{\"status\":4,\"alerts\":[]}", "", NULL, 0, 0, true},
+	    {"{\"truncatedAlerts\":-1,\"alerts\":[]}", "", NULL, 0, 0, true},
+	    {"{\"truncatedAlerts\":1.0,\"alerts\":[]}", "", NULL, 0, 0, true},
+	    {"{\"truncatedAlerts\":\"1\",\"alerts\":[]}", "", NULL, 0, 1,
+	     false},
+	    {"{\"truncatedAlerts\":[],\"alerts\":[]}", "", NULL, 0, 0, true},
+	    {"{\"truncatedAlerts\":true,\"alerts\":[]}", "", NULL, 0, 0, true},
+	    {"{\"truncatedAlerts\":18446744073709551616,\"alerts\":[]}", "",
+	     NULL, 0, 0, true},
 	    {"{\"status\":\"firing\",\"alerts\":[{\"status\":\"resolved\"}]}",
 	     "<{\"status\":\"resolved\"}> firing", NULL, 1, 0, false},
 	    {"{\"receiver\":\"a\",\"other\":\"b\",\"Receiver\":\"c\","
@@ -327,7 +325,7 @@ static void reads_payloads(void **state)
 		    "row %zu, in pieces", i);
 		CHECK(o.count == table[i].count, "row %zu", i);
 		CHECK(o.truncated == table[i].truncated, "row %zu", i);
-		CHECK(o.other_version == table[i].other_version, "row %zu", i);
+		CHECK(o.odd == table[i].odd, "row %zu", i);
 	}
 }
 
@@ -358,7 +356,7 @@ static void holds_the_alert_size(void **state)
 		struct buf b = buf_of(large, sizeof large);
 		buf_str(&b, "{\"alerts\":[{\"n\":1},{\"a\":\"");
 		fill(&b, 'x', n - 8);
-		buf_str(&b, "\"}]}");
+		buf_str(&b, "\"},{}]}");
 		begin(&o);
 		payload_start(&p, false);
 		enum payload_event e;
@@ -366,22 +364,46 @@ static void holds_the_alert_size(void **state)
 		while ((e = payload_next(&p, b.p, 0, b.n)) == PAYLOAD_ALERT)
 			alerts++;
 		CHECK((e == PAYLOAD_MORE) == (n <= LIMIT_ALERT), "%zu", n);
-		assert_int_equal(alerts, n <= LIMIT_ALERT ? 2 : 1);
+		assert_int_equal(alerts, n <= LIMIT_ALERT ? 3 : 1);
 		if (n <= LIMIT_ALERT)
 			continue;
+		assert_int_equal(e, PAYLOAD_LEFT_OUT);
 		assert_int_equal(p.status, STATUS_ALERT_SIZE);
 		CHECK_SPAN(buf_span(&p.why), SPAN("alerts[1]"), "%zu", n);
+		assert_int_equal(payload_next(&p, b.p, 0, b.n), PAYLOAD_ALERT);
+		assert_int_equal(payload_next(&p, b.p, 0, b.n), PAYLOAD_MORE);
+		assert_int_equal(payload_end(&p), STATUS_OK);
 	}
-	/* an alert that has no end is refused as soon as it is too large, and
+	/* an alert that has no end is left out as soon as it is too large, and
 	 * the same if its end comes in the same piece */
 	struct buf b = buf_of(large, sizeof large);
 	buf_str(&b, "{\"alerts\":[{\"a\":\"");
 	fill(&b, 'x', LIMIT_ALERT + 4096);
 	for (size_t step = 512; step < 2 * b.n; step *= 2) {
-		o.words.n = 0;
 		run_pieces(&o, buf_span(&b), step, step);
-		CHECK(o.status == STATUS_ALERT_SIZE, "pieces of %zu: %s", step,
-		      status_info(o.status)->text);
+		CHECK_SPAN(buf_span(&o.words),
+			   SPAN("(alert_too_largealerts[0])"), "pieces of %zu",
+			   step);
+		assert_int_equal(o.status, STATUS_NOT_JSON);
+	}
+	/* whatever it holds, what follows is read */
+	static const char *const inside[] = {
+	    "[[{\"alerts\":[1]}]]", "{\"b\":{\"c\":[]}}", "\"\\\"]}\"", "1"};
+	for (size_t i = 0; i < COUNT(inside); i++) {
+		b.n = 0;
+		buf_str(&b, "{\"alerts\":[{\"a\":\"");
+		fill(&b, 'x', LIMIT_ALERT);
+		buf_str(&b, "\",\"b\":");
+		buf_str(&b, inside[i]);
+		buf_str(&b, "},[[1],{}],{\"z\":1}],\"truncatedAlerts\":3}");
+		run_steps(&o, buf_span(&b));
+		CHECK_SPAN(
+		    buf_span(&o.words),
+		    SPAN("(alert_too_largealerts[0])(alerts[1]: expected "
+			 "an object)<{\"z\":1}>"),
+		    "row %zu", i);
+		assert_int_equal(o.status, STATUS_OK);
+		assert_int_equal(o.truncated, 3);
 	}
 }
 
@@ -436,8 +458,9 @@ static void tells_what_comes_first(void **state)
 		buf_str(&b, tails[i]);
 		run_pieces(&o, buf_span(&b), LIMIT_ALERT + 50, 10);
 		run_pieces(&other, buf_span(&b), b.n, b.n);
-		CHECK(o.status == STATUS_ALERT_SIZE, "row %zu: %s", i,
+		CHECK(o.status == STATUS_NOT_JSON, "row %zu: %s", i,
 		      status_info(o.status)->text);
+		same(&o, &other, SPAN("see above"), i, true);
 		CHECK(o.status == other.status,
 		      "row %zu: in two pieces %s, in one %s", i,
 		      status_info(o.status)->label,
@@ -445,24 +468,70 @@ static void tells_what_comes_first(void **state)
 	}
 }
 
+/* Of that length, whole or cut. */
+static void check_kept(struct span value, char c, size_t n, size_t kept)
+{
+	static const struct span mark = SPAN_INIT("\xe2\x80\xa6\"");
+	CHECK(n <= kept ? value.n == n + 2
+			: value.n <= kept + 2 && value.n + 16 > kept + 2,
+	      "%c: %zu bytes of %zu", c, value.n, n);
+	CHECK(n == 0 || value.p[1] == c, "%c: another", c);
+	if (n > kept)
+		CHECK_SPAN(span_skip(value, value.n - mark.n), mark, "%c", c);
+}
+
+static void check_envelope(struct buf b, size_t step, bool behind,
+			   const size_t n[3], const size_t kept[3])
+{
+	enum payload_event e = PAYLOAD_MORE;
+	size_t end = 0;
+	payload_start(&p, false);
+	while (end < b.n) {
+		end = step < b.n - end ? end + step : b.n;
+		uint64_t at = payload_hold(&p);
+		CHECK(end - at <= LIMIT_ALERT + step, "holds too much");
+		char *copy = copy_of((struct span){b.p + at, end - at});
+		do
+			e = payload_next(&p, copy, at, end - at);
+		while (e == PAYLOAD_ALERT);
+		free(copy);
+		assert_int_equal(e, PAYLOAD_MORE);
+	}
+	assert_int_equal(payload_end(&p), STATUS_OK);
+	assert_int_equal(p.count, 1);
+	if (behind) {
+		assert_null(p.envelope.receiver.p);
+		return;
+	}
+	check_kept(p.envelope.receiver, 'r', n[0], kept[0]);
+	check_kept(p.envelope.group_key, 'k', n[1], kept[1]);
+	check_kept(p.envelope.external_url, 'u', n[2], kept[2]);
+}
+
 static void holds_the_envelope(void **state)
 {
+	enum { LEAST = LIMIT_ENVELOPE / 8, MARK = 3 };
 	static const struct {
 		size_t receiver, key, url; /* bytes without quotes */
 		bool behind;               /* `alerts` come first */
-		enum status status;
-		const char *why;
+		size_t kept_receiver, kept_key, kept_url; /* bytes at most */
 	} table[] = {
-	    {LIMIT_ENVELOPE - 2, 0, 0, false, STATUS_ENVELOPE_SIZE, "groupKey"},
-	    {LIMIT_ENVELOPE - 6, 0, 0, false, STATUS_OK, ""},
-	    {LIMIT_ENVELOPE - 1, 0, 0, false, STATUS_ENVELOPE_SIZE, "receiver"},
-	    {1000, 1000, 3000, false, STATUS_ENVELOPE_SIZE, "externalURL"},
-	    {1000, 4000, 0, false, STATUS_ENVELOPE_SIZE, "groupKey"},
-	    {40000, 0, 0, false, STATUS_ENVELOPE_SIZE, "receiver"},
-	    {1000, 1000, LIMIT_ENVELOPE - 2006, false, STATUS_OK, ""},
-	    {4000, 4000, 4000, true, STATUS_OK, ""},
+	    {10, 10, 10, false, 10, 10, 10},
+	    {1000, 1000, LIMIT_ENVELOPE - 2006, false, 1000, 1000,
+	     LIMIT_ENVELOPE - 2006},
+	    {1000, 1000, LIMIT_ENVELOPE - 2005, false, 1000, 1000,
+	     LIMIT_ENVELOPE - 2006},
+	    {LIMIT_ENVELOPE - 2 * LEAST - 2, 0, 0, false,
+	     LIMIT_ENVELOPE - 2 * LEAST - 2, 0, 0},
+	    {LIMIT_ENVELOPE - 2 * LEAST - 1, 0, 0, false,
+	     LIMIT_ENVELOPE - 2 * LEAST - 2, 0, 0},
+	    {LIMIT_ENVELOPE, LIMIT_ENVELOPE, LIMIT_ENVELOPE, false,
+	     LIMIT_ENVELOPE - 2 * LEAST - 2, LEAST - 2, LEAST - 2},
+	    {1, 40000, 10, false, 1, LIMIT_ENVELOPE - LEAST - 5, 10},
+	    {40000, 40000, 40000, false, LIMIT_ENVELOPE - 2 * LEAST - 2,
+	     LEAST - 2, LEAST - 2},
+	    {4000, 40000, 40000, true, 0, 0, 0},
 	};
-	static struct outcome o;
 	(void)state;
 	for (size_t i = 0; i < COUNT(table); i++) {
 		struct buf b = buf_of(large, sizeof large);
@@ -475,37 +544,46 @@ static void holds_the_envelope(void **state)
 		fill(&b, 'u', table[i].url);
 		buf_str(&b, table[i].behind ? "\"}" : "\",\"alerts\":[{}]}");
 		assert_false(b.cut);
-		for (size_t step = 1; step < 2 * b.n; step = step * 3 + 1) {
-			begin(&o);
+		for (size_t step = 1; step < 2 * b.n; step = step * 3 + 1)
+			check_envelope(b, step, table[i].behind,
+				       (size_t[]){table[i].receiver,
+						  table[i].key, table[i].url},
+				       (size_t[]){table[i].kept_receiver,
+						  table[i].kept_key,
+						  table[i].kept_url});
+	}
+}
+
+/* What is cut is cut at a whole character, wherever the room ends. */
+static void cuts_whole_characters(void **state)
+{
+	static const char *const texts[] = {
+	    "ab",  "\xc3\xa4", "\xe2\x82\xac",   "\xf0\x9f\x94\x94",
+	    "\\n", "\\u20ac",  "\\ud83d\\udd14",
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		for (size_t shift = 0; shift < 13; shift++) {
+			struct buf b = buf_of(large, sizeof large);
+			buf_str(&b, "{\"groupKey\":\"");
+			fill(&b, 'x', shift);
+			while (b.n < LIMIT_ENVELOPE + 100)
+				buf_str(&b, texts[i]);
+			buf_str(&b, "\",\"alerts\":[]}");
 			payload_start(&p, false);
-			uint64_t at = 0;
-			size_t end = 0;
-			enum payload_event e = PAYLOAD_MORE;
-			while (e != PAYLOAD_REFUSED && end < b.n) {
-				end = step < b.n - end ? end + step : b.n;
-				at = payload_hold(&p);
-				CHECK(end - at <= LIMIT_ALERT + step,
-				      "row %zu: holds too much", i);
-				while ((e = payload_next(&p, b.p + at, at,
-							 end - at)) ==
-				       PAYLOAD_ALERT)
-					;
-			}
-			enum status s =
-			    e == PAYLOAD_REFUSED ? p.status : payload_end(&p);
-			CHECK(s == table[i].status, "row %zu, step %zu: %s", i,
-			      step, status_info(s)->text);
-			CHECK_SPAN(buf_span(&p.why), span_of(table[i].why),
-				   "row %zu", i);
-			if (s != STATUS_OK || table[i].behind)
-				continue;
-			CHECK(p.envelope.receiver.n == table[i].receiver + 2 &&
-				  p.envelope.group_key.n == table[i].key + 2 &&
-				  p.envelope.external_url.n == table[i].url + 2,
-			      "row %zu", i);
-			CHECK(table[i].url == 0 ||
-				  p.envelope.external_url.p[1] == 'u',
-			      "row %zu", i);
+			while (payload_next(&p, b.p, 0, b.n) != PAYLOAD_MORE)
+				;
+			struct span kept = p.envelope.group_key;
+			struct json j = {.report_depth = 1};
+			CHECK(json_next(&j, kept.p, kept.n) == JSON_STRING &&
+				  j.offset == kept.n,
+			      "%s, %zu: no string", texts[i], shift);
+			struct span end = span_skip(kept, kept.n - 4);
+			CHECK_SPAN(end, SPAN("\xe2\x80\xa6\""), "%s, %zu",
+				   texts[i], shift);
+			CHECK(kept.n >
+				  LIMIT_ENVELOPE - 2 * LIMIT_ENVELOPE / 8 - 16,
+			      "%s, %zu: too short", texts[i], shift);
 		}
 	}
 }
@@ -622,6 +700,7 @@ int main(void)
 	    cmocka_unit_test(counts_each_alert_alone),
 	    cmocka_unit_test(tells_what_comes_first),
 	    cmocka_unit_test(holds_the_envelope),
+	    cmocka_unit_test(cuts_whole_characters),
 	    cmocka_unit_test(holds_the_depth),
 	    cmocka_unit_test(lets_go_of_the_rest),
 	};

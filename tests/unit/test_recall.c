@@ -16,7 +16,7 @@ static void finds_what_was_added(void **state)
 	start();
 	assert_null(recall_find(&recall, 0, 0));
 	assert_null(recall_find(&recall, 7, 63));
-	recall_release(&recall, 0, 0, true);
+	recall_release(&recall, 0, 0, true, 0);
 	struct recall_entry *e = recall_add(&recall, 7);
 	assert_int_equal(e->key, 7);
 	assert_int_equal(e->claims, 0);
@@ -52,7 +52,7 @@ static void tells_equal_keys_apart(void **state)
 	/* another connection has its own claims */
 	assert_ptr_equal(recall_find(&recall, 9, 5), e[COUNT(e) - 1]);
 	/* claims dropped, entries kept */
-	recall_release(&recall, 4, 0, false);
+	recall_release(&recall, 4, 0, false, 0);
 	assert_ptr_equal(recall_find(&recall, 9, 4), e[COUNT(e) - 1]);
 }
 
@@ -66,11 +66,11 @@ static void releases_and_forgets(void **state)
 	a->claims = (uint64_t)1 << 0 | (uint64_t)1 << 63;
 	b->claims = (uint64_t)1 << 63;
 	c->claims = (uint64_t)1 << 1;
-	recall_release(&recall, 0, 0, false);
+	recall_release(&recall, 0, 0, false, 0);
 	assert_int_equal(a->claims, (uint64_t)1 << 63);
-	recall_release(&recall, 5, 0, true);
+	recall_release(&recall, 5, 0, true, 0);
 	assert_non_null(recall_find(&recall, 1, 0));
-	recall_release(&recall, 63, 0, true);
+	recall_release(&recall, 63, 0, true, 0);
 	assert_null(recall_find(&recall, 1, 0));
 	assert_null(recall_find(&recall, 2, 0));
 	assert_ptr_equal(recall_find(&recall, 3, 0), c);
@@ -86,7 +86,7 @@ static void releases_and_forgets(void **state)
 	assert_int_equal(recall.used, used + 1);
 	/* an entry that two claim and one settles is gone for both */
 	c->claims |= 1;
-	recall_release(&recall, 1, 0, true);
+	recall_release(&recall, 1, 0, true, 0);
 	assert_null(recall_find(&recall, 3, 2));
 }
 
@@ -107,7 +107,7 @@ static void forgets_the_oldest_when_full(void **state)
 		assert_null(recall_find(&recall, k, 9));
 		assert_non_null(recall_find(&recall, k + 1, 9));
 	}
-	recall_release(&recall, 0, 0, true);
+	recall_release(&recall, 0, 0, true, 0);
 	for (uint64_t k = 10; k < all + 10; k++)
 		CHECK(recall_find(&recall, k, 0), "key %u", (unsigned)k);
 }
@@ -123,7 +123,7 @@ static void looks_no_further_than_the_first_claim(void **state)
 		e->claims = 1;
 		e->position = 10 * k;
 	}
-	recall_release(&recall, 0, 10, true);
+	recall_release(&recall, 0, 10, true, 0);
 	assert_non_null(recall_find(&recall, 0, 1));
 	for (uint64_t k = 1; k < 4; k++)
 		assert_null(recall_find(&recall, k, 1));
@@ -214,8 +214,8 @@ static void does_as_the_model(void **state)
 		struct fact *f;
 		if (what == 0 && next_number(&seed) % 64 == 0) {
 			bool forget = next_number(&seed) & 1;
-			recall_release(&recall, slot, first_claim(slot),
-				       forget);
+			recall_release(&recall, slot, first_claim(slot), forget,
+				       0);
 			model_release(slot, forget);
 			check_chains();
 			continue;

@@ -37,7 +37,7 @@ static void start(size_t ring_size)
 static size_t run_sink(size_t most)
 {
 	static const char *const kinds[] = {"?", "?", "", "truncated ",
-					    "too large "};
+					    "left out "};
 	static const char *const statuses[] = {"- ", "firing ", "resolved "};
 	struct record r;
 	size_t n = 0;
@@ -111,27 +111,22 @@ static void refuses(void **state)
 	    {STATUS_NOT_JSON, "{\"status\":\"firing\",\"alerts\":[{}]",
 	     "byte 32: expected more, the text is cut", "firing {}\n"},
 	    {STATUS_NOT_PAYLOAD,
-	     "{\"status\":\"firing\",\"alerts\":[{},{\"labels\":{\"a\":1}}]}",
-	     "alerts[1].labels.a: expected a string", "firing {}\n"},
-	    {STATUS_NOT_PAYLOAD,
-	     "{\"status\":\"firing\",\"alerts\":[{},{},{},1]}",
-	     "alerts[3]: expected an object",
-	     "firing {}\nfiring {}\nfiring "
-	     "{}\n"},
-	    {STATUS_NOT_PAYLOAD, "{\"alerts\":[{\"status\":\"firing\"},{}]}",
-	     "alerts[1].status: missing, and the payload has none in front of "
-	     "it",
-	     "- {\"status\":\"firing\"}\n"},
-	    {STATUS_NOT_PAYLOAD,
 	     "{\"status\":null,\"alerts\":[{\"status\":null}]}",
 	     "alerts[0].status: missing, and the payload has none in front of "
 	     "it",
-	     ""},
+	     "left out 1[null,null,\"alerts[0].status: missing, and the "
+	     "payload "
+	     "has none in front of it\"]\n"},
 	    {STATUS_NOT_PAYLOAD,
-	     "{\"alerts\":[{\"status\":\"firing\"}],\"receiver\":1}",
-	     "receiver: expected a string", "- {\"status\":\"firing\"}\n"},
+	     "{\"alerts\":[1,{\"labels\":{\"alertname\":\"A\",\"b\":2}}]}",
+	     "alerts[0]: expected an object",
+	     "left out 1[null,null,\"alerts[0]: expected an object\"]\n"
+	     "left out 1[\"A\",null,\"alerts[1].labels.b: expected a "
+	     "string\"]\n"},
 	    {STATUS_NOT_PAYLOAD, "{\"alerts\":[{\"status\":\"ok\"}]}",
-	     "alerts[0].status: expected \"firing\" or \"resolved\"", ""},
+	     "alerts[0].status: expected \"firing\" or \"resolved\"",
+	     "left out 1[null,null,\"alerts[0].status: expected \\\"firing\\\" "
+	     "or \\\"resolved\\\"\"]\n"},
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT(table); i++) {
@@ -145,6 +140,8 @@ static void refuses(void **state)
 		CHECK(spool.head == 0, "row %zu: something was queued", i);
 		CHECK(counters.alerts_firing == 0, "row %zu: counted", i);
 		CHECK(intake.recall.used == 0, "row %zu: remembered", i);
+		CHECK(counters.left_out[STATUS_NOT_PAYLOAD] == 0,
+		      "row %zu: counted", i);
 		for (size_t first = 1; first <= body.n; first++) {
 			start(sizeof ring);
 			s = take_pieces(body, first, first == 1 ? 1 : body.n);
@@ -152,6 +149,81 @@ static void refuses(void **state)
 			      first, status_info(s)->text);
 			CHECK_SPAN(buf_span(&words), span_of(table[i].pieces),
 				   "row %zu, %zu", i, first);
+		}
+	}
+}
+
+/* The others come out, whole or in pieces; a notice names the one, and is known
+ * when it is sent again. */
+static void leaves_out(void **state)
+{
+	static const struct {
+		const char *body, *words, *told;
+		uint64_t left_out, count;
+	} table[] = {
+	    {"{\"status\":\"firing\",\"alerts\":[{},{\"labels\":{\"a\":1}}]}",
+	     "firing {}\nleft out 1[null,null,\"alerts[1].labels.a: expected a "
+	     "string\"]\n",
+	     "alerts[1].labels.a: expected a string", 1, 2},
+	    {"{\"status\":\"firing\",\"alerts\":[{},1,[{}],{}]}",
+	     "firing {}\n"
+	     "left out 1[null,null,\"alerts[1]: expected an object\"]\n"
+	     "left out 1[null,null,\"alerts[2]: expected an object\"]\n"
+	     "firing {}\n",
+	     "alerts[1]: expected an object", 2, 4},
+	    {"{\"alerts\":[{\"status\":\"firing\"},{\"fingerprint\":\"00\","
+	     "\"labels\":{\"alertname\":\"x\\n\"}}],\"receiver\":1}",
+	     "- {\"status\":\"firing\"}\n"
+	     "left out 1[\"x\\n\",\"00\",\"alerts[1].status: missing, and the "
+	     "payload has none in front of it\"]\n",
+	     "alerts[1].status: missing, and the payload has none in front of "
+	     "it",
+	     1, 2},
+	    {"{\"status\":\"\",\"alerts\":[{\"status\":\"resolved\"},"
+	     "{\"status\":\"up\",\"labels\":{\"alertname\":\"y\"}}]}",
+	     "- {\"status\":\"resolved\"}\n"
+	     "left out 1[null,null,\"alerts[1].status: expected "
+	     "\\\"firing\\\" or \\\"resolved\\\"\"]\n",
+	     "alerts[1].status: expected \"firing\" or \"resolved\"", 1, 2},
+	    {"{\"status\":\"firing\",\"alerts\":[{\"startsAt\":[]},{},{}]}",
+	     "left out 1[null,null,\"alerts[0].startsAt: expected a "
+	     "string\"]\nfiring {}\nfiring {}\n",
+	     "alerts[0].startsAt: expected a string", 1, 3},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct span body = span_of(table[i].body);
+		for (size_t first = 0; first <= body.n; first++) {
+			char bytes[2 * LIMIT_PLACE];
+			struct buf told = buf_of(bytes, sizeof bytes);
+			start(sizeof ring);
+			enum status s =
+			    first ? take_pieces(body, first,
+						first == 1 ? 1 : body.n)
+				  : take_whole(body);
+			CHECK(s == STATUS_OK, "row %zu, %zu: %s", i, first,
+			      status_info(s)->text);
+			CHECK_SPAN(buf_span(&words), span_of(table[i].words),
+				   "row %zu, %zu", i, first);
+			CHECK(receive.payload.count == table[i].count,
+			      "row %zu, %zu: %u", i, first,
+			      (unsigned)receive.payload.count);
+			CHECK(receive.left_out == table[i].left_out &&
+				  counters.left_out[STATUS_NOT_PAYLOAD] ==
+				      table[i].left_out,
+			      "row %zu, %zu", i, first);
+			receive_put_left_out(&receive, &told);
+			CHECK_SPAN(buf_span(&told), span_of(table[i].told),
+				   "row %zu, %zu", i, first);
+			/* no 200 came: the same again is known */
+			intake_release(&intake, 1, &receive.wait, false, 0);
+			words.n = 0;
+			s = first ? take_pieces(body, first, body.n)
+				  : take_whole(body);
+			assert_int_equal(s, STATUS_OK);
+			CHECK(words.n == 0, "row %zu, %zu: twice", i, first);
+			assert_int_equal(counters.duplicates,
+					 receive.payload.count);
 		}
 	}
 }
@@ -205,8 +277,8 @@ static void says_that_it_is_not_json_behind_labels(void **state)
 	} table[] = {
 	    {STATUS_TOO_MANY, "}}]}", "alerts[0].labels"},
 	    {STATUS_NOT_JSON, "}}]",
-	     "byte 1017: expected more, the text is cut"},
-	    {STATUS_NOT_JSON, "}}]]", "byte 1017: expected ',' or '}'"},
+	     "byte 1977: expected more, the text is cut"},
+	    {STATUS_NOT_JSON, "}}]]", "byte 1977: expected ',' or '}'"},
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT(table); i++) {
@@ -290,7 +362,7 @@ static void recognises_repeats(void **state)
 		assert_int_equal(s, STATUS_OK);
 		uint64_t head = spool.head;
 		assert_int_equal(counters.alerts_firing, 4);
-		intake_release(&intake, 1, &receive.wait, false);
+		intake_release(&intake, 1, &receive.wait, false, 0);
 		s = round & 2 ? take_whole(body) : take_pieces(body, 5, 5);
 		assert_int_equal(s, STATUS_OK);
 		CHECK(spool.head == head, "round %d", round);
@@ -299,7 +371,7 @@ static void recognises_repeats(void **state)
 		assert_int_equal(receive.payload.count, 4);
 		assert_true(intake_is_safe(&intake, &receive.wait));
 		/* settled: news again */
-		intake_release(&intake, 1, &receive.wait, true);
+		intake_release(&intake, 1, &receive.wait, true, 0);
 		assert_int_equal(take_whole(body), STATUS_OK);
 		assert_int_equal(counters.alerts_firing, 8);
 	}
@@ -382,14 +454,14 @@ static void refuses_without_room(void **state)
 	receive_start(&receive, 1, true);
 	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
 			 STATUS_OK);
-	intake_release(&intake, 1, &receive.wait, false);
+	intake_release(&intake, 1, &receive.wait, false, 0);
 	uint64_t head = spool.head;
 	/* the same is known and needs none; more of it does */
 	receive_start(&receive, 2, true);
 	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
 			 STATUS_OK);
 	assert_int_equal(spool.head, head);
-	intake_release(&intake, 2, &receive.wait, false);
+	intake_release(&intake, 2, &receive.wait, false, 0);
 	body = make_body(41, 700);
 	receive_start(&receive, 3, true);
 	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
@@ -463,17 +535,33 @@ static void tells_of_what_is_too_large(void **state)
 	while (b.n < LIMIT_ALERT + 200)
 		buf_char(&b, 'x');
 	buf_str(&b, "\"},{}]}");
-	assert_int_equal(take_pieces(buf_span(&b), 1000, 1000),
-			 STATUS_ALERT_SIZE);
-	CHECK_SPAN(buf_span(&words), SPAN("firing \"r\"{}\ntoo large 1\"r\"\n"),
-		   "told");
-	CHECK_SPAN(buf_span(&receive.payload.why), SPAN("alerts[1]"), "why");
+	for (size_t step = 100; step < 4 * b.n; step *= 3) {
+		char bytes[2 * LIMIT_PLACE];
+		struct buf told = buf_of(bytes, sizeof bytes);
+		start(sizeof ring);
+		assert_int_equal(take_pieces(buf_span(&b), step, step),
+				 STATUS_OK);
+		CHECK_SPAN(
+		    buf_span(&words),
+		    SPAN("firing \"r\"{}\n"
+			 "left out 1\"r\"[null,null,\"alerts[1] is larger "
+			 "than 32768 bytes\"]\n"
+			 "firing \"r\"{}\n"),
+		    "%zu", step);
+		receive_put_left_out(&receive, &told);
+		CHECK_SPAN(buf_span(&told),
+			   SPAN("alerts[1] is larger than 32768 bytes"), "%zu",
+			   step);
+		assert_int_equal(counters.left_out[STATUS_ALERT_SIZE], 1);
+		assert_int_equal(receive.payload.count, 3);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(refuses),
+	    cmocka_unit_test(leaves_out),
 	    cmocka_unit_test(says_that_it_is_not_json_first),
 	    cmocka_unit_test(says_that_it_is_not_json_behind_labels),
 	    cmocka_unit_test(takes),

@@ -415,6 +415,9 @@ static void writes_logfmt(void **state)
 	check_rows(table, COUNT(table));
 }
 
+#define LEFT_OUT_ALONE \
+	"{\"notice\":\"left_out\",\"count\":1,\"receiver\":\"r\"}\n"
+
 static void writes_notices(void **state)
 {
 	static const struct {
@@ -436,32 +439,32 @@ static void writes_notices(void **state)
 	     {.kind = FORMAT_LINE},
 	     "2026-11-24T01:55:52Z NOTICE 1 alert was left out by the sender"
 	     "\n"},
-	    {RECORD_NOTICE_TOO_LARGE,
+	    {RECORD_NOTICE_LEFT_OUT,
 	     1,
 	     "\"a\\n\\u001b\"",
 	     {.kind = FORMAT_LINE},
-	     "2026-11-24T01:55:52Z NOTICE 1 alert was too large to be taken, "
-	     "receiver a\\n\\x1b\n"},
+	     "2026-11-24T01:55:52Z NOTICE 1 alert was left out, receiver "
+	     "a\\n\\x1b\n"},
 	    {RECORD_NOTICE_TRUNCATED,
 	     5,
 	     "\"ops\"",
 	     {.kind = FORMAT_JSON},
 	     "{\"notice\":\"truncated\",\"count\":5,\"receiver\":\"ops\"}\n"},
-	    {RECORD_NOTICE_TOO_LARGE,
+	    {RECORD_NOTICE_LEFT_OUT,
 	     1,
 	     "",
 	     {.kind = FORMAT_JSON},
-	     "{\"notice\":\"too_large\",\"count\":1}\n"},
-	    {RECORD_NOTICE_TOO_LARGE,
+	     "{\"notice\":\"left_out\",\"count\":1}\n"},
+	    {RECORD_NOTICE_LEFT_OUT,
 	     1,
 	     "null",
 	     {.kind = FORMAT_JSON},
-	     "{\"notice\":\"too_large\",\"count\":1,\"receiver\":null}\n"},
+	     "{\"notice\":\"left_out\",\"count\":1,\"receiver\":null}\n"},
 	    {RECORD_NOTICE_TRUNCATED, UINT64_MAX, "\"a b\"", LOGFMT,
 	     "ts=2026-11-24T01:55:52Z status=notice notice=truncated "
 	     "count=18446744073709551615 receiver=\"a b\"\n"},
-	    {RECORD_NOTICE_TOO_LARGE, 2, "null", LOGFMT,
-	     "ts=2026-11-24T01:55:52Z status=notice notice=too_large count=2"
+	    {RECORD_NOTICE_LEFT_OUT, 2, "null", LOGFMT,
+	     "ts=2026-11-24T01:55:52Z status=notice notice=left_out count=2"
 	     "\n"},
 	    {RECORD_NOTICE_TRUNCATED,
 	     5,
@@ -711,6 +714,51 @@ static void appends(void **state)
 	    "two");
 }
 
+/* What a notice tells of an alert that was left out. */
+static void names_what_was_left_out(void **state)
+{
+	static const struct {
+		struct span json;
+		struct format f;
+		const char *line;
+	} table[] = {
+	    {SPAN("[\"A\\n\",\"00ff\",\"alerts[1].x: expected \\\"y\\\"\"]"),
+	     {.kind = FORMAT_LINE},
+	     "2026-11-24T01:55:52Z NOTICE 1 alert was left out: A\\n, "
+	     "fingerprint 00ff, alerts[1].x: expected \"y\", receiver r\n"},
+	    {SPAN("[\"A\\n\",\"00ff\",\"alerts[1].x: expected \\\"y\\\"\"]"),
+	     {.kind = FORMAT_JSON},
+	     "{\"notice\":\"left_out\",\"count\":1,\"receiver\":\"r\","
+	     "\"alertname\":\"A\\n\",\"fingerprint\":\"00ff\","
+	     "\"reason\":\"alerts[1].x: expected \\\"y\\\"\"}\n"},
+	    {SPAN("[null,\"00ff\",\"why not\"]"), LOGFMT,
+	     "ts=2026-11-24T01:55:52Z status=notice notice=left_out count=1 "
+	     "receiver=r fingerprint=00ff reason=\"why not\"\n"},
+	    {SPAN("[null,null,\"w\"]"),
+	     {.kind = FORMAT_LINE},
+	     "2026-11-24T01:55:52Z NOTICE 1 alert was left out, w, receiver "
+	     "r\n"},
+	    /* of a spool file that says something else */
+	    {SPAN("["), {.kind = FORMAT_JSON}, LEFT_OUT_ALONE},
+	    {SPAN("[\""), {.kind = FORMAT_JSON}, LEFT_OUT_ALONE},
+	    {SPAN("nul"), {.kind = FORMAT_JSON}, LEFT_OUT_ALONE},
+	    {SPAN(""), {.kind = FORMAT_JSON}, LEFT_OUT_ALONE},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct record r = {.kind = RECORD_NOTICE_LEFT_OUT,
+				   .count = 1,
+				   .received_s = 1795485352,
+				   .envelope.receiver = SPAN("\"r\""),
+				   .json = table[i].json};
+		struct buf out = buf_of(out_bytes, LIMIT_LINE);
+		assert_true(render_record(&out, &table[i].f, &r, NULL));
+		CHECK_SPAN(buf_span(&out), span_of(table[i].line), "row %zu",
+			   i);
+		check_line(buf_span(&out), &table[i].f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -718,6 +766,7 @@ int main(void)
 	    cmocka_unit_test(writes_json),
 	    cmocka_unit_test(writes_logfmt),
 	    cmocka_unit_test(writes_notices),
+	    cmocka_unit_test(names_what_was_left_out),
 	    cmocka_unit_test(chooses_alerts),
 	    cmocka_unit_test(fits_the_largest),
 	    cmocka_unit_test(cuts_what_does_not_fit),

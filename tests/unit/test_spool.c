@@ -57,7 +57,7 @@ static const struct record records[] = {
      .received_s = -1,
      .received_ms = -2,
      .envelope = {SPAN("null"), {NULL, 0}, SPAN("\"\""), ALERT_FIRING}},
-    {.kind = RECORD_NOTICE_TOO_LARGE, .count = 1},
+    {.kind = RECORD_NOTICE_LEFT_OUT, .count = 1},
     {.kind = RECORD_ALERT, .json = SPAN("{\"a\":\"1234567\"}")},
 };
 
