@@ -265,8 +265,8 @@ static bool read_request(struct request *q, struct span in, size_t at)
 		return false;
 	}
 	read_body(q, &r, span_skip(in, q->head_end), &body);
-	status = request_judge(&r, &config, &auth, service.now.s, &target, &sig,
-			       &allow);
+	status = request_judge(&r, &config, &auth, service.now.s, false,
+			       &target, &sig, &allow);
 	q->whole = r.chunked ? body.n <= LIMIT_WHOLE_BODY
 			     : r.length <= LIMIT_WHOLE_BODY;
 	q->stays =

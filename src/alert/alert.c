@@ -22,7 +22,7 @@ bool alert_read_status(struct span value, enum alert_status *status)
 		*status = ALERT_FIRING;
 	else if (text.p && json_is(text, SPAN("resolved")))
 		*status = ALERT_RESOLVED;
-	else if (alert_is_null(value) || (text.p && text.n == 0))
+	else if (alert_is_null(value))
 		*status = ALERT_INHERITS;
 	else
 		return false;

@@ -58,7 +58,9 @@ struct alert {
 struct alert_reader {
 	enum status status;   /* OK, or why the alert is refused */
 	const char *expected; /* then; NULL if the place says it all */
-	int bad_pair;         /* the label that is to blame, or -1 */
+	uint8_t bad_member;   /* which is to blame, */
+	bool in_pair;         /* and whether one of its labels is: */
+	char bad_name[4];     /* where the name of that stands, see index.h */
 	uint8_t member;       /* whose value is at hand */
 	uint8_t seen;         /* bit m: member m was there */
 	uint8_t depth;        /* of its members */
@@ -71,8 +73,9 @@ struct alert_reader {
 /* When the validator has told of the alert's OPEN. */
 void alert_read_start(struct alert_reader *r, const struct json *j);
 /* An event that the validator has told of within the alert, whose bytes from
- * its first one on are at `alert`: of its members, and of what these hold. All
- * that comes after a refusal is passed over. */
+ * its first one on are at `alert`: of its members, and of what these hold.
+ * After a refusal, which stays the first one, what can be read still is, for
+ * the names of the alert. */
 void alert_read(struct alert_reader *r, const char *alert, enum json_event e,
 		const struct json *j);
 /* Takes the members that the usual alert has, strings and objects of strings
@@ -126,8 +129,7 @@ struct pair alert_pair(const struct alert *a, struct pairs pairs, size_t i);
 /* The value of the label or annotation called name (plain text), or absent. */
 struct span alert_label(const struct alert *a, struct span name);
 struct span alert_annotation(const struct alert *a, struct span name);
-/* Reads "firing" or "resolved" from a raw JSON value; null and "" say nothing.
- */
+/* Reads "firing" or "resolved" from a raw JSON value; null inherits. */
 bool alert_read_status(struct span raw, enum alert_status *status);
 
 /* Members of the alert that bellwire does not read, one after the other:

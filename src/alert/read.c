@@ -69,20 +69,35 @@ void alert_read_start(struct alert_reader *r, const struct json *j)
 	r->depth = j->depth;
 	r->base = j->token;
 	r->member = MEMBER_OTHER;
-	r->bad_pair = -1;
 }
 
+/* The first fault counts. */
+static bool blame(struct alert_reader *r, enum status status,
+		  const char *expected)
+{
+	if (r->status != STATUS_OK)
+		return false;
+	r->status = status;
+	r->expected = expected;
+	r->bad_member = r->member;
+	return true;
+}
+
+/* The value at hand; nothing in there is of use. */
 static void refuse(struct alert_reader *r, const char *expected)
 {
-	r->status = STATUS_NOT_PAYLOAD;
-	r->expected = expected;
+	blame(r, STATUS_NOT_PAYLOAD, expected);
+	r->member = MEMBER_OTHER;
 }
 
 static void refuse_pair(struct alert_reader *r, size_t pair,
 			const char *expected)
 {
-	r->bad_pair = (int)pair;
-	refuse(r, expected);
+	if (!blame(r, STATUS_NOT_PAYLOAD, expected))
+		return;
+	r->in_pair = true;
+	memcpy(r->bad_name, r->index + AT_PAIRS + PAIR_BYTES * pair,
+	       sizeof r->bad_name);
 }
 
 static void take_name(struct alert_reader *r, enum member m)
@@ -226,8 +241,8 @@ static void read_member(struct alert_reader *r, const char *alert,
 static void read_pair(struct alert_reader *r, enum json_event e, size_t start,
 		      size_t end)
 {
-	if (e == JSON_KEY && r->pairs - r->first == LIMIT_LABELS) {
-		r->status = STATUS_TOO_MANY;
+	if (r->pairs - r->first == LIMIT_LABELS) {
+		blame(r, STATUS_TOO_MANY, NULL);
 	} else if (e == JSON_KEY) {
 		put_inside(index_pair(r), start, end);
 	} else if (e == JSON_STRING) {
@@ -245,11 +260,10 @@ void alert_read(struct alert_reader *r, const char *alert, enum json_event e,
 	unsigned depth = j->depth - (e == JSON_OPEN ? 1U : 0U);
 	size_t start = (size_t)(j->token - r->base);
 	size_t end = (size_t)(j->offset - r->base);
-	if (r->status != STATUS_OK)
-		return;
 	if (depth == r->depth)
 		read_member(r, alert, e, start, end);
-	else if (is_group(r->member))
+	else if (depth == r->depth + 1U && is_group(r->member) &&
+		 e != JSON_CLOSE)
 		read_pair(r, e, start, end);
 }
 
@@ -365,10 +379,10 @@ void alert_put_why(const struct alert_reader *r, const char *alert,
 		   struct buf *why)
 {
 	buf_char(why, '.');
-	buf_put(why, name_of_member((enum member)r->member));
-	if (r->bad_pair >= 0) {
+	buf_put(why, name_of_member((enum member)r->bad_member));
+	if (r->in_pair) {
 		buf_char(why, '.');
-		put_name(why, name_of(r, alert, (size_t)r->bad_pair));
+		put_name(why, get_span(r->bad_name, alert));
 	}
 	if (r->expected)
 		buf_str(why, r->expected);

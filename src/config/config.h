@@ -36,6 +36,8 @@ struct sink_config {
 struct config {
 	struct address listen[LIMIT_LISTENERS];
 	unsigned listens;
+	struct address health; /* --health, if has_health */
+	bool has_health;
 	struct span path;
 	struct range allow[LIMIT_ALLOWS];
 	unsigned allows;

@@ -71,6 +71,15 @@ static const char *set_listen(struct config *c, struct span v)
 	return NULL;
 }
 
+static const char *set_health(struct config *c, struct span v)
+{
+	c->has_health = true;
+	return address_read(v, &c->health)
+		   ? NULL
+		   : "HOST:PORT with a numeric host, [v6]:PORT, :PORT or "
+		     "unix:PATH, such as :8080";
+}
+
 static const char *set_path(struct config *c, struct span v)
 {
 	bool good = v.n && v.p[0] == '/' && v.n <= 1024;
@@ -282,6 +291,10 @@ const struct option *config_options(void)
 	    {SPAN("listen"), "ADDR", "127.0.0.1:5000",
 	     "HOST:PORT, [v6]:PORT, :PORT or unix:PATH; up to 4", true,
 	     set_listen},
+	    {SPAN("health"), "ADDR", NULL,
+	     "health and readiness alone, plain and open, whatever else is "
+	     "asked for",
+	     false, set_health},
 	    {SPAN("path"), "PATH", "/webhook",
 	     "where notifications are posted", false, set_path},
 	    {SPAN("template"), "NAME=TEXT", NULL,

@@ -198,8 +198,8 @@ static void begin_request(struct conn *c, struct service *s,
 		return;
 	}
 	enum status status =
-	    request_judge(r, s->config, s->auth, s->now.s, &c->target,
-			  &c->signature, &c->allow);
+	    request_judge(r, s->config, s->auth, s->now.s, c->health_only,
+			  &c->target, &c->signature, &c->allow);
 	window_wipe(&c->window, r->credential);
 	if (status == STATUS_OK && c->target == REQUEST_NOTIFICATION)
 		conn_begin_body(c, s, r);

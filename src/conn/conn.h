@@ -55,6 +55,7 @@ struct conn {
 	int64_t deadline_ms;
 	int64_t since_ms; /* of the last progress that counts for eviction */
 	bool had_head;    /* has sent a whole head once */
+	bool health_only; /* of --health; set by the owner once it is open */
 	bool eof;         /* the peer sends no more */
 
 	uint64_t body_at;    /* offset of the window's body in the whole one */

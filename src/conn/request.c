@@ -57,7 +57,7 @@ static enum status judge_body(const struct http_request *r,
 }
 
 enum status request_judge(const struct http_request *r, const struct config *c,
-			  const struct auth *a, int64_t now_s,
+			  const struct auth *a, int64_t now_s, bool health_only,
 			  enum request_target *target,
 			  struct auth_signature *sig, const char **allow)
 {
@@ -69,6 +69,8 @@ enum status request_judge(const struct http_request *r, const struct config *c,
 	if (!find_target(r->path, c, target))
 		return STATUS_NOT_FOUND;
 	bool open = *target == REQUEST_HEALTHY || *target == REQUEST_READY;
+	if (health_only && !open)
+		return STATUS_NOT_FOUND;
 	bool wants_post = *target == REQUEST_NOTIFICATION;
 	bool has_body = wants_post && post;
 	if (!open && !may_ask(r, a, now_s, has_body, sig))

@@ -19,11 +19,12 @@ enum request_target {
 	REQUEST_READY,
 };
 
-/* OK and *target, or a cause and, for METHOD, *allow as the value of Allow.
+/* `health_only`: nothing but health and readiness is here. OK and *target, or a
+ * cause and, for METHOD, *allow as the value of Allow.
  * A signature that is given in *sig on OK stands for the credentials: who reads
  * the body compares them before anything else is done with it. */
 enum status request_judge(const struct http_request *r, const struct config *c,
-			  const struct auth *a, int64_t now_s,
+			  const struct auth *a, int64_t now_s, bool health_only,
 			  enum request_target *target,
 			  struct auth_signature *sig, const char **allow);
 

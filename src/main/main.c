@@ -235,6 +235,8 @@ static void allow_files(const struct sandbox *s)
 		if (c->listen[i].family == ADDRESS_UNIX)
 			sandbox_allow(s, span_of(c->listen[i].path),
 				      SANDBOX_REMOVE);
+	if (c->has_health && c->health.family == ADDRESS_UNIX)
+		sandbox_allow(s, span_of(c->health.path), SANDBOX_REMOVE);
 }
 
 static int confine(void)
@@ -376,11 +378,14 @@ static int render(int argc, const char *const *argv)
 		return code;
 	struct config *c = &the.config;
 	c->sinks = 1;
-	c->sink[0] =
-	    (struct sink_config){.name = "stdout", .format = c->sink[0].format};
+	c->sink[0] = (struct sink_config){.name = "stdout",
+					  .format = c->sink[0].format,
+					  .filter = c->sink[0].filter};
 	c->spool = SPAN_NONE;
-	if (format.p)
+	if (format.p) {
 		c->sink[0].format = (struct format){0};
+		c->sink[0].filter = (struct filter){0};
+	}
 	const char *wrong =
 	    format.p ? config_read_format(c, &c->sink[0].format, format) : NULL;
 	if (wrong) {
@@ -396,16 +401,37 @@ static int render(int argc, const char *const *argv)
 	return error.n ? fail(EXIT_FAILED, buf_span(&error)) : EXIT_FAILED;
 }
 
+/* Where a server with that configuration can be looked at. */
+static int probe_configured(int argc, const char *const *argv, struct buf *why)
+{
+	const struct config *c = &the.config;
+	int code = configure(argc, argv);
+	if (code != EXIT_FINE)
+		return code;
+	if (!c->has_health && c->tls_cert.p) {
+		buf_str(why,
+			"with TLS it needs the plain listener of --health");
+		return fail(EXIT_USAGE, buf_span(why));
+	}
+	code = probe_address(c->has_health ? &c->health : &c->listen[0],
+			     SPAN("/-/healthy"), why);
+	return code ? fail(code, buf_span(why)) : EXIT_FINE;
+}
+
+/* [URL] or -c FILE */
 static int probe(int argc, const char *const *argv)
 {
 	char bytes[LIMIT_PLACE];
 	struct buf why = buf_of(bytes, sizeof bytes);
 	struct span url = SPAN("http://127.0.0.1:5000/-/healthy");
+	buf_str(&why, "probe: ");
+	if (argc && config_find_file(argc, argv))
+		return probe_configured(argc, argv, &why);
 	if (argc > 1)
-		return fail(EXIT_USAGE, SPAN("probe: expected one URL"));
+		return fail(EXIT_USAGE,
+			    SPAN("probe: expected one URL, or -c FILE"));
 	if (argc)
 		url = span_of(argv[0]);
-	buf_str(&why, "probe: ");
 	int code = probe_url(url, &why);
 	return code ? fail(code, buf_span(&why)) : EXIT_FINE;
 }

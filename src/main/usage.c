@@ -33,7 +33,7 @@ void usage_put_help(struct buf *out)
 	    "  bellwire [OPTIONS]              serve\n"
 	    "  bellwire check [OPTIONS]        print what is in force, exit\n"
 	    "  bellwire render [--format F]    payload on stdin -> lines\n"
-	    "  bellwire probe [URL]            GET URL, exit 0 if it says 200\n"
+	    "  bellwire probe [URL | -c FILE]  GET URL, exit 0 if it says 200\n"
 	    "  bellwire version                version and limits\n\n"
 	    "  -c FILE               options from FILE, lines of key = "
 	    "value\n");

@@ -4,6 +4,8 @@
 #include "facts/limits.h"
 #include "os/os.h"
 
+#include <string.h>
+
 /* http://HOST:PORT/PATH or unix:PATH; what to ask for goes to *path. */
 static bool read_url(struct span url, struct address *a, struct span *path)
 {
@@ -47,16 +49,16 @@ static struct span ask(int fd, struct span request, char *p, size_t cap)
 	return (struct span){p, have};
 }
 
-int probe_url(struct span url, struct buf *why)
+int probe_address(const struct address *a, struct span path, struct buf *why)
 {
-	struct address a;
-	struct span path, line;
+	static const unsigned char loopback[4] = {127, 0, 0, 1};
+	struct address at = *a;
+	struct span line;
 	char bytes[LIMIT_REQUEST_LINE];
 	struct buf request = buf_of(bytes, sizeof bytes);
-	if (!read_url(url, &a, &path)) {
-		buf_str(why, "expected http://HOST:PORT/PATH with a numeric "
-			     "host, or unix:PATH");
-		return 2;
+	if (at.family == ADDRESS_ANY) {
+		at.family = ADDRESS_INET;
+		memcpy(at.ip, loopback, sizeof loopback);
 	}
 	buf_str(&request, "GET ");
 	buf_put(&request, path);
@@ -66,7 +68,7 @@ int probe_url(struct span url, struct buf *why)
 		buf_str(why, "expected a shorter path");
 		return 2;
 	}
-	int fd = os_connect(&a, LIMIT_PROBE_MS);
+	int fd = os_connect(&at, LIMIT_PROBE_MS);
 	if (fd < 0) {
 		buf_str(why, "cannot connect: ");
 		buf_str(why, os_error(fd));
@@ -83,4 +85,15 @@ int probe_url(struct span url, struct buf *why)
 	else
 		buf_str(why, "no answer");
 	return 1;
+}
+
+int probe_url(struct span url, struct buf *why)
+{
+	struct address a;
+	struct span path;
+	if (read_url(url, &a, &path))
+		return probe_address(&a, path, why);
+	buf_str(why, "expected http://HOST:PORT/PATH with a numeric host, or "
+		     "unix:PATH");
+	return 2;
 }

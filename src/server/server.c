@@ -12,16 +12,18 @@
 
 enum {
 	RESERVED_FDS = 8, /* standard streams, statm, sinks, spares */
-	POLL_SET = LIMIT_LISTENERS + LIMIT_CONNECTIONS + LIMIT_SINKS,
+	POLL_SET = LIMIT_LISTENERS + 1 + LIMIT_CONNECTIONS + LIMIT_SINKS,
 };
 
-static void log_listening(struct server *s, int fd)
+static void log_listening(struct server *s, const struct listener *listener)
 {
 	struct address a;
 	struct log_line l;
-	os_bound_address(fd, &a);
+	os_bound_address(listener->fd, &a);
 	if (log_begin(s->log, &l, LOG_INFO, "listening")) {
 		log_address(&l, "address", &a);
+		if (listener->health_only)
+			log_text(&l, "for", SPAN("health"));
 		log_end(s->log, &l);
 	}
 }
@@ -41,7 +43,7 @@ static bool inherit(struct server *s)
 		return false;
 	}
 	for (unsigned i = 0; i < n; i++)
-		s->listener[s->listeners++] = FIRST_FD + (int)i;
+		s->listener[s->listeners++].fd = FIRST_FD + (int)i;
 	s->inherited = n != 0;
 	return true;
 }
@@ -51,9 +53,27 @@ static int highest_descriptor(const struct server *s)
 {
 	int highest = s->statm;
 	for (unsigned i = 0; i < s->listeners; i++)
-		if (s->listener[i] > highest)
-			highest = s->listener[i];
+		if (s->listener[i].fd > highest)
+			highest = s->listener[i].fd;
 	return highest;
+}
+
+static bool listen_at(struct server *s, const struct address *a,
+		      bool health_only)
+{
+	struct log_line l;
+	int fd = os_listen(a);
+	if (fd >= 0) {
+		s->listener[s->listeners++] =
+		    (struct listener){fd, health_only};
+		return true;
+	}
+	if (log_begin(s->log, &l, LOG_ERROR, "cannot listen")) {
+		log_address(&l, "address", a);
+		log_error(&l, fd);
+		log_end(s->log, &l);
+	}
+	return false;
 }
 
 bool server_open(struct server *s)
@@ -62,19 +82,11 @@ bool server_open(struct server *s)
 	supervisor_open(&s->supervisor);
 	if (!inherit(s))
 		return false;
-	for (unsigned i = 0; i < s->config->listens && !s->inherited; i++) {
-		const struct address *a = &s->config->listen[i];
-		int fd = os_listen(a);
-		if (fd < 0) {
-			if (log_begin(s->log, &l, LOG_ERROR, "cannot listen")) {
-				log_address(&l, "address", a);
-				log_error(&l, fd);
-				log_end(s->log, &l);
-			}
+	for (unsigned i = 0; i < s->config->listens && !s->inherited; i++)
+		if (!listen_at(s, &s->config->listen[i], false))
 			return false;
-		}
-		s->listener[s->listeners++] = fd;
-	}
+	if (s->config->has_health && !listen_at(s, &s->config->health, true))
+		return false;
 	s->statm = os_process_open();
 	s->descriptors = os_descriptor_limit();
 	/* a connection, and one more that takes its place */
@@ -150,7 +162,7 @@ static void fill_poll_set(struct server *s, struct poll_set *set)
 	set->n = 0;
 	if (s->accept_at_ms <= s->service.now.ms)
 		for (unsigned i = 0; i < s->listeners; i++)
-			add_poll(set, s->listener[i], POLLIN, i);
+			add_poll(set, s->listener[i].fd, POLLIN, i);
 	set->listeners_end = set->n;
 	for (unsigned i = 0; i < s->slots; i++) {
 		struct slot *k = &s->slot[i];
@@ -212,7 +224,7 @@ static void handle_poll_set(struct server *s, const struct poll_set *set)
 	/* last, so that a flood of new ones evicts no one that was heard */
 	for (unsigned i = 0; i < set->listeners_end; i++)
 		if (set->fd[i].revents)
-			slot_accept_from(s, s->listener[set->owner[i]]);
+			slot_accept_from(s, &s->listener[set->owner[i]]);
 }
 
 static void log_event(struct server *s, const char *message)
@@ -237,11 +249,13 @@ static void begin_stop(struct server *s)
 	log_event(s, "stopping");
 	supervisor_tell(&s->supervisor, "STOPPING=1");
 	for (unsigned i = 0; i < s->listeners; i++)
-		os_close(s->listener[i]);
+		os_close(s->listener[i].fd);
 	s->listeners = 0;
 	for (unsigned i = 0; i < s->config->listens && !s->inherited; i++)
 		if (s->config->listen[i].family == ADDRESS_UNIX)
 			os_remove(s->config->listen[i].path);
+	if (s->config->has_health && s->config->health.family == ADDRESS_UNIX)
+		os_remove(s->config->health.path);
 	for (unsigned i = 0; i < s->slots; i++) {
 		struct slot *k = &s->slot[i];
 		bool busy = k->conn.state == CONN_COMMIT ||
@@ -353,7 +367,7 @@ void server_run(struct server *s)
 	struct log_line l;
 	tell_time(s);
 	for (unsigned i = 0; i < s->listeners; i++)
-		log_listening(s, s->listener[i]);
+		log_listening(s, &s->listener[i]);
 	supervisor_tell(&s->supervisor, "READY=1");
 	s->watchdog_at_ms = s->service.now.ms;
 	if (s->config->deadman_ms && !deadman_is_heard(&s->deadman) &&

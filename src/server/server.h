@@ -12,6 +12,11 @@
 #include "server/secrets.h"
 #include "tls/transport.h"
 
+struct listener {
+	int fd;
+	bool health_only; /* plain and open, see --health */
+};
+
 struct slot {
 	bool used;
 	bool greeting;       /* in a TLS handshake */
@@ -37,7 +42,7 @@ struct server {
 	struct secrets *secrets, *spare;
 	int64_t refused_told_ms;
 	uint64_t refused_untold; /* log of failed logins */
-	int listener[LIMIT_LISTENERS];
+	struct listener listener[LIMIT_LISTENERS + 1]; /* the last: --health */
 	unsigned listeners;
 	unsigned slots;       /* in use at most: descriptors may be few */
 	int64_t accept_at_ms; /* no descriptor was to be had: not before */
@@ -63,7 +68,7 @@ bool server_open(struct server *s);
 void server_run(struct server *s);
 
 /* In slots.c. Takes new connections from a listener, making room for them. */
-void slot_accept_from(struct server *s, int listener);
+void slot_accept_from(struct server *s, const struct listener *listener);
 /* The peer has sent something: reads once; if there is more, the next turn
  * hears of it. */
 void slot_read(struct server *s, struct slot *k);

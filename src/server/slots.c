@@ -255,11 +255,12 @@ static bool is_allowed(struct server *s, const struct address *peer)
 	return false;
 }
 
-void slot_accept_from(struct server *s, int listener)
+void slot_accept_from(struct server *s, const struct listener *listener)
 {
+	bool tls = s->secrets->tls.on && !listener->health_only;
 	for (int i = 0; i < LIMIT_ACCEPTS; i++) {
 		struct address peer;
-		int fd = os_accept(listener, &peer);
+		int fd = os_accept(listener->fd, &peer);
 		if (fd == -EAGAIN || fd == -ECONNABORTED)
 			return;
 		if (fd < 0) {
@@ -268,7 +269,7 @@ void slot_accept_from(struct server *s, int listener)
 			s->accept_at_ms = s->service.now.ms + ACCEPT_PAUSE_MS;
 			return;
 		}
-		if (!is_allowed(s, &peer)) {
+		if (!listener->health_only && !is_allowed(s, &peer)) {
 			os_close(fd);
 			continue;
 		}
@@ -277,12 +278,12 @@ void slot_accept_from(struct server *s, int listener)
 		k->used = true;
 		k->ended = false;
 		k->peer = peer;
-		transport_open(&k->transport, fd,
-			       s->secrets->tls.on ? &s->secrets->tls : NULL,
+		transport_open(&k->transport, fd, tls ? &s->secrets->tls : NULL,
 			       s->service.now.s);
-		k->greeting = s->secrets->tls.on;
+		k->greeting = tls;
 		k->greet_by_ms = s->service.now.ms + LIMIT_TLS_GREETING_MS;
 		conn_open(&k->conn, (unsigned)(k - s->slot), s->service.now.ms);
+		k->conn.health_only = listener->health_only;
 		/* a request is often there already; a handshake has to wait for
 		 * its turn, see LIMIT_TLS_GREETINGS */
 		if (!k->greeting)

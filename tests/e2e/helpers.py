@@ -59,7 +59,9 @@ class Server:
                 env=env, preexec_fn=limit if descriptors else None)
         try:
             self.addresses = wait_for("listening in the log",
-                                      lambda: self._addresses(len(listen)))
+                                      lambda: self._addresses(
+                                          len(listen) +
+                                          options.count("--health")))
         except BaseException:
             self.process.kill()
             self.process.wait()

@@ -291,7 +291,7 @@ def test_the_package_is_compiled_with_the_toolchains_musl(sdk, tmp_path):
                         (ROOT / "Makefile").read_text(), re.M).group(1)
     build = f"{tmp_path}/build/bellwire-{version}"
     assert re.search(rf"^gcc .*-isystem {tmp_path}/toolchain/include.* -Os -pipe"
-                     rf" -march=x86-64 .*-c src/main\.c -o {build}/main\.o$",
+                     rf" -march=x86-64 .*-c src/main/main\.c -o {build}/main/main\.o$",
                      said.replace("\\\n", " ").replace("\t", " "), re.M), said
     assert f"{tmp_path}/toolchain/lib/rcrt1.o" in said
 

@@ -77,7 +77,7 @@ static void refuses_alerts(void **state)
 	    {"\"{}\"", ": expected an object"},
 	    {"1", ": expected an object"},
 	    {"{\"status\":1}", ".status: expected \"firing\" or \"resolved\""},
-	    {"{\"status\":\" \"}",
+	    {"{\"status\":\"\"}",
 	     ".status: expected \"firing\" or \"resolved\""},
 	    {"{\"status\":\"Firing\"}",
 	     ".status: expected \"firing\" or \"resolved\""},

@@ -182,7 +182,7 @@ static void leaves_out(void **state)
 	    {"{\"status\":\"\",\"alerts\":[{\"status\":\"resolved\"},"
 	     "{\"status\":\"up\",\"labels\":{\"alertname\":\"y\"}}]}",
 	     "- {\"status\":\"resolved\"}\n"
-	     "left out 1[null,null,\"alerts[1].status: expected "
+	     "left out 1[\"y\",null,\"alerts[1].status: expected "
 	     "\\\"firing\\\" or \\\"resolved\\\"\"]\n",
 	     "alerts[1].status: expected \"firing\" or \"resolved\"", 1, 2},
 	    {"{\"status\":\"firing\",\"alerts\":[{\"startsAt\":[]},{},{}]}",
