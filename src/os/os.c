@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
@@ -339,13 +340,29 @@ unsigned os_take_signals(void)
 	return taken;
 }
 
+/* Where the C library asks for the call with times of 32 bits, a kernel that
+ * has none such (no CONFIG_COMPAT_32BIT_TIME) says ENOSYS. What came since 2019
+ * has one number everywhere, beyond where an architecture's own numbers begin;
+ * on one of 64 bits nothing stands at this one. */
+static int poll_time64(struct pollfd *set, unsigned n, const struct timespec *t,
+		       const sigset_t *mask)
+{
+	enum { PPOLL_TIME64 = SYS_pidfd_send_signal - 424 + 414 };
+	const int64_t time[] = {t ? t->tv_sec : 0, t ? t->tv_nsec : 0};
+	return (int)syscall(PPOLL_TIME64, set, n, t ? time : NULL, mask,
+			    _NSIG / 8);
+}
+
 int os_poll(struct pollfd *set, unsigned n, int64_t timeout_ms)
 {
 	struct timespec t = {.tv_sec = (time_t)(timeout_ms / 1000),
 			     .tv_nsec = (long)(timeout_ms % 1000) * 1000000};
 	sigset_t none;
 	sigemptyset(&none);
-	int ready = ppoll(set, n, timeout_ms < 0 ? NULL : &t, &none);
+	const struct timespec *wait = timeout_ms < 0 ? NULL : &t;
+	int ready = ppoll(set, n, wait, &none);
+	if (ready < 0 && errno == ENOSYS)
+		ready = poll_time64(set, n, wait, &none);
 	return ready < 0 ? -errno : ready;
 }
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,12 +39,17 @@ enum { DYNAMIC = 3 };
 #define DETACH _IOW('o', 65, int32_t)
 #define MAKE_VOLUME _IOW('o', 0, struct volume)
 
+/* As in os.c: for kernels without times of 32 bits. */
+enum { CLOCK_SETTIME64 = SYS_pidfd_send_signal - 424 + 404 };
+
 static int set_clock(int argc, char **argv)
 {
 	struct timespec t;
 	if (argc > 2) {
 		t = (struct timespec){.tv_sec = strtoll(argv[2], NULL, 10)};
-		if (clock_settime(CLOCK_REALTIME, &t) < 0)
+		const int64_t time[] = {t.tv_sec, 0};
+		if (clock_settime(CLOCK_REALTIME, &t) < 0 &&
+		    syscall(CLOCK_SETTIME64, CLOCK_REALTIME, time) < 0)
 			return 1;
 	}
 	clock_gettime(CLOCK_REALTIME, &t);
