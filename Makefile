@@ -90,7 +90,7 @@ PURE := $(addprefix base/,text bytes time address hash) \
 	$(addprefix facts/,status metrics) \
 	$(addprefix json/,json strings jsmn) \
 	$(addprefix alert/,alert read payload match) \
-	$(addprefix spool/,spool recover image) \
+	$(addprefix spool/,spool dropped recover image) \
 	$(addprefix render/,render json template) \
 	$(addprefix config/,entries options emit) \
 	$(addprefix http/,head scan target body answer) \

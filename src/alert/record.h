@@ -16,13 +16,15 @@ enum record_kind {
 				  * that is not known */
 	RECORD_NOTICE_LOST,      /* places in the spool that were damaged */
 	RECORD_NOTICE_SKIPPED,   /* alerts older than --max-age; not stored */
+	RECORD_NOTICE_DROPPED,   /* by a sink with wait=no; not stored */
 };
 
 struct record {
 	enum record_kind kind;
-	uint64_t key;        /* the alert's name, see intake.h */
-	uint64_t count;      /* of a notice */
-	int64_t received_s;  /* when it was accepted, seconds since 1970 */
+	uint64_t key;       /* the alert's name, see intake.h */
+	uint64_t count;     /* of a notice; of an alert: bit i: it is for sink i
+			     * alone and those like it, 0: for all that want it */
+	int64_t received_s; /* when it was accepted, seconds since 1970 */
 	int64_t received_ms; /* the same on this process's monotonic clock */
 	struct envelope envelope;
 	struct span json;  /* the alert, raw */

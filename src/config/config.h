@@ -31,6 +31,7 @@ struct sink_config {
 	struct place place;
 	struct format format;
 	struct filter filter;
+	bool no_wait; /* wait=no: requests do not wait for this sink */
 };
 
 struct config {

@@ -158,8 +158,8 @@ static const char *set_place_key(struct place *p, struct span key,
 	if (p->kind == PLACE_SERIAL && span_eq(key, SPAN("flow")))
 		return read_flow(v, &p->flow) ? NULL
 					      : "flow=none, rtscts or xonxoff";
-	return "one of the keys format match resolved ascii width eol bell, "
-	       "mode for a fifo, baud frame flow for a serial line";
+	return "one of the keys format match resolved ascii width eol bell "
+	       "wait, mode for a fifo, baud frame flow for a serial line";
 }
 
 /* KIND[:PLACE] */
@@ -193,6 +193,12 @@ static const char *set_sink_key(const struct config *c, struct sink_config *s,
 	span_split(&part, '=', &key);
 	if (part.p == NULL)
 		return "key=value behind each comma";
+	if (span_eq(key, SPAN("wait"))) {
+		s->no_wait = span_eq(part, SPAN("no"));
+		return s->no_wait || span_eq(part, SPAN("yes"))
+			   ? NULL
+			   : "wait=yes or no";
+	}
 	const char *wrong = set_format_key(c, &s->format, key, part);
 	if (wrong && *wrong == '\0')
 		wrong = set_filter_key(&s->filter, key, part);

@@ -55,7 +55,11 @@ struct delivery {
 	bool torn;
 	struct skip_run run[DELIVER_RUNS]; /* that `keep` has not passed */
 	unsigned runs;
-	int64_t retry_ms;               /* of DOWN */
+	uint64_t dropped;   /* alerts in all */
+	uint64_t untold;    /* of them, wait=no: not told of by a line yet, */
+	uint64_t untold_at; /* which comes before the record there */
+	int64_t full_ms;    /* since when it is FULL */
+	int64_t retry_ms;   /* of DOWN */
 	int64_t look_ms, look_after_ms; /* when to ask what has left */
 	int64_t backoff_ms;
 	unsigned failures; /* in a row */
@@ -73,6 +77,9 @@ enum {
 	DELIVER_FIFO_BACKOFF_MS = 500,
 	DELIVER_LOOK_MS = 20, /* ask what has left, then ever more seldom */
 	DELIVER_LOOK_MAX_MS = 5000,
+	/* a line that takes nothing for so long does not keep the others from
+	 * theirs */
+	DELIVER_STALLED_MS = 300,
 };
 
 struct deliver {
@@ -100,7 +107,7 @@ bool deliver_open(struct deliver *d, struct config *config, struct spool *spool,
 void deliver_pump(struct deliver *d, struct moment now);
 
 /* When to pump again if no descriptor says so; INT64_MAX: never. */
-int64_t deliver_deadline(const struct deliver *d);
+int64_t deliver_deadline(const struct deliver *d, int64_t now_ms);
 /* The descriptor to watch and for which events besides errors, or -1. */
 int deliver_wants_poll(const struct deliver *d, unsigned sink, short *events);
 void deliver_ready(struct deliver *d, unsigned sink, short events,
@@ -120,6 +127,8 @@ void deliver_render(struct deliver *d, unsigned sink, uint64_t from,
 /* Finds the run of alerts that have waited longer than --max-age, from the
  * first record on of which nothing was ever written. */
 void deliver_skip_old(struct deliver *d, unsigned sink, struct moment now);
+/* Lets the sink give up the oldest record that it has not got. */
+void deliver_drop(struct deliver *d, unsigned sink);
 /* Moves the cursor over records that the sink does not want: they hold nothing
  * up while it is down. */
 void deliver_pass_over(struct deliver *d, unsigned sink);

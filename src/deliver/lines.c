@@ -23,6 +23,23 @@ static void render_skipped(struct deliver *d, unsigned sink,
 			      NULL);
 }
 
+/* The line that tells of what was dropped in front of a record. */
+static void render_dropped(const struct delivery *s, const struct format *f,
+			   const struct record *r, struct buf *out)
+{
+	struct record notice = {.kind = RECORD_NOTICE_DROPPED,
+				.count = s->untold,
+				.received_s = r->received_s};
+	render_record(out, f, &notice, NULL);
+}
+
+/* One that is queued again is for those that had let go of it. */
+static bool is_for(unsigned sink, const struct record *r)
+{
+	return r->kind != RECORD_ALERT || r->count == 0 ||
+	       (r->count >> sink & 1);
+}
+
 /* Takes the alert of the record that ends at `to` apart, into d->alert. What
  * this process has put into the spool was taken apart before. False if it is
  * not of our making: a file that was tampered with. */
@@ -47,11 +64,17 @@ void deliver_render(struct deliver *d, unsigned sink, uint64_t from,
 	const struct alert *a = NULL;
 	struct record lost = *r;
 	const struct skip_run *run = run_of(s, from);
+	if (s->torn && from == s->torn_at)
+		buf_put(out, f->crlf ? SPAN("\r\n") : SPAN("\n"));
+	if (s->untold && from == s->untold_at)
+		render_dropped(s, f, r, out);
 	if (run) {
 		if (to == run->to)
 			render_skipped(d, sink, run, r, out);
 		return;
 	}
+	if (!is_for(sink, r))
+		return;
 	if (r->kind == RECORD_ALERT) {
 		if (take_apart(d, f, to, r)) {
 			if (!filter_wants(&d->config->sink[sink].filter,
@@ -63,8 +86,6 @@ void deliver_render(struct deliver *d, unsigned sink, uint64_t from,
 			lost.count = 1;
 		}
 	}
-	if (s->torn && from == s->torn_at)
-		buf_put(out, f->crlf ? SPAN("\r\n") : SPAN("\n"));
 	if (!render_record(out, f, &lost, a))
 		d->counters->lines_cut++;
 }
@@ -84,6 +105,8 @@ static bool is_wanted(struct deliver *d, unsigned sink, uint64_t to,
 		      const struct record *r)
 {
 	const struct format *f = &d->config->sink[sink].format;
+	if (!is_for(sink, r))
+		return false;
 	return r->kind != RECORD_ALERT || !take_apart(d, f, to, r) ||
 	       filter_wants(&d->config->sink[sink].filter, &r->envelope,
 			    &d->alert);
@@ -128,6 +151,33 @@ void deliver_skip_old(struct deliver *d, unsigned sink, struct moment now)
 	d->counters->skipped += run.count;
 }
 
+void deliver_drop(struct deliver *d, unsigned sink)
+{
+	struct spool *q = d->spool;
+	struct delivery *s = &d->sink[sink];
+	uint64_t to = q->cursor[sink];
+	struct record r;
+	/* what a pipe or a driver has stays there; a line that was begun is
+	 * told from the next one */
+	s->torn = (s->torn && s->torn_at >= q->keep[sink]) || s->offset != 0;
+	if (s->untold_at < q->keep[sink])
+		s->untold = 0; /* it was told of */
+	q->keep[sink] = q->cursor[sink];
+	s->offset = s->written = 0;
+	if (!spool_get(q, &to, &r))
+		return;
+	if (is_wanted(d, sink, to, &r)) {
+		s->dropped++;
+		if (d->config->sink[sink].no_wait)
+			s->untold++;
+	}
+	spool_drop(q, sink);
+	s->torn_at = s->untold_at = q->cursor[sink];
+	if (s->given < q->cursor[sink])
+		s->given = q->cursor[sink];
+	d->progress++;
+}
+
 /* Records that a sink does not want hold nothing up while it is down. */
 void deliver_pass_over(struct deliver *d, unsigned sink)
 {
@@ -137,8 +187,8 @@ void deliver_pass_over(struct deliver *d, unsigned sink)
 	struct record r;
 	keep = &d->spool->keep[sink];
 	while (s->offset == 0 && s->written == 0 && *keep == *cursor &&
-	       !run_of(s, *cursor) && spool_get(d->spool, &to, &r) &&
-	       !is_wanted(d, sink, to, &r)) {
+	       !run_of(s, *cursor) && !(s->untold && *cursor == s->untold_at) &&
+	       spool_get(d->spool, &to, &r) && !is_wanted(d, sink, to, &r)) {
 		*cursor = *keep = to;
 		d->progress++;
 	}

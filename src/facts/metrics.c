@@ -127,6 +127,7 @@ static void put_sinks(struct buf *out, const struct gauges *g)
 {
 	static const char lines[] = "bellwire_sink_lines_total";
 	static const char errors[] = "bellwire_sink_errors_total";
+	static const char dropped[] = "bellwire_sink_dropped_total";
 	static const char up[] = "bellwire_sink_up";
 	family(out, lines, "counter", "Lines written, by sink.");
 	for (unsigned i = 0; i < g->sinks; i++) {
@@ -137,6 +138,12 @@ static void put_sinks(struct buf *out, const struct gauges *g)
 	for (unsigned i = 0; i < g->sinks; i++) {
 		label(out, errors, "sink", span_of(g->sink[i].name));
 		number(out, g->sink[i].errors);
+	}
+	family(out, dropped, "counter",
+	       "Alerts that a sink gave up to make room, by sink.");
+	for (unsigned i = 0; i < g->sinks; i++) {
+		label(out, dropped, "sink", span_of(g->sink[i].name));
+		number(out, g->sink[i].dropped);
 	}
 	family(out, up, "gauge", "1 if the sink takes lines.");
 	for (unsigned i = 0; i < g->sinks; i++) {

@@ -27,7 +27,7 @@ struct counters {
 
 struct sink_counters {
 	const char *name;
-	uint64_t lines, errors;
+	uint64_t lines, errors, dropped;
 	bool up;
 };
 

@@ -36,6 +36,14 @@ static uint64_t dedup_name(const struct intake *in, const struct alert *a,
 	return hash_end(&h);
 }
 
+uint8_t intake_waits(const struct intake *in, uint8_t sinks)
+{
+	for (unsigned i = 0; i < in->config->sinks; i++)
+		if (in->config->sink[i].no_wait)
+			sinks &= (uint8_t) ~(1U << i);
+	return sinks;
+}
+
 void intake_name_alert(const struct intake *in, struct offer *o,
 		       const struct envelope *e, const struct alert *a,
 		       struct moment now)
@@ -57,6 +65,7 @@ void intake_name_alert(const struct intake *in, struct offer *o,
 	for (unsigned i = 0; i < in->config->sinks; i++)
 		if (filter_wants(&in->config->sink[i].filter, e, a))
 			o->sinks |= (uint8_t)(1U << i);
+	o->waits = intake_waits(in, o->sinks);
 }
 
 void intake_name_notice(const struct intake *in, struct offer *o,
@@ -72,16 +81,22 @@ void intake_name_notice(const struct intake *in, struct offer *o,
 		       .json = json},
 	    .sinks = (uint8_t)((1U << in->config->sinks) - 1),
 	};
+	o->waits = intake_waits(in, o->sinks);
 	o->record.key = name_of(in, o, NULL);
 }
 
-static void wait_for(const struct offer *o, struct intake_wait *wait,
-		     uint64_t position)
+static void wait_for(const struct intake *in, const struct offer *o,
+		     struct intake_wait *wait, uint64_t position)
 {
-	unsigned sinks = o->sinks;
-	for (unsigned i = 0; sinks; i++, sinks >>= 1)
-		if (sinks & 1 && wait->position[i] < position)
+	for (unsigned i = 0; i < in->spool->cursors; i++) {
+		if (!(o->waits >> i & 1))
+			continue;
+		if (wait->position[i] < position)
 			wait->position[i] = position;
+		if (in->spool->cursor[i] < position &&
+		    (wait->first[i] == 0 || position < wait->first[i]))
+			wait->first[i] = position;
+	}
 }
 
 /* Have all sinks that want the alert been given it? */
@@ -89,9 +104,21 @@ static bool is_written(const struct intake *in, const struct offer *o,
 		       uint64_t position)
 {
 	for (unsigned i = 0; i < in->spool->cursors; i++)
-		if (o->sinks >> i & 1 && in->spool->cursor[i] < position)
+		if (o->waits >> i & 1 && in->spool->cursor[i] < position)
 			return false;
 	return true;
+}
+
+/* The sinks for which the record that ends there was let go of. */
+static uint8_t missing_at(const struct intake *in, const struct offer *o,
+			  uint64_t position)
+{
+	unsigned missing = 0;
+	for (unsigned i = 0; i < in->spool->cursors; i++)
+		if (o->waits >> i & 1 &&
+		    spool_has_dropped(in->spool, i, position))
+			missing |= 1U << i;
+	return (uint8_t)missing;
 }
 
 static void claim(struct recall_entry *e, unsigned slot,
@@ -102,8 +129,8 @@ static void claim(struct recall_entry *e, unsigned slot,
 		wait->first_claim = e->position;
 }
 
-static bool attach_again(struct intake *in, const struct offer *o,
-			 unsigned slot, struct intake_wait *wait)
+static bool attach_again(struct intake *in, struct offer *o, unsigned slot,
+			 struct intake_wait *wait)
 {
 	struct recall_entry *e = recall_find(&in->recall, o->record.key, slot);
 	if (e == NULL)
@@ -112,8 +139,12 @@ static bool attach_again(struct intake *in, const struct offer *o,
 		   o->record.received_ms - e->since_ms > LIMIT_KNOWN_MS;
 	if ((e->until_done || old) && is_written(in, o, e->position))
 		return false;
+	o->missing =
+	    o->record.kind == RECORD_ALERT ? missing_at(in, o, e->position) : 0;
+	if (o->missing)
+		return false;
 	claim(e, slot, wait);
-	wait_for(o, wait, e->position);
+	wait_for(in, o, wait, e->position);
 	return true;
 }
 
@@ -126,14 +157,15 @@ static bool attach_twin(struct intake *in, const struct offer *o,
 	struct recall_entry *e = recall_find(&in->dedup, o->dedup_key, 0);
 	if (e == NULL || o->record.received_ms - e->since_ms > (int64_t)age)
 		return false;
-	wait_for(o, wait, e->position);
+	wait_for(in, o, wait, e->position);
 	return true;
 }
 
-bool intake_attach(struct intake *in, const struct offer *o, unsigned slot,
+bool intake_attach(struct intake *in, struct offer *o, unsigned slot,
 		   struct intake_wait *wait)
 {
-	return attach_again(in, o, slot, wait) || attach_twin(in, o, wait);
+	return attach_again(in, o, slot, wait) ||
+	       (o->missing == 0 && attach_twin(in, o, wait));
 }
 
 uint64_t intake_need(const struct offer *o)
@@ -147,23 +179,33 @@ void intake_note_firing(struct intake *in, const struct offer *o)
 		firing_note(in->firing, o->firing_key, &o->record, o->resolved);
 }
 
-void intake_queue(struct intake *in, const struct offer *o, unsigned slot,
+void intake_queue(struct intake *in, struct offer *o, unsigned slot,
 		  struct intake_wait *wait)
 {
+	if (o->missing) {
+		struct recall_entry *old =
+		    recall_find(&in->recall, o->record.key, slot);
+		if (old)
+			recall_remove(&in->recall, old);
+		o->record.count = o->missing;
+		o->sinks = o->waits = o->missing;
+	}
 	if (o->sinks) {
 		uint64_t position = spool_put(in->spool, &o->record);
 		struct recall_entry *e = recall_add(&in->recall, o->record.key);
 		e->position = position;
 		e->since_ms = o->record.received_ms;
 		claim(e, slot, wait);
-		wait_for(o, wait, position);
+		wait_for(in, o, wait, position);
 		if (in->config->dedup_ms && o->record.kind == RECORD_ALERT) {
 			e = recall_add(&in->dedup, o->dedup_key);
 			e->position = position;
 			e->since_ms = o->record.received_ms;
 		}
 	}
-	if (o->record.kind != RECORD_ALERT)
+	if (o->missing)
+		in->counters->duplicates++;
+	if (o->missing || o->record.kind != RECORD_ALERT)
 		return;
 	intake_note_firing(in, o);
 	if (o->resolved)
@@ -172,7 +214,7 @@ void intake_queue(struct intake *in, const struct offer *o, unsigned slot,
 		in->counters->alerts_firing++;
 }
 
-enum intake_result intake_offer(struct intake *in, const struct offer *o,
+enum intake_result intake_offer(struct intake *in, struct offer *o,
 				unsigned slot, struct intake_wait *wait)
 {
 	uint64_t need = intake_need(o);
@@ -205,7 +247,9 @@ int intake_waits_for(const struct intake *in, const struct intake_wait *wait)
 {
 	const struct spool *s = in->spool;
 	for (unsigned i = 0; i < s->cursors && !s->durable; i++)
-		if (s->cursor[i] < wait->position[i])
+		if (s->cursor[i] < wait->position[i] ||
+		    (wait->first[i] &&
+		     spool_has_dropped_from(s, i, wait->first[i])))
 			return (int)i;
 	return -1;
 }
@@ -213,9 +257,14 @@ int intake_waits_for(const struct intake *in, const struct intake_wait *wait)
 bool intake_is_safe(const struct intake *in, const struct intake_wait *wait)
 {
 	const struct spool *s = in->spool;
-	for (unsigned i = 0; i < s->cursors; i++)
+	for (unsigned i = 0; i < s->cursors; i++) {
 		if ((s->durable ? s->synced : s->cursor[i]) < wait->position[i])
 			return false;
+		/* its cursor went past what was let go of */
+		if (wait->first[i] &&
+		    spool_has_dropped_from(s, i, wait->first[i]))
+			return false;
+	}
 	return true;
 }
 

@@ -6,7 +6,8 @@
  * Pure. A request is known by its connection's slot.
  *
  *	offered --known, no 200 yet--> attached: waits for that record
- *	   |                              (or finds it written already)
+ *	   |       |                      (or finds it written already)
+ *	   |       +-- let go of for sinks that were gone --> new, for these
  *	   +------ new, room -----------> queued: waits for its record
  *	   +------ new, no room --------> NO_ROOM, nothing changed
  *
@@ -44,6 +45,9 @@ struct intake {
  * is, UINT64_MAX if there is none. */
 struct intake_wait {
 	uint64_t position[LIMIT_SINKS];
+	/* the first that the sink had not got yet when it was asked for, 0: it
+	 * had all */
+	uint64_t first[LIMIT_SINKS];
 	uint64_t first_claim;
 };
 #define INTAKE_NO_WAIT ((struct intake_wait){.first_claim = UINT64_MAX})
@@ -53,6 +57,9 @@ struct offer {
 	struct record record;
 	uint64_t dedup_key, firing_key;
 	uint8_t sinks; /* bit i: sink i takes it */
+	uint8_t waits; /* and a request waits for it */
+	/* known, but let go of for these; it is queued again for them alone */
+	uint8_t missing;
 	bool resolved;
 	bool feeds; /* the dead man's switch */
 };
@@ -74,16 +81,18 @@ void intake_name_notice(const struct intake *in, struct offer *o,
 			uint64_t count, struct span json, struct moment now);
 
 /* Attaches the request to an alert that is known and not yet claimed by it;
- * false if there is none. */
-bool intake_attach(struct intake *in, const struct offer *o, unsigned slot,
+ * false if there is none, or if it has to be queued again for o->missing. */
+bool intake_attach(struct intake *in, struct offer *o, unsigned slot,
 		   struct intake_wait *wait);
+/* Of these sinks, those that a request waits for. */
+uint8_t intake_waits(const struct intake *in, uint8_t sinks);
 /* Bytes of the spool that it needs; none if no sink takes it. */
 uint64_t intake_need(const struct offer *o);
 /* Queues an alert; the caller knows that it fits. */
-void intake_queue(struct intake *in, const struct offer *o, unsigned slot,
+void intake_queue(struct intake *in, struct offer *o, unsigned slot,
 		  struct intake_wait *wait);
 /* Both, if there is room. */
-enum intake_result intake_offer(struct intake *in, const struct offer *o,
+enum intake_result intake_offer(struct intake *in, struct offer *o,
 				unsigned slot, struct intake_wait *wait);
 
 /* Queues an alert of bellwire's own, which nobody sends again; false if there

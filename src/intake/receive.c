@@ -231,8 +231,10 @@ static void read_alerts(struct receive *r, struct intake *in,
 		note->dedup_key = o.dedup_key;
 		note->firing_key = o.firing_key;
 		note->sinks = o.sinks;
+		note->waits = o.waits;
 		note->resolved = o.resolved;
 		note->attached = intake_attach(in, &o, r->slot, &r->wait);
+		note->missing = o.missing;
 		if (!note->attached)
 			add_need(need, intake_need(&o));
 	}
@@ -256,11 +258,14 @@ static void queue_alerts(struct receive *r, struct intake *in,
 		    .dedup_key = note->dedup_key,
 		    .firing_key = note->firing_key,
 		    .sinks = note->sinks,
+		    .waits = note->waits,
+		    .missing = note->missing,
 		    .resolved = note->resolved,
 		};
 		/* with --dedup it may have a twin in this very body */
 		if (note->attached ||
 		    (in->config->dedup_ms && !note->left_out &&
+		     !note->missing &&
 		     intake_attach(in, &o, r->slot, &r->wait))) {
 			in->counters->duplicates++;
 		} else if (note->left_out) {

@@ -22,7 +22,7 @@ struct receive_note {
 	uint64_t key, dedup_key, firing_key;
 	uint16_t start, length;             /* in the body */
 	uint16_t index_start, index_length; /* in `index` */
-	uint8_t sinks;
+	uint8_t sinks, waits, missing;
 	bool resolved;
 	bool attached;
 	bool left_out;

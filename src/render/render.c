@@ -269,6 +269,9 @@ static struct notice notice_of(enum record_kind kind)
 	case RECORD_NOTICE_SKIPPED:
 		return (struct notice){"skipped", "skipped, having waited "
 						  "too long"};
+	case RECORD_NOTICE_DROPPED:
+		return (struct notice){"dropped", "dropped here for newer "
+						  "ones"};
 	case RECORD_NOTICE_LOST:
 	case RECORD_PAD:
 	case RECORD_ALERT:

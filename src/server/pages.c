@@ -21,6 +21,7 @@ static void fill_gauges(struct server *s, struct gauges *g)
 		    .name = s->config->sink[i].name,
 		    .lines = s->deliver->sink[i].lines,
 		    .errors = s->deliver->sink[i].errors,
+		    .dropped = s->deliver->sink[i].dropped,
 		    .up = deliver_is_up(s->deliver, i, s->service.now)};
 	os_process_read(s->statm, s->descriptors, &p);
 	g->spool_bytes = spool_used(spool);
@@ -42,7 +43,8 @@ static enum status is_ready(struct server *s, struct buf *page)
 {
 	const struct spool *spool = s->service.intake->spool;
 	for (unsigned i = 0; i < s->config->sinks; i++) {
-		if (deliver_is_up(s->deliver, i, s->service.now))
+		if (s->config->sink[i].no_wait ||
+		    deliver_is_up(s->deliver, i, s->service.now))
 			continue;
 		buf_str(page, "not ready: sink ");
 		buf_str(page, s->config->sink[i].name);

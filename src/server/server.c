@@ -119,7 +119,7 @@ bool server_open(struct server *s)
 static int64_t next_deadline(const struct server *s)
 {
 	int64_t now_ms = s->service.now.ms;
-	int64_t least = deliver_deadline(s->deliver);
+	int64_t least = deliver_deadline(s->deliver, now_ms);
 	int64_t spool = persist_deadline(s->persist);
 	if (spool < least)
 		least = spool;

@@ -21,6 +21,14 @@
 
 #include "alert/record.h"
 
+/* Records that end in (from, to] were let go of for a sink that had not got
+ * them: there was no room, and their senders have them still. */
+struct spool_drop {
+	uint64_t from, to;
+};
+
+enum { SPOOL_DROPS = 4 };
+
 struct spool {
 	char *ring;
 	uint64_t size;
@@ -33,6 +41,7 @@ struct spool {
 	uint64_t freed;   /* the file says that those before it are done */
 	bool wanted;      /* room was asked for in vain since the last sync */
 	uint64_t started; /* head when this process began */
+	struct spool_drop drop[LIMIT_SINKS][SPOOL_DROPS]; /* the newest first */
 };
 
 /* The largest record: header, envelope and alert in whole-body mode share
@@ -185,5 +194,14 @@ struct spool_report {
     ensures s->started == s->head && s->freed == from; */
 void spool_recover(struct spool *s, uint64_t from, uint64_t safe,
 		   struct spool_report *report);
+
+/* In dropped.c. Lets a sink's cursor and `keep`, which are the same, pass the
+ * record in front of them, which it has not got. */
+void spool_drop(struct spool *s, unsigned sink);
+/* Was the record that ends there dropped for that sink? */
+bool spool_has_dropped(const struct spool *s, unsigned sink, uint64_t position);
+/* Was any that ends there or behind, of those put until now? */
+bool spool_has_dropped_from(const struct spool *s, unsigned sink,
+			    uint64_t position);
 
 #endif

@@ -465,10 +465,13 @@ def test_an_alert_may_have_128(server, kind, count, status, large):
     body = payload(a)
     answer = server.post(padded(body, 2 * KIB32) if large else body)
     assert answer.status == status
-    lines = server.lines()
+    # what is decoded as it arrives is told of as well; a refusal does not wait
+    # for that
+    told = large or status == 200
+    lines = wait_for("its line", lambda: not told or server.lines()) and \
+        server.lines()
     assert len([x for x in lines if " FIRING " in x]) == (status == 200)
-    # what is decoded as it arrives is told of as well
-    assert len(lines) == (large or status == 200)
+    assert len(lines) == told
 
 
 def nested(levels):
@@ -512,8 +515,9 @@ def test_an_alert_may_have_32_kib(server, make, size, status, others):
         answer = c.answer()
     assert answer.status == (200 if others else status)
     assert answer.tells_one_line()
-    lines = server.lines()
-    assert len(lines) == 2 * others + 1
+    # a refusal does not wait for its notice
+    lines = wait_for("all lines", lambda: len(server.lines()) ==
+                     2 * others + 1 and server.lines())
     at = [i for i, x in enumerate(lines) if "Large" in x]
     assert at == [others]
     assert (" NOTICE " in lines[others]) == (status != 200)

@@ -66,7 +66,8 @@ static struct offer alert_named(const char *json)
 
 static enum intake_result offer(const struct offer *o, unsigned slot)
 {
-	return intake_offer(&intake, o, slot, &wait_of[slot]);
+	struct offer copy = *o;
+	return intake_offer(&intake, &copy, slot, &wait_of[slot]);
 }
 
 static bool is_safe(unsigned slot)

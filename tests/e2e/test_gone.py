@@ -1,0 +1,167 @@
+"""A sink that is gone, or stalls, delays no other; and one that nobody waits
+for (wait=no)."""
+import json
+import re
+
+import pytest
+
+from delivery_helpers import FifoReader, Terminal, numbered, wait_up
+from helpers import alert, get, group, names_in, payload, post, wait_for
+
+QUICK = ("--ack-timeout", "150ms")
+ROUNDS, SIZE = 30, 40  # more than the memory of 256 KiB holds
+
+
+@pytest.fixture
+def path(tmp_path):
+    return str(tmp_path / "bell")
+
+
+def named(i):
+    return group(SIZE, name=f"G{i}x", pad=300)
+
+
+def names_of(i):
+    return numbered(0, SIZE, f"G{i}x")
+
+
+def all_names(rounds):
+    return [n for i in rounds for n in names_of(i)]
+
+
+def test_a_sink_without_reader_delays_no_other(start, path):
+    server = start("--emit", f"fifo:{path}", "--emit", "stdout", *QUICK)
+    for i in range(ROUNDS):
+        assert server.post(named(i)).status == 503
+        assert names_in(server.lines())[-SIZE:] == names_of(i)
+    assert names_in(server.lines()) == all_names(range(ROUNDS))
+    metrics = server.metrics()
+    assert metrics["bellwire_spool_bytes"] <= \
+        metrics["bellwire_spool_size_bytes"] * 3 / 4
+    assert metrics[f'bellwire_sink_dropped_total{{sink="fifo:{path}"}}'] > SIZE
+
+
+def test_each_is_written_once_and_none_is_missing_when_it_comes_back(start,
+                                                                    path):
+    """What the sender still has, it sends again: the sink that was gone gets
+    all of it, the other one nothing twice."""
+    server = start("--emit", f"fifo:{path}", "--emit", "stdout", *QUICK)
+    for i in range(ROUNDS):
+        assert server.post(named(i)).status == 503
+    with FifoReader(path) as reader:
+        wait_up(server, f"fifo:{path}")
+        left = set(range(ROUNDS))
+
+        def all_taken():
+            for i in sorted(left):
+                if server.post(named(i)).status == 200:
+                    left.discard(i)
+                reader.some()
+            return not left
+        wait_for("200 for each", all_taken)
+        lines = reader.until_lines(ROUNDS * SIZE)
+        assert sorted(names_in(lines)) == sorted(all_names(range(ROUNDS)))
+    assert names_in(server.lines()) == all_names(range(ROUNDS))
+    assert server.metrics()['bellwire_alerts_total{status="firing"}'] == \
+        ROUNDS * SIZE
+
+
+def test_no_200_for_what_a_gone_sink_has_not_got(start, path):
+    """Its cursor went past the alerts of a request that waits."""
+    server = start("--emit", f"fifo:{path}", "--emit", "stdout",
+                   "--ack-timeout", "2s")
+    with server.connect() as first:
+        first.send(post(named(0)))
+        wait_for("its lines", lambda: len(server.lines()) == SIZE)
+        with server.connect() as flood:
+            flood.send(post(payload(*[a for i in range(1, ROUNDS)
+                                      for a in named(i)["alerts"]])))
+            wait_for("all lines",
+                     lambda: len(server.lines()) == ROUNDS * SIZE)
+            assert flood.answer().status == 503
+        assert first.answer().status == 503
+
+
+def test_a_stalled_line_delays_no_other(start):
+    with Terminal() as line:
+        server = start("--emit", f"serial:{line.path}", "--emit", "stdout",
+                       *QUICK)
+        for i in range(ROUNDS):
+            server.post(named(i))
+        wait_for("the other sink", lambda: len(server.lines()) ==
+                 ROUNDS * SIZE)
+        assert names_in(server.lines()) == all_names(range(ROUNDS))
+
+
+def test_a_slow_sink_alone_gives_nothing_up(start, path):
+    server = start("--emit", f"fifo:{path}", *QUICK)
+    answers = [server.post(named(i)).status for i in range(ROUNDS)]
+    assert set(answers) == {503}
+    assert server.metrics()[
+        f'bellwire_sink_dropped_total{{sink="fifo:{path}"}}'] == 0
+
+
+# --- wait=no --------------------------------------------------------------------
+
+def test_nobody_waits_for_it(start, path):
+    server = start("--emit", f"fifo:{path},wait=no", "--emit", "stdout")
+    for i in range(ROUNDS):
+        assert server.accepts(named(i)).text() == f"accepted {SIZE} alerts\n"
+    assert server.ask(get("/-/ready")).status == 200
+    assert server.metrics()[f'bellwire_sink_up{{sink="fifo:{path}"}}'] == 0
+    assert names_in(server.lines()) == all_names(range(ROUNDS))
+
+
+@pytest.mark.parametrize("keys, count", [
+    ("", r" NOTICE (\d+) alerts were dropped here"),
+    (",format=logfmt", r"notice=dropped count=(\d+)"),
+    (",format=json", r'"notice":"dropped","count":(\d+)')])
+@pytest.mark.parametrize("spool", [False, True])
+def test_it_gets_the_newest_and_a_notice_that_counts_the_rest(
+        start, path, tmp_path, keys, count, spool):
+    options = ("--spool", f"{tmp_path}/spool,size=256K") if spool else ()
+    server = start("--emit", f"fifo:{path},wait=no{keys}", "--emit", "stdout",
+                   *options)
+    for i in range(ROUNDS):
+        server.accepts(named(i))
+    with FifoReader(path) as reader:
+        server.accepts(payload(alert("Last")))
+        text = ""
+
+        def complete():
+            nonlocal text
+            reader.some()
+            text = reader.got.decode()
+            return "Last" in text and text.endswith("\n")
+        wait_for("the last one", complete)
+        notice, *lines = text.splitlines()
+        dropped = int(re.search(count, notice).group(1))
+        assert dropped > SIZE and dropped + len(lines) == ROUNDS * SIZE + 1
+        assert not [x for x in lines if re.search(count, x)]
+        # and it is told once
+        server.accepts(payload(alert("Next")))
+        wait_for("the next one", lambda: (reader.some(), b"Next" in
+                                          reader.got)[1])
+        assert len(re.findall(count, reader.got.decode())) == 1
+    sink = f'{{sink="fifo:{path}"}}'
+    assert server.metrics()[f"bellwire_sink_dropped_total{sink}"] == dropped
+
+
+def test_a_sink_alone_that_nobody_waits_for(start, path):
+    server = start("--emit", f"fifo:{path},wait=no")
+    for i in range(ROUNDS):
+        server.accepts(named(i))
+    assert server.ask(get("/-/ready")).status == 200
+
+
+def test_what_only_such_a_sink_wants_is_accepted_at_once(start, path):
+    server = start("--emit", f"fifo:{path},wait=no,match=severity=page",
+                   "--emit", "stdout,match=severity=critical")
+    server.accepts(payload(alert("A", labels={"severity": "page"})))
+    with FifoReader(path) as reader:
+        assert "page A" in reader.until_lines(1)[0]
+
+
+def test_wait_is_yes_or_no(start):
+    assert json.dumps(start("--emit", "stdout,wait=yes").accepts(
+        payload(alert())).text())
