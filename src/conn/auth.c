@@ -56,11 +56,25 @@ static bool read_token(struct span line, struct auth_entry *e)
 	return read_secret(line, e->secret);
 }
 
+/* What htpasswd and mkpasswd write, and who means a password does not. */
+static bool is_crypt(struct span s)
+{
+	static const struct span begins[] = {
+	    SPAN("$2a$"),   SPAN("$2b$"),  SPAN("$2x$"),   SPAN("$2y$"),
+	    SPAN("$1$"),    SPAN("$5$"),   SPAN("$6$"),    SPAN("$y$"),
+	    SPAN("$apr1$"), SPAN("{SHA}"), SPAN("{SSHA}"),
+	};
+	for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++)
+		if (span_starts(s, begins[i]))
+			return true;
+	return false;
+}
+
 static bool read_basic(struct span line, struct auth_entry *e)
 {
 	struct span user;
 	span_split(&line, ':', &user);
-	if (user.n == 0 || line.p == NULL ||
+	if (user.n == 0 || line.p == NULL || is_crypt(line) ||
 	    user.n + line.n + 1 > LIMIT_PASSWORD)
 		return false;
 	digest(user, e->user);
@@ -146,7 +160,7 @@ bool auth_add_basic(struct auth *a, struct span text, struct buf *error)
 {
 	return add(a->basic, &a->basics, text, read_basic,
 		   "user:password of at most 512 bytes, or user:sha256: and 64 "
-		   "hex digits",
+		   "hex digits, none of the other hashes of htpasswd",
 		   error);
 }
 

@@ -19,7 +19,7 @@ void conn_open(struct conn *c, unsigned slot, int64_t now_ms)
 	c->out_sent = 0;
 	c->page = SPAN_NONE;
 	c->settled = c->told = c->odd = false;
-	c->why_n = 0;
+	c->why_n = c->asked_n = 0;
 	window_clear(&c->window);
 	receive_start(&c->receive, slot, true);
 }
@@ -167,7 +167,8 @@ void conn_decide(struct conn *c, struct service *s, enum status status)
 	c->status = status;
 	if (c->body.state == HTTP_BODY_DONE) {
 		conclude(c, s);
-	} else if (c->expecting || (c->body.state == HTTP_BODY_LENGTH &&
+	} else if (c->expecting || ((c->body.state == HTTP_BODY_LENGTH ||
+				     c->body.state == HTTP_BODY_DATA) &&
 				    c->body.left > LIMIT_DISCARD)) {
 		c->close = true;
 		conclude(c, s);
@@ -177,6 +178,34 @@ void conn_decide(struct conn *c, struct service *s, enum status status)
 		c->discard_left = LIMIT_DISCARD;
 		c->deadline_ms = s->now.ms + LIMIT_BODY_MS;
 	}
+}
+
+static void note_asked(struct conn *c, const struct http_request *r)
+{
+	static const char *const methods[] = {
+	    [HTTP_GET] = "GET ",        [HTTP_HEAD] = "HEAD ",
+	    [HTTP_POST] = "POST ",      [HTTP_PUT] = "PUT ",
+	    [HTTP_OTHER_METHOD] = "- ",
+	};
+	struct buf asked = buf_of(c->asked, sizeof c->asked);
+	buf_str(&asked, methods[r->method]);
+	text_show(&asked, r->path, sizeof c->asked - 8);
+	c->asked_n = asked.n;
+}
+
+/* Who comes to the wrong place hears of the right one. */
+static void note_where(struct conn *c, const struct service *s,
+		       const struct http_request *r, enum status status)
+{
+	struct buf why = buf_of(c->why, sizeof c->why);
+	if ((status != STATUS_NOT_FOUND && status != STATUS_METHOD) ||
+	    c->health_only)
+		return;
+	if (span_starts(r->path, SPAN("/api/v")))
+		buf_str(&why, "this is no Alertmanager; ");
+	buf_str(&why, "notifications are posted to ");
+	text_show(&why, s->config->path, sizeof c->why / 2);
+	c->why_n = why.n;
 }
 
 static void begin_request(struct conn *c, struct service *s,
@@ -200,6 +229,8 @@ static void begin_request(struct conn *c, struct service *s,
 	enum status status =
 	    request_judge(r, s->config, s->auth, s->now.s, c->health_only,
 			  &c->target, &c->signature, &c->allow);
+	note_asked(c, r);
+	note_where(c, s, r, status);
 	window_wipe(&c->window, r->credential);
 	if (status == STATUS_OK && c->target == REQUEST_NOTIFICATION)
 		conn_begin_body(c, s, r);
@@ -271,7 +302,7 @@ static bool step_answer(struct conn *c, struct service *s)
 	release(c, s, c->settled);
 	c->since_ms = s->now.ms;
 	window_drop_body(&c->window);
-	c->why_n = 0;
+	c->why_n = c->asked_n = 0;
 	c->scan = (struct http_scan){0};
 	c->http10 = c->head_only = false;
 	if (c->close) {

@@ -87,6 +87,8 @@ struct conn {
 	bool odd;
 	char why[LIMIT_PLACE];
 	size_t why_n;
+	char asked[LIMIT_PLACE / 2]; /* method and path, made safe */
+	size_t asked_n;
 
 	struct window window;
 	char out_bytes[LIMIT_ANSWER];

@@ -75,6 +75,12 @@ static bool feed(struct conn *c, struct service *s)
 	return !r->blocked;
 }
 
+/* What is left of a chunk whose size is known. */
+static uint64_t announced(const struct http_body *b)
+{
+	return b->state == HTTP_BODY_DATA && b->left < INT64_MAX ? b->left : 0;
+}
+
 bool conn_step_body(struct conn *c, struct service *s)
 {
 	struct span in, data;
@@ -86,7 +92,7 @@ bool conn_step_body(struct conn *c, struct service *s)
 		window_take(&c->window, in);
 		window_append(&c->window, data);
 		c->body_bytes += data.n;
-		if (c->body_bytes > s->config->max_body)
+		if (c->body_bytes + announced(&c->body) > s->config->max_body)
 			status = STATUS_BODY_SIZE;
 		if (status == STATUS_BODY_SIZE) {
 			conn_decide(c, s, status);

@@ -74,6 +74,8 @@
 	  "not usable after start") \
 	X(LOG_LINE, 1024, "bytes", "cut with a mark") \
 	X(ACCEPTS, 16, "connections taken a turn of the loop", "the next turn") \
+	X(TURN, 65536, "bytes of answers, and of TLS without any of a " \
+	  "request, of a connection in a turn of the loop", "the next turn") \
 	X(HEAD_MS, 10000, "ms for a request's head", "408") \
 	X(BODY_MS, 30000, "ms for a request's body", "503") \
 	X(IDLE_MS, 330000, "ms between requests; Alertmanager keeps " \

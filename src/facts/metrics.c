@@ -205,6 +205,8 @@ void metrics_put(struct buf *out, const struct counters *c,
 	       "Bytes of the spool in use.", g->spool_bytes);
 	single(out, "bellwire_spool_size_bytes", "gauge",
 	       "Bytes that the spool can hold.", g->spool_size);
+	single(out, "bellwire_spool_errors_total", "counter",
+	       "Failed writes and syncs of the spool's file.", g->spool_errors);
 	single(out, "bellwire_firing_alerts", "gauge",
 	       "Alerts that /alerts lists.", g->firing);
 	single(out, "bellwire_firing_forgotten_total", "counter",
@@ -219,6 +221,6 @@ void metrics_put(struct buf *out, const struct counters *c,
 	single(out, "bellwire_tls_handshake_errors_total", "counter",
 	       "TLS handshakes that failed.", c->tls_errors);
 	single(out, "bellwire_log_lines_dropped_total", "counter",
-	       "Log lines that stderr did not take.", c->log_lines_dropped);
+	       "Log lines that stderr did not take.", g->log_lines_dropped);
 	put_process(out, g);
 }

@@ -21,7 +21,6 @@ struct counters {
 	uint64_t tls_errors;
 	uint64_t evicted;
 	uint64_t lines_cut;
-	uint64_t log_lines_dropped;
 	int64_t last_notification_s; /* seconds since 1970, 0: never */
 };
 
@@ -34,7 +33,8 @@ struct sink_counters {
 struct gauges {
 	struct sink_counters sink[LIMIT_SINKS];
 	unsigned sinks;
-	uint64_t spool_bytes, spool_size;
+	uint64_t spool_bytes, spool_size, spool_errors;
+	uint64_t log_lines_dropped;
 	uint64_t connections;
 	uint64_t firing, firing_forgotten;
 	int64_t deadman; /* 1 if it has fired, below 0 if there is none */

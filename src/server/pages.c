@@ -26,6 +26,8 @@ static void fill_gauges(struct server *s, struct gauges *g)
 	os_process_read(s->statm, s->descriptors, &p);
 	g->spool_bytes = spool_used(spool);
 	g->spool_size = spool->size;
+	g->spool_errors = s->persist->errors;
+	g->log_lines_dropped = s->log->dropped;
 	g->connections = used_slots(s);
 	g->firing = s->service.intake->firing->count;
 	g->firing_forgotten = s->service.intake->firing->forgotten;
@@ -80,7 +82,7 @@ static bool put_alert(struct server *s, struct buf *page,
 }
 
 /* The firing alerts, as an array of what format=json shows, or as lines. */
-static void answer_alerts(struct server *s, struct conn *c)
+static size_t answer_alerts(struct server *s, struct conn *c)
 {
 	struct format f = {.kind = c->wants_text ? FORMAT_LINE : FORMAT_JSON};
 	struct buf page = buf_of(s->alerts_page, sizeof s->alerts_page);
@@ -88,7 +90,7 @@ static void answer_alerts(struct server *s, struct conn *c)
 	uint64_t position = 0;
 	for (unsigned i = 0; i < s->slots; i++)
 		if (s->slot[i].used && conn_holds_page(&s->slot[i].conn))
-			return;
+			return 0;
 	if (!c->wants_text)
 		buf_str(&page, "[\n");
 	while (firing_next(s->service.intake->firing, &position, &r) &&
@@ -99,9 +101,10 @@ static void answer_alerts(struct server *s, struct conn *c)
 	conn_answer_page(c, &s->service, STATUS_OK, buf_span(&page),
 			 c->wants_text ? "text/plain; charset=utf-8"
 				       : "application/json");
+	return page.n;
 }
 
-void server_answer(struct server *s, struct conn *c)
+size_t server_answer(struct server *s, struct conn *c)
 {
 	static const char text[] = "text/plain; charset=utf-8";
 	struct buf page = buf_of(s->page, sizeof s->page);
@@ -125,9 +128,9 @@ void server_answer(struct server *s, struct conn *c)
 		break;
 	}
 	case REQUEST_ALERTS:
-		answer_alerts(s, c);
-		break;
+		return answer_alerts(s, c);
 	case REQUEST_NOTIFICATION:
 		break; /* is answered by conn.c itself */
 	}
+	return page.n;
 }

@@ -313,7 +313,8 @@ static void tell_time(struct server *s)
 static int64_t time_to_wait(const struct server *s)
 {
 	int64_t deadline = next_deadline(s);
-	if (s->page_freed || s->deliver->progress != s->service.progress)
+	if (s->page_freed || s->yielded ||
+	    s->deliver->progress != s->service.progress)
 		return 0;
 	if (deadline == INT64_MAX)
 		return -1;
@@ -325,7 +326,7 @@ static void turn(struct server *s)
 	struct poll_set set;
 	fill_poll_set(s, &set);
 	int ready = os_poll(set.fd, set.n, time_to_wait(s));
-	s->page_freed = false;
+	s->page_freed = s->yielded = false;
 	tell_time(s);
 	unsigned signals = os_take_signals();
 	if (signals & OS_SIGNAL_RELOAD) {

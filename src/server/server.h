@@ -56,6 +56,7 @@ struct server {
 	/* /alerts may be large: one page for all, for one connection at a
 	 * time; the others ask again when it is free */
 	bool page_freed;
+	bool yielded; /* a connection has more to do, in the next turn */
 	struct alert alert;
 	struct alert_tokens tokens;
 	char alerts_page[LIMIT_FIRING_PAGE];
@@ -77,7 +78,8 @@ void slot_read(struct server *s, struct slot *k);
 void slot_turn(struct server *s, struct slot *k);
 void slot_close(struct server *s, struct slot *k);
 
-/* Answers a connection's QUESTION; in pages.c. */
-void server_answer(struct server *s, struct conn *c);
+/* Answers a connection's QUESTION; in pages.c. Returns the bytes of the page,
+ * which may have been rendered for its length alone. */
+size_t server_answer(struct server *s, struct conn *c);
 
 #endif

@@ -105,6 +105,8 @@ static void log_answer(struct server *s, const struct slot *k)
 				  : "request answered"))
 		return;
 	log_address(&l, "peer", &k->peer);
+	if (c->asked_n)
+		log_text(&l, "request", (struct span){c->asked, c->asked_n});
 	log_number(&l, "code", info->code);
 	if (refused) {
 		log_text(&l, "reason", span_of(info->label));
@@ -137,19 +139,29 @@ static void log_other_version(struct server *s, const struct slot *k)
 	s->version_told = true;
 }
 
-/* Lets a connection go on until it needs bytes, room or time. */
+/* Lets a connection go on until it needs bytes, room or time, or has had its
+ * share of the turn: who asks for a thousand pages at once is answered between
+ * the others. */
 static void go_on(struct server *s, struct slot *k)
 {
+	enum { A_REQUEST = 1024 }; /* what one costs besides its page */
 	struct conn *c = &k->conn;
+	size_t done = 0;
 	for (;;) {
+		if (done >= LIMIT_TURN) {
+			s->yielded = true;
+			return;
+		}
 		conn_step(c, &s->service);
 		if (c->odd)
 			log_other_version(s, k);
 		c->odd = false;
 		if (c->state == CONN_QUESTION)
-			server_answer(s, c);
-		if (c->told)
+			done += server_answer(s, c);
+		if (c->told) {
 			log_answer(s, k);
+			done += A_REQUEST;
+		}
 		c->told = false;
 		struct span out = conn_output(c);
 		bool full = transport_is_full(&k->transport);
@@ -191,6 +203,8 @@ static void greeting_failed(struct server *s, const struct slot *k, int error,
 			    const char *why)
 {
 	struct log_line l;
+	if (!k->transport.heard)
+		return; /* a look at the port, as balancers take it */
 	s->counters->tls_errors++;
 	if (!may_tell(s) ||
 	    !log_begin(s->log, &l, LOG_WARN, "TLS handshake failed"))

@@ -44,8 +44,11 @@ static void copy(char *to, const unsigned char *from, size_t n)
 		*to++ = (char)*from++;
 }
 
+/* Records that bring no bytes of the peer's (alerts, empty ones, a handshake's)
+ * may come without end: at most so many bytes of them are heard at once. */
 static long tls_read(struct transport *t, char *p, size_t n)
 {
+	size_t heard = 0;
 	for (;;) {
 		unsigned wants = tls_wants(&t->tls);
 		size_t room;
@@ -74,13 +77,15 @@ static long tls_read(struct transport *t, char *p, size_t n)
 			tls_plain_taken(&t->tls, room);
 			return (long)room;
 		}
-		if (!(wants & TLS_WANTS_RECEIVE))
+		if (!(wants & TLS_WANTS_RECEIVE) || heard >= LIMIT_TURN)
 			return OS_AGAIN;
 		at = tls_record_in(&t->tls, &room);
 		got = os_read(t->fd, at, room);
 		if (got <= 0)
 			return got;
 		tls_record_received(&t->tls, (size_t)got);
+		heard += (size_t)got;
+		t->heard = true;
 	}
 }
 

@@ -17,6 +17,7 @@ struct transport {
 	bool secure;
 	unsigned sent; /* pieces of records; begins anew when full */
 	bool greeted;  /* the handshake is done, or there is none */
+	bool heard;    /* the peer has sent a byte of it */
 	struct tls_session tls;
 };
 

@@ -348,11 +348,26 @@ def test_a_large_chunk_gets_413_before_it_ends(start):
         assert c.answer().status == 413
 
 
+@pytest.mark.parametrize("before, chunk", [(0, 0x19001), (1000, 0x18c1a),
+                                           (0, 2 ** 52)])
+def test_a_chunk_that_would_be_too_much_is_refused_by_its_size(start, before,
+                                                               chunk):
+    server = start("--max-body", "100K")
+    with server.connect() as c:
+        c.send(head(LINE, HOST, JSON, CHUNKED))
+        if before:
+            c.send(b"%x\r\n%s\r\n" % (before, b" " * before))
+        c.send(b"%x\r\n" % chunk)
+        answer = c.answer()
+        assert answer.status == 413
+        assert answer.closes() and c.is_closed()
+
+
 @pytest.mark.parametrize("kib", [30, 40, 64, 72, 100, 108, 150])
 def test_an_error_within_one_large_chunk_is_told_before_it_ends(server, kib):
     body = as_bytes(group(1))[:-1] + b" " * 1024 * kib + b"!" + b" " * 80000
     with server.connect() as c:
-        c.send(head(LINE, HOST, JSON, CHUNKED) + b"fffffff\r\n" + body)
+        c.send(head(LINE, HOST, JSON, CHUNKED) + b"3ffff00\r\n" + body)
         answer = c.answer()
         assert answer.status == 400
         assert answer.closes()

@@ -97,7 +97,7 @@ static void compares_whole_digests(void **state)
 	": expected a token without blanks, or sha256: and 64 hex digits"
 #define BASIC_WANTED                                                          \
 	": expected user:password of at most 512 bytes, or user:sha256: and " \
-	"64 hex digits"
+	"64 hex digits, none of the other hashes of htpasswd"
 
 static void refuses_files(void **state)
 {

@@ -341,27 +341,36 @@ static void refuses(void **state)
 	     "400 close: malformed chunked body\n", NULL, CONN_LINGER},
 	    /* what does not, does not */
 	    {"GET /nope HTTP/1.1\r\nHost: a\r\n\r\n" HEALTH,
-	     "404: no such path\n200: healthy\n", NULL, CONN_HEAD},
+	     "404: no such path: notifications are posted to /webhook\n200: "
+	     "healthy\n",
+	     NULL, CONN_HEAD},
 	    {"GET /webhook/ HTTP/1.1\r\nHost: a\r\n\r\n" HEALTH,
-	     "404: no such path\n200: healthy\n", NULL, CONN_HEAD},
+	     "404: no such path: notifications are posted to /webhook\n200: "
+	     "healthy\n",
+	     NULL, CONN_HEAD},
 	    {"GET /webhook HTTP/1.1\r\nHost: a\r\n\r\n" HEALTH,
-	     "405 Allow: POST, PUT: method not allowed here\n200: healthy\n",
+	     "405 Allow: POST, PUT: method not allowed here: notifications are "
+	     "posted to /webhook\n200: healthy\n",
 	     NULL, CONN_HEAD},
 	    {"HEAD /webhook HTTP/1.1\r\nHost: a\r\n\r\n" HEALTH,
 	     "405 Allow: POST, PUT: (no body)\n200: healthy\n", NULL,
 	     CONN_HEAD},
 	    {"DELETE /webhook HTTP/1.1\r\nHost: a\r\n\r\n" HEALTH,
-	     "405 Allow: POST, PUT: method not allowed here\n200: healthy\n",
+	     "405 Allow: POST, PUT: method not allowed here: notifications are "
+	     "posted to /webhook\n200: healthy\n",
 	     NULL, CONN_HEAD},
 	    {"POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: #\r\n\r\n"
 	     "abc|" HEALTH,
-	     "405 Allow: GET, HEAD: method not allowed here\n200: healthy\n",
+	     "405 Allow: GET, HEAD: method not allowed here: notifications are "
+	     "posted to /webhook\n200: healthy\n",
 	     NULL, CONN_HEAD},
 	    {"BREW /webhook HTTP/1.1\r\nHost: a\r\nContent-Length: #\r\n\r\n"
 	     "abc|" HEALTH,
 	     "501: unknown method\n200: healthy\n", NULL, CONN_HEAD},
 	    {"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n" HEALTH,
-	     "404: no such path\n200: healthy\n", NULL, CONN_HEAD},
+	     "404: no such path: notifications are posted to /webhook\n200: "
+	     "healthy\n",
+	     NULL, CONN_HEAD},
 	    {POST JSON "\r\n" HEALTH,
 	     "411: a body needs Content-Length or Transfer-Encoding: "
 	     "chunked\n200: healthy\n",
@@ -516,7 +525,8 @@ static void writes_whole_answers(void **state)
 		   SPAN("HTTP/1.1 404 Not Found\r\n"
 			"Date: Tue, 24 Nov 2026 01:55:52 GMT\r\n"
 			"Content-Type: text/plain; charset=utf-8\r\n"
-			"Content-Length: 13\r\n\r\nno such path\n"),
+			"Content-Length: 51\r\n\r\nno such path: notifications "
+			"are posted to /webhook\n"),
 		   "404");
 	CHECK_SPAN(buf_span(&told), SPAN("200 404 "), "told");
 	assert_int_equal(counters.requests[STATUS_NOT_FOUND], 1);
@@ -546,7 +556,9 @@ static void continues(void **state)
 	start_plain();
 	send_text("POST /no HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
 		  "Content-Length: 13\r\n\r\n");
-	check_answers("404 close: no such path\n", "refused");
+	check_answers(
+	    "404 close: no such path: notifications are posted to /webhook\n",
+	    "refused");
 	assert_int_equal(conn.state, CONN_LINGER);
 
 	/* the same, whatever it is that the client waits for */
@@ -692,7 +704,9 @@ static void checks_signatures(void **state)
 	    {"GET /metrics HTTP/1.1\r\nHost: a\r\n" SIGNED_ONE "\r\n",
 	     "401 " WHO, ""},
 	    {"GET /webhook HTTP/1.1\r\nHost: a\r\n" SIGNED_NOTHING "\r\n",
-	     "405 Allow: POST, PUT: method not allowed here\n", ""},
+	     "405 Allow: POST, PUT: method not allowed here: notifications are "
+	     "posted to /webhook\n",
+	     ""},
 	    {"GET /webhook HTTP/1.1\r\nHost: a\r\n" SIGNED_ONE "\r\n",
 	     "401 " WHO, ""},
 	};
@@ -837,7 +851,8 @@ static void expires(void **state)
 	    {"POST /no HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
 	     "\r\n1\r\nxy",
 	     false, CONN_LINGER, CONN_CLOSED, LIMIT_LINGER_MS,
-	     "404 close: no such path\n", CONN_CLOSED},
+	     "404 close: no such path: notifications are posted to /webhook\n",
+	     CONN_CLOSED},
 	    {"X\r\n\r\n", false, CONN_LINGER, CONN_CLOSED, LIMIT_LINGER_MS,
 	     "400 close: malformed request line\n", CONN_CLOSED},
 	    /* what HEAD leaves out is its own answer's body */
@@ -1489,11 +1504,18 @@ static void discards(void **state)
 		size_t body, chunk;
 		const char *answers;
 	} table[] = {
-	    {LIMIT_DISCARD, 0, "404: no such path\n200: healthy\n"},
-	    {LIMIT_DISCARD + 1, 0, "404 close: no such path\n"},
-	    {LIMIT_DISCARD, 100, "404: no such path\n200: healthy\n"},
-	    {LIMIT_DISCARD + 1, 100, "404 close: no such path\n"},
-	    {LIMIT_DISCARD + 1, 100000, "404 close: no such path\n"},
+	    {LIMIT_DISCARD, 0,
+	     "404: no such path: notifications are posted to /webhook\n200: "
+	     "healthy\n"},
+	    {LIMIT_DISCARD + 1, 0,
+	     "404 close: no such path: notifications are posted to /webhook\n"},
+	    {LIMIT_DISCARD, 100,
+	     "404: no such path: notifications are posted to /webhook\n200: "
+	     "healthy\n"},
+	    {LIMIT_DISCARD + 1, 100,
+	     "404 close: no such path: notifications are posted to /webhook\n"},
+	    {LIMIT_DISCARD + 1, 100000,
+	     "404 close: no such path: notifications are posted to /webhook\n"},
 	};
 	static char request_bytes[1 << 17];
 	(void)state;

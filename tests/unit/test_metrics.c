@@ -45,14 +45,15 @@ static void fill(void)
 	counters.evicted = 37;
 	counters.lines_cut = 41;
 	counters.skipped = 43;
-	counters.log_lines_dropped = 47;
 	counters.last_notification_s = 1795485352;
 	gauges = (struct gauges){
-	    .sink = {{"stdout", 53, 0, true},
-		     {"fifo:/a\"b\\c", UINT64_MAX, 59, false}},
+	    .sink = {{"stdout", 53, 0, 0, true},
+		     {"fifo:/a\"b\\c", UINT64_MAX, 59, 101, false}},
 	    .sinks = 2,
 	    .spool_bytes = 61,
 	    .spool_size = 67,
+	    .spool_errors = 103,
+	    .log_lines_dropped = 47,
 	    .connections = 71,
 	    .cpu_us = 12000345,
 	    .start_s = 73,
@@ -80,6 +81,10 @@ static void writes_values(void **state)
 	    "bellwire_alerts_total{status=\"firing\"} 23",
 	    "bellwire_alerts_total{status=\"resolved\"} 29",
 	    "bellwire_duplicates_total 31",
+	    "bellwire_spool_errors_total 103",
+	    "bellwire_sink_dropped_total{sink=\"stdout\"} 0",
+	    "bellwire_sink_dropped_total{sink=\"fifo:/a\\\"b\\\\c\"} 101",
+	    "bellwire_alerts_left_out_total{reason=\"too_many_labels\"} 0",
 	    "bellwire_connections_evicted_total 37",
 	    "bellwire_last_notification_timestamp_seconds 1795485352",
 	    "bellwire_sink_lines_total{sink=\"stdout\"} 53",
@@ -223,7 +228,8 @@ static void fits_an_answer(void **state)
 		memset(names[i], '"', sizeof names[i] - 1);
 		names[i][0] = (char)('a' + i);
 		gauges.sink[i] = (struct sink_counters){names[i], UINT64_MAX,
-							UINT64_MAX, true};
+							UINT64_MAX, UINT64_MAX,
+							true};
 	}
 	gauges.spool_bytes = gauges.spool_size = gauges.connections =
 	    UINT64_MAX;
