@@ -104,8 +104,11 @@ static bool read_mode(struct span v, uint32_t *mode)
 static bool read_baud(struct span v, uint32_t *baud)
 {
 	static const uint32_t rates[] = {
-	    300,   600,   1200,   2400,   4800,   9600,   19200,
-	    38400, 57600, 115200, 230400, 460800, 921600,
+	    50,      75,      110,     134,     150,     200,
+	    300,     600,     1200,    1800,    2400,    4800,
+	    9600,    19200,   38400,   57600,   115200,  230400,
+	    460800,  500000,  576000,  921600,  1000000, 1152000,
+	    1500000, 2000000, 2500000, 3000000, 3500000, 4000000,
 	};
 	uint64_t n;
 	if (!span_u64(v, &n))
@@ -216,7 +219,7 @@ const char *config_set_emit(struct config *c, struct span v)
 	*s = (struct sink_config){0};
 	span_split(&v, ',', &part);
 	if (part.n >= sizeof s->name)
-		return "a place of at most 96 bytes";
+		return "a place of at most 255 bytes";
 	if (!read_place(part, &s->place))
 		return "stdout, fifo:PATH or serial:DEV, and [,key=value...]";
 	memcpy(s->name, part.p, part.n);

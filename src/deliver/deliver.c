@@ -26,6 +26,10 @@ static void log_sink(struct deliver *d, unsigned sink, enum log_level level,
 		log_text(&l, "error", SPAN("no reader"));
 	else if (error == -EINVAL)
 		log_text(&l, "error", SPAN("not a FIFO"));
+	else if (error == -ENOTTY)
+		log_text(&l, "error", SPAN("not a serial line"));
+	else if (error == -EBUSY)
+		log_text(&l, "error", SPAN("another process has it"));
 	else if (error)
 		log_error(&l, error);
 	log_end(d->log, &l);
@@ -114,6 +118,9 @@ static void settle(struct deliver *d, unsigned sink, int64_t now_ms)
 	if (*keep == d->spool->cursor[sink] && s->written == s->offset)
 		return;
 	uint64_t unsent = sink_unsent(&s->sink);
+	/* the file of the spool lets go of it: it must be in the other one */
+	if (d->spool->durable && sink_sync(&s->sink))
+		return;
 	bool look = wants_look(d, sink) && now_ms >= s->look_ms;
 	if (unsent == 0) {
 		d->progress += *keep != d->spool->cursor[sink];
@@ -226,11 +233,25 @@ static void works(struct deliver *d, unsigned sink)
 	s->told = false;
 }
 
+/* The path leads to another pipe now, or to none. Who reads the old one still
+ * gets what is in there. */
+static void leave_old_pipe(struct deliver *d, unsigned sink)
+{
+	struct delivery *s = &d->sink[sink];
+	if (!sink_is_alive(&s->sink))
+		lose_reader(d, sink);
+	d->spool->keep[sink] = d->spool->cursor[sink];
+	rewind_to_keep(d, sink);
+	sink_close(&s->sink);
+}
+
 /* Opens it, or finds out that the other end is there again. */
 static void try_up(struct deliver *d, unsigned sink, int64_t now_ms)
 {
 	struct delivery *s = &d->sink[sink];
 	int error = 0;
+	if (kind_of(d, sink) == PLACE_FIFO && sink_was_replaced(&s->sink))
+		leave_old_pipe(d, sink);
 	if (s->sink.fd < 0)
 		error = sink_open(&s->sink, &d->config->sink[sink].place);
 	else if (!sink_is_alive(&s->sink))
@@ -344,7 +365,7 @@ bool deliver_open(struct deliver *d, struct config *config, struct spool *spool,
 		struct format *f = &config->sink[i].format;
 		s->at_once = DELIVER_MOST;
 		int error = sink_open(&s->sink, &config->sink[i].place);
-		if (error == -EINVAL ||
+		if (error == -EINVAL || error == -ENOTTY || error == -EBUSY ||
 		    (error && kind_of(d, i) != PLACE_SERIAL &&
 		     error != -ENXIO)) {
 			log_sink(d, i, LOG_ERROR, "cannot open sink", error);
@@ -438,12 +459,7 @@ static void reopen(struct deliver *d, unsigned sink, struct moment now)
 	case PLACE_FIFO:
 		if (s->sink.fd >= 0 && !replaced)
 			return; /* the same pipe: nothing would change */
-		if (!sink_is_alive(&s->sink))
-			lose_reader(d, sink);
-		/* who reads the old pipe still gets what is in there */
-		d->spool->keep[sink] = d->spool->cursor[sink];
-		rewind_to_keep(d, sink);
-		sink_close(&s->sink);
+		leave_old_pipe(d, sink);
 		break;
 	case PLACE_SERIAL:
 		if (s->sink.fd >= 0)

@@ -33,6 +33,11 @@ int fifo_open(struct sink *s)
 		close(fd);
 		return -EINVAL;
 	}
+	error = sink_lock(fd);
+	if (error) {
+		close(fd);
+		return error;
+	}
 	s->fd = fd;
 	return 0;
 }

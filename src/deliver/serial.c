@@ -12,11 +12,16 @@ static speed_t speed_of(uint32_t baud)
 		uint32_t baud;
 		speed_t speed;
 	} table[] = {
-	    {300, B300},       {600, B600},       {1200, B1200},
-	    {2400, B2400},     {4800, B4800},     {9600, B9600},
-	    {19200, B19200},   {38400, B38400},   {57600, B57600},
-	    {115200, B115200}, {230400, B230400}, {460800, B460800},
-	    {921600, B921600},
+	    {300, B300},         {1200, B1200},       {2400, B2400},
+	    {4800, B4800},       {9600, B9600},       {19200, B19200},
+	    {38400, B38400},     {57600, B57600},     {115200, B115200},
+	    {230400, B230400},   {460800, B460800},   {921600, B921600},
+	    {50, B50},           {75, B75},           {110, B110},
+	    {134, B134},         {150, B150},         {200, B200},
+	    {600, B600},         {1800, B1800},       {500000, B500000},
+	    {576000, B576000},   {1000000, B1000000}, {1152000, B1152000},
+	    {1500000, B1500000}, {2000000, B2000000}, {2500000, B2500000},
+	    {3000000, B3000000}, {3500000, B3500000}, {4000000, B4000000},
 	};
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
 		if (table[i].baud == baud)
@@ -57,25 +62,34 @@ static void make_raw(struct termios *t, const struct place *p)
 	cfsetospeed(t, speed_of(p->baud));
 }
 
-int serial_open(struct sink *s)
+/* Everything once it is open. 0 or -errno. */
+static int set_up(struct sink *s, int fd)
 {
 	struct termios raw;
+	if (tcgetattr(fd, &s->before) < 0)
+		return -errno;
+	int error = sink_lock(fd);
+	if (error)
+		return error;
+	raw = s->before;
+	make_raw(&raw, s->place);
+	if (tcsetattr(fd, TCSANOW, &raw) < 0)
+		return -errno;
+	/* who is root comes in all the same; the lock is for these */
+	return ioctl(fd, TIOCEXCL) < 0 ? -errno : 0;
+}
+
+int serial_open(struct sink *s)
+{
 	/* O_NONBLOCK: open does not wait for a carrier */
 	int fd =
 	    open(s->place->path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (tcgetattr(fd, &s->before) < 0) {
-		int error = errno;
+	int error = set_up(s, fd);
+	if (error) {
 		close(fd);
-		return -error;
-	}
-	raw = s->before;
-	make_raw(&raw, s->place);
-	if (tcsetattr(fd, TCSANOW, &raw) < 0) {
-		int error = errno;
-		close(fd);
-		return -error;
+		return error;
 	}
 	s->fd = fd;
 	return 0;
@@ -83,5 +97,8 @@ int serial_open(struct sink *s)
 
 void serial_close(struct sink *s)
 {
-	tcsetattr(s->fd, TCSANOW, &s->before);
+	struct termios t = s->before;
+	t.c_cflag &= ~(tcflag_t)HUPCL;
+	tcsetattr(s->fd, TCSANOW, &t);
+	ioctl(s->fd, TIOCNXCL);
 }

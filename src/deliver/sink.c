@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,7 +23,8 @@ static int stdout_open(struct sink *s)
 	s->fd = STDOUT_FILENO;
 	if (fstat(s->fd, &st) < 0)
 		return -errno;
-	if (S_ISREG(st.st_mode))
+	s->is_file = S_ISREG(st.st_mode);
+	if (s->is_file)
 		return 0;
 	if (S_ISSOCK(st.st_mode)) {
 		s->way = SINK_SOCKET;
@@ -38,6 +40,22 @@ static int stdout_open(struct sink *s)
 		s->piece = s->is_terminal ? TERMINAL_PIECE : PIPE_PIECE;
 	}
 	return 0;
+}
+
+int sink_lock(int fd)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	return errno == EWOULDBLOCK ? -EBUSY : -errno;
+}
+
+int sink_sync(const struct sink *s)
+{
+	int failed = 0;
+	do
+		failed = s->is_file ? fdatasync(s->fd) : 0;
+	while (failed && errno == EINTR);
+	return failed ? -errno : 0;
 }
 
 int sink_open(struct sink *s, const struct place *place)

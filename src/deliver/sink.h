@@ -11,8 +11,12 @@
  * O_RDWR an absent reader could not be told from a slow one. Once open it stays
  * open, so that what is in the pipe outlives its reader (fifo(7), pipe(7)).
  *
- * A serial line is raw; its settings are put back when it is closed
- * (termios(3)).
+ * A serial line is raw; its settings are put back when it is closed, but for
+ * HUPCL: the modem lines stay as they are, or a device that takes them for a
+ * reset would start anew with lines on their way (termios(3)).
+ *
+ * FIFOs and lines are locked against another bellwire (flock(2)), whose lines
+ * would come out torn within ours; lines also against open(2) (TIOCEXCL).
  */
 #ifndef DELIVER_SINK_H
 #define DELIVER_SINK_H
@@ -34,11 +38,13 @@ struct sink {
 	enum sink_way way;
 	size_t piece; /* of SINK_POLITE */
 	bool is_terminal;
+	bool is_file;          /* standard output into a regular file */
 	struct termios before; /* of a serial line */
 };
 
 /* Opens it; a FIFO is made if missing. 0, or -errno: -ENXIO is a FIFO without
- * reader, -EINVAL a path that is no FIFO, -ENOTTY one that is no terminal; then
+ * reader, -EINVAL a path that is no FIFO, -ENOTTY one that is no terminal,
+ * -EBUSY one that another bellwire has; then
  * the sink is closed. *place must outlive the sink. */
 int sink_open(struct sink *s, const struct place *place);
 void sink_close(struct sink *s);
@@ -53,12 +59,16 @@ size_t sink_unsent(const struct sink *s);
  * is larger than a pipe; how many those were, or -errno if they are out of
  * reach: -ESTALE if the path leads to another FIFO now. */
 long sink_take_back(struct sink *s, char *scratch, size_t n);
+/* Makes what was written safe: fdatasync(2) of a regular file, else nothing. 0
+ * or -errno. */
+int sink_sync(const struct sink *s);
 /* Drops what the driver has not sent; closing would wait for that. */
 void sink_drop_unsent(struct sink *s);
 /* Does the path lead elsewhere than when it was opened? */
 bool sink_was_replaced(const struct sink *s);
 
 /* The kinds; called by the above. */
+int sink_lock(int fd);
 int fifo_open(struct sink *s);
 long fifo_take_back(struct sink *s, char *scratch, size_t n);
 int serial_open(struct sink *s);

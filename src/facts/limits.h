@@ -53,7 +53,7 @@
 	  "the oldest is forgotten and may come twice") \
 	X(EQUAL_ALERTS, 16, "equal alerts in one request that are told apart", \
 	  "may come twice when sent again") \
-	X(ANSWER, 16384, "bytes of an answer", "cannot be reached") \
+	X(ANSWER, 28672, "bytes of an answer", "cannot be reached") \
 	X(PLACE, 160, "bytes of the reason in an answer", "cut with a mark") \
 	X(TLS_SESSION, 29696, "bytes of a TLS connection", "cannot be reached") \
 	X(TLS_IDENTITY, 40960, "bytes of certificates and keys, at most 8 " \
@@ -69,7 +69,7 @@
 	X(ALLOWS, 32, "address ranges", "error at start") \
 	X(CONFIG_FILE, 16384, "bytes", "error at start") \
 	X(CONFIG_ENTRIES, 128, "options in all", "error at start") \
-	X(SINK_PLACE, 104, "bytes of a sink's name", "error at start") \
+	X(SINK_PLACE, 263, "bytes of a sink's name", "error at start") \
 	X(SANDBOX_PATH, 512, "bytes of a path that is needed again", \
 	  "not usable after start") \
 	X(LOG_LINE, 1024, "bytes", "cut with a mark") \

@@ -188,7 +188,7 @@ static const uint32_t calls[] = {
 
 enum {
 	CALLS = sizeof calls / sizeof calls[0],
-	VALUES = 6,
+	VALUES = 8,
 	INSTRUCTIONS = 4 + 2 * (CALLS + 1) + 2 * (3 + 2 * VALUES) + 1,
 };
 
@@ -203,7 +203,8 @@ enum { SOME_ioctl, SOME_socketcall };
 
 static const struct some some[] = {
     [SOME_ioctl] = {1,
-		    {FIONREAD, TIOCOUTQ, TCGETS, TCSETS, TCFLSH, TIOCGWINSZ}},
+		    {FIONREAD, TIOCOUTQ, TCGETS, TCSETS, TCFLSH, TIOCGWINSZ,
+		     TIOCEXCL, TIOCNXCL}},
     /* accept, getsockname, sendto, shutdown, setsockopt, accept4, as
      * <linux/net.h> counts them */
     [SOME_socketcall] = {0, {5, 6, 11, 13, 14, 18}},

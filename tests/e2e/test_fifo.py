@@ -11,7 +11,7 @@ from delivery_helpers import (Background, FifoReader, cpu_seconds, numbered,
                               random_numbers, refused, send_until_200, sink_up,
                               wait_down, wait_up)
 from helpers import (BELLWIRE, DEADLINE, alert, as_lines, get, group, names_in,
-                     payload, post, wait_for)
+                     payload, post, run, wait_for)
 
 QUICK = ("--ack-timeout", "150ms")
 
@@ -473,6 +473,37 @@ def test_sighup_follows_the_path_to_a_new_fifo(start, path):
             server.accepts(group(3, name="New"))
             assert names_in(new.until_lines(3)) == numbered(0, 3, "New")
             new.silence()
+
+
+@pytest.mark.parametrize("spool", [False, True])
+@pytest.mark.parametrize("again", [False, True], ids=["removed", "made again"])
+def test_one_that_is_replaced_while_nobody_reads(start, path, tmp_path, again,
+                                                 spool):
+    """Without SIGHUP: it is found again, with all that waits for it."""
+    options = ("--spool", f"{tmp_path}/spool") if spool else ()
+    server, reader = with_reader(start, path, *options, *QUICK)
+    server.accepts(group(1, name="Old"))
+    assert len(reader.until_lines(1)) == 1
+    reader.close()
+    wait_down(server, name_of(path))
+    os.unlink(path)
+    if again:
+        os.mkfifo(path)
+    assert server.post(group(2)).status == (200 if spool else 503)
+    wait_for("a FIFO", lambda: os.path.exists(path))
+    with FifoReader(path) as reader:
+        assert names_in(reader.until_lines(2)) == ["Bell0", "Bell1"]
+        wait_for("200", lambda: server.post(group(2)).status == 200)
+
+
+def test_one_that_another_bellwire_writes(start, path):
+    """Their lines would tear each other's."""
+    server, reader = with_reader(start, path)
+    with reader:
+        p = run("--listen", "127.0.0.1:0", "--emit", name_of(path))
+        assert p.returncode == 1 and b"another process has it" in p.stderr, p
+        server.accepts(group(1))
+        assert len(reader.until_lines(1)) == 1
 
 
 def test_sighup_makes_a_fifo_that_was_removed(start, path):

@@ -13,7 +13,7 @@ from delivery_helpers import (Background, Terminal, cpu_seconds, kill_9,
                               numbered, refused, send_until_200, sink_up,
                               wait_down, wait_up)
 from helpers import (BELLWIRE, DEADLINE, alert, as_lines, get, group, names_in,
-                     payload, post, wait_for)
+                     payload, post, run, wait_for)
 
 QUICK = ("--ack-timeout", "150ms")
 
@@ -191,19 +191,65 @@ def test_a_missing_device_is_logged_retried_and_used_when_there(start,
     wait_for("the log", lambda: "sink is up" in server.log())
 
 
-def test_what_is_no_terminal_is_retried_too(start, terminals, tmp_path):
+def test_what_is_no_terminal_is_an_error_at_start(tmp_path):
+    link = tmp_path / "ttyBell"
+    link.write_text("mine\n")
+    p = run("--listen", "127.0.0.1:0", "--emit", name_of(str(link)))
+    assert p.returncode == 1 and b"not a serial line" in p.stderr, p
+    assert link.read_text() == "mine\n"
+
+
+def test_what_comes_in_its_place_and_is_no_terminal_is_retried(start, terminals,
+                                                               tmp_path):
     link = str(tmp_path / "ttyBell")
+    server = start("--emit", name_of(link), *QUICK)
     with open(link, "w") as f:
         f.write("mine\n")
-    server = start("--emit", name_of(link), *QUICK)
     refused(server, group(2))
-    assert server.status_of("/-/ready") == 503
     assert open(link).read() == "mine\n"
     os.unlink(link)
     terminal = terminals()
     lead_to(link, terminal)
     send_until_200(server, group(2))
     assert names_in(terminal.until_lines(2, eol="\r\n")) == numbered(0, 2)
+
+
+def test_a_line_that_another_bellwire_has(start, terminals):
+    """Their lines would come out torn within each other."""
+    terminal = terminals()
+    start("--emit", name_of(terminal.path)).accepts(group(1))
+    p = run("--listen", "127.0.0.1:0", "--emit", name_of(terminal.path))
+    assert p.returncode == 1 and b"another process has it" in p.stderr, p
+
+
+def test_modem_lines_stay_when_it_is_closed(start, terminals):
+    """HUPCL, if it was on, would drop DTR, by which an Arduino starts anew."""
+    terminal = terminals()
+    before = terminal.settings()
+    before[2] |= termios.HUPCL
+    termios.tcsetattr(terminal.slave, termios.TCSANOW, before)
+    server = start("--emit", name_of(terminal.path))
+    server.accepts(group(1))
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+    after = terminal.settings()
+    assert not after[2] & termios.HUPCL
+    before[2] &= ~termios.HUPCL
+    assert after == before
+
+
+def test_a_long_name_as_udev_makes_them(start, terminals, tmp_path):
+    folder = tmp_path / "by-id"
+    folder.mkdir()
+    link = f"{folder}/usb-Bell_{'x' * 300}"[:255]
+    terminal = terminals()
+    lead_to(link, terminal)
+    server = start("--emit", name_of(link))
+    server.accepts(group(1))
+    assert names_in(terminal.until_lines(1, eol="\r\n")) == ["Bell0"]
+    assert server.metrics()[f'bellwire_sink_up{{sink="serial:{link}"}}'] == 1
+    p = run("check", "--emit", name_of(link + "y"))
+    assert p.returncode == 2 and b"255 bytes" in p.stderr
 
 
 def test_an_idle_device_that_goes_and_comes_back(start, terminals, tmp_path):

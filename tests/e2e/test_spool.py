@@ -481,6 +481,23 @@ def test_a_file_system_that_can_do_less(spooled, file, path, monkeypatch,
     assert names_in(read_all(path, 3, server)[1:]) == numbered(0, 2, "New")
 
 
+def test_lines_in_a_file_are_on_disk_before_the_spool_lets_go(start, file,
+                                                              tmp_path):
+    """Standard output into a file: what the spool forgets would be gone at a
+    power cut else."""
+    server = start("--spool", file)
+    log = tmp_path / "calls"
+    tracer = attach(server, log, "-y", "-e", "trace=fdatasync,pwrite64")
+    server.accepts(group(20))
+    wait_for("the spool is done",
+             lambda: server.metrics()["bellwire_spool_bytes"] == 0)
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+    tracer.wait(DEADLINE)
+    calls = log.read_text()
+    assert re.search(rf"fdatasync\(\d+<{re.escape(str(server.out))}>", calls), calls
+
+
 def test_a_spool_that_is_no_regular_file(tmp_path):
     fifo = tmp_path / "spool"
     os.mkfifo(fifo)
