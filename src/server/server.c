@@ -123,6 +123,9 @@ static int64_t next_deadline(const struct server *s)
 	int64_t spool = persist_deadline(s->persist);
 	if (spool < least)
 		least = spool;
+	int64_t refusals = refusals_deadline(&s->refusals);
+	if (refusals < least)
+		least = refusals;
 	int64_t deadman =
 	    deadman_deadline(&s->deadman, s->service.fed_ms, now_ms);
 	if (deadman < least && !s->service.stopping)
@@ -349,6 +352,7 @@ static void turn(struct server *s)
 	if (!s->service.stopping)
 		deadman_turn(&s->deadman, s->service.fed_ms, s->service.now);
 	persist_note_alarm(s->persist, s->deadman.fired_s);
+	refusals_tell(&s->refusals, s->log, s->service.now.ms);
 	/* requests that waited for room may have found it */
 	persist_sync(s->persist, s->service.now.ms);
 	deliver_pump(s->deliver, s->service.now);
@@ -388,5 +392,6 @@ void server_run(struct server *s)
 			slot_close(s, &s->slot[i]);
 	persist_sync(s->persist, INT64_MAX);
 	deliver_close(s->deliver);
+	refusals_tell(&s->refusals, s->log, INT64_MAX);
 	log_event(s, "stopped");
 }

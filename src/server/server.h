@@ -9,6 +9,7 @@
 #include "disk/persist.h"
 #include "intake/deadman.h"
 #include "os/supervisor.h"
+#include "server/refusals.h"
 #include "server/secrets.h"
 #include "tls/transport.h"
 
@@ -42,6 +43,7 @@ struct server {
 	struct secrets *secrets, *spare;
 	int64_t refused_told_ms;
 	uint64_t refused_untold; /* log of failed logins */
+	struct refusals refusals;
 	struct listener listener[LIMIT_LISTENERS + 1]; /* the last: --health */
 	unsigned listeners;
 	unsigned slots;       /* in use at most: descriptors may be few */

@@ -88,42 +88,65 @@ static void put_untold(struct server *s, struct log_line *l)
 	s->refused_untold = 0;
 }
 
+/* Failed logins have a pause of their own, for whoever guesses passwords. */
+static void log_login(struct server *s, const struct slot *k)
+{
+	const struct status_info *info = status_info(STATUS_UNAUTHORIZED);
+	struct log_line l;
+	if (!may_tell(s) || !log_begin(s->log, &l, LOG_WARN, "request refused"))
+		return;
+	log_address(&l, "peer", &k->peer);
+	log_text(&l, "request", (struct span){k->conn.asked, k->conn.asked_n});
+	log_number(&l, "code", info->code);
+	log_text(&l, "reason", span_of(info->label));
+	log_text(&l, "why", span_of(info->text));
+	put_untold(s, &l);
+	log_end(s->log, &l);
+}
+
+/* 200 for the others of its group. */
+static void log_left_out(struct server *s, const struct slot *k)
+{
+	const struct receive *r = &k->conn.receive;
+	char bytes[LIMIT_PLACE * 2];
+	struct buf why = buf_of(bytes, sizeof bytes);
+	struct log_line l;
+	if (!log_begin(s->log, &l, LOG_WARN, "alerts left out"))
+		return;
+	receive_put_left_out(r, &why);
+	log_address(&l, "peer", &k->peer);
+	log_number(&l, "code", 200);
+	log_number(&l, "left_out", (int64_t)r->left_out);
+	log_text(&l, "first", buf_span(&why));
+	log_end(s->log, &l);
+}
+
+static void log_answered(struct server *s, const struct slot *k)
+{
+	struct log_line l;
+	if (!log_begin(s->log, &l, LOG_DEBUG, "request answered"))
+		return;
+	log_address(&l, "peer", &k->peer);
+	log_text(&l, "request", (struct span){k->conn.asked, k->conn.asked_n});
+	log_number(&l, "code", status_info(k->conn.status)->code);
+	log_end(s->log, &l);
+}
+
 static void log_answer(struct server *s, const struct slot *k)
 {
 	const struct conn *c = &k->conn;
-	const struct status_info *info = status_info(c->status);
-	bool refused = c->status != STATUS_OK && c->status != STATUS_NOT_READY;
-	uint64_t left_out =
-	    c->status == STATUS_OK && c->notification ? c->receive.left_out : 0;
-	struct log_line l;
-	bool login = c->status == STATUS_UNAUTHORIZED;
-	if (login && !may_tell(s))
-		return;
-	if (!log_begin(s->log, &l, refused || left_out ? LOG_WARN : LOG_DEBUG,
-		       refused    ? "request refused"
-		       : left_out ? "alerts left out"
-				  : "request answered"))
-		return;
-	log_address(&l, "peer", &k->peer);
-	if (c->asked_n)
-		log_text(&l, "request", (struct span){c->asked, c->asked_n});
-	log_number(&l, "code", info->code);
-	if (refused) {
-		log_text(&l, "reason", span_of(info->label));
-		log_text(&l, "why", span_of(info->text));
-	}
-	if (login)
-		put_untold(s, &l);
-	if (left_out) {
-		char bytes[LIMIT_PLACE * 2];
-		struct buf why = buf_of(bytes, sizeof bytes);
-		receive_put_left_out(&c->receive, &why);
-		log_number(&l, "left_out", (int64_t)left_out);
-		log_text(&l, "first", buf_span(&why));
-	}
-	if (c->why_n)
-		log_text(&l, "at", (struct span){c->why, c->why_n});
-	log_end(s->log, &l);
+	struct refusal what = {.peer = k->peer,
+			       .status = c->status,
+			       .asked = {c->asked, c->asked_n},
+			       .why = {c->why, c->why_n}};
+	if (c->status == STATUS_OK && c->notification && c->receive.left_out)
+		log_left_out(s, k);
+	else if (c->status == STATUS_OK || c->status == STATUS_NOT_READY)
+		log_answered(s, k);
+	else if (c->status == STATUS_UNAUTHORIZED)
+		log_login(s, k);
+	else
+		refusals_note(&s->refusals, s->log, &what, s->service.now.ms);
 }
 
 static void log_other_version(struct server *s, const struct slot *k)

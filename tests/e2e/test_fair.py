@@ -1,0 +1,122 @@
+"""No client keeps another from its answer, or fills a disk with our log."""
+import signal
+import threading
+
+from helpers import (alert, get, group, payload, post, read_logfmt,
+                     wait_for)
+from tls_helpers import pki, start_tls  # noqa: F401
+
+
+def refusals(server):
+    return [read_logfmt(x) for x in server.log_lines()
+            if 'msg="request refused"' in x]
+
+
+def told(server, field):
+    return sum(int(e.get(field, 0)) for e in refusals(server))
+
+
+def total(server):
+    """Refusals that the log accounts for: a line with a count stands for just
+    these."""
+    return sum(int(e.get("more_like_it", 1)) + int(e.get("others_untold", 0))
+               for e in refusals(server))
+
+
+def send_all(server, requests):
+    """On one connection; all are answered."""
+    with server.connect() as c:
+        for i in range(0, len(requests), 50):
+            c.send(b"".join(requests[i:i + 50]))
+            for _ in requests[i:i + 50]:
+                c.answer()
+
+
+def test_equal_refusals_are_one_line_with_a_count(start):
+    server = start()
+    send_all(server, [post(b"{")] * 2000)
+    first = refusals(server)[0]
+    assert first["request"] == "POST /webhook" and first["code"] == "400"
+    wait_for("the rest", lambda: total(server) == 2000)
+    assert len(refusals(server)) <= 6
+    assert server.metrics()['bellwire_rejected_total{reason="not_json"}'] == \
+        2000
+
+
+def test_what_goes_on_is_told_ever_more_seldom(start):
+    server = start()
+    send_all(server, [post(b"{")] * 10)
+    wait_for("the first count", lambda: told(server, "more_like_it") == 9)
+    send_all(server, [post(b"{")] * 10)
+    wait_for("the second", lambda: told(server, "more_like_it") == 19)
+    times = [e["ts"] for e in refusals(server)]
+    assert len(times) == 3
+
+
+def test_each_kind_is_told_at_once(start):
+    server = start()
+    send_all(server, [post(b"{"), get("/no"), post(b"[]"), get("/webhook"),
+                      post(b"{"), get("/no")])
+    assert [e["code"] for e in refusals(server)] == ["400", "404", "422", "405"]
+    assert refusals(server)[1]["request"] == "GET /no"
+
+
+def test_refusals_of_many_kinds_fill_no_log(start):
+    server = start()
+    send_all(server, [get(f"/no/{i}") for i in range(3000)])
+    assert len(refusals(server)) < 300
+    wait_for("a second to pass", lambda: (
+        send_all(server, [get("/last")]), total(server) >= 3001)[1])
+
+
+def test_what_was_gathered_is_told_at_the_end(start):
+    server = start()
+    send_all(server, [post(b"{")] * 3)
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+    assert total(server) == 3
+
+
+def test_who_asks_for_all_at_once_is_answered_between_the_others(start):
+    """400 times /alerts, each of them rendered, and all asked for before the
+    first is answered."""
+    server = start()
+    server.accepts(group(400, pad=400))
+    with server.connect() as greedy:
+        greedy.send(get("/alerts", method="HEAD") * 400)
+        with server.connect() as good:
+            good.send(post(payload(alert("Good"))))
+            assert good.answer().status == 200
+        answered = len(greedy.socket.recv(1 << 20).split(b"HTTP/1.1 200")) - 1
+        assert answered < 200
+
+
+def test_a_tls_peer_that_says_nothing_keeps_nobody_out(start_tls):  # noqa: F811
+    """Warnings without end, in a handshake: none of them is a request."""
+    server = start_tls()
+    over = threading.Event()
+    sent = 0
+
+    def flood():
+        nonlocal sent
+        warning = b"\x15\x03\x03\x00\x02\x01\x64" * 5000
+        with server.raw() as c:
+            c.socket.settimeout(1)
+            try:
+                while not over.is_set():
+                    c.socket.sendall(warning)
+                    sent += len(warning)
+            except OSError:
+                pass
+    peers = [threading.Thread(target=flood) for _ in range(3)]
+    for p in peers:
+        p.start()
+    try:
+        wait_for("the flood", lambda: sent > 100_000)
+        for i in range(10):
+            server.accepts(payload(alert(f"A{i}")))
+    finally:
+        over.set()
+        for p in peers:
+            p.join()
+    assert len(server.lines()) == 10
