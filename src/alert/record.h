@@ -15,6 +15,7 @@ enum record_kind {
 				  * [alertname, fingerprint, why], null where
 				  * that is not known */
 	RECORD_NOTICE_LOST,      /* places in the spool that were damaged */
+	RECORD_NOTICE_LEFT,      /* alerts of a sink that was taken out */
 	RECORD_NOTICE_SKIPPED,   /* alerts older than --max-age; not stored */
 	RECORD_NOTICE_DROPPED,   /* by a sink with wait=no; not stored */
 };

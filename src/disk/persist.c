@@ -140,6 +140,27 @@ static void log_recovered(struct persist *p, const struct spool_report *r)
 	log_end(p->log, &l);
 }
 
+/* Alerts that got their 200 and that nobody gets any more, as their sinks were
+ * taken out of the configuration. */
+static void tell_left(struct persist *p, uint64_t left)
+{
+	struct log_line l;
+	struct record r = {.kind = RECORD_NOTICE_LEFT,
+			   .count = left,
+			   .received_s = os_unix_s(),
+			   .received_ms = os_monotonic_ms()};
+	uint64_t need = spool_need(&r);
+	p->left += left;
+	if (left && spool_fits(p->spool, need, need))
+		spool_put(p->spool, &r);
+	if (left && log_begin(p->log, &l, LOG_WARN,
+			      "a sink is gone from the configuration with "
+			      "alerts that it had not got")) {
+		log_number(&l, "alerts", (int64_t)left);
+		log_end(p->log, &l);
+	}
+}
+
 /* What was damaged is told in a line of its own. */
 static void tell_lost(struct persist *p, uint64_t gaps)
 {
@@ -221,6 +242,7 @@ static int take_over(struct persist *p, struct hash_key *key)
 	if (!error)
 		error = store_sync(p->fd);
 	tell_lost(p, report.gaps);
+	tell_left(p, report.left);
 	return error;
 }
 
@@ -310,6 +332,7 @@ static int move_over(struct persist *p, const char *path, struct hash_key *key)
 		return error;
 	log_recovered(p, &report);
 	tell_lost(p, report.gaps);
+	tell_left(p, report.left);
 	return 0;
 }
 

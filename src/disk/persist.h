@@ -14,6 +14,7 @@ struct persist {
 	bool failed;
 	int64_t retry_ms; /* after a failure, not before */
 	uint64_t errors;
+	uint64_t left; /* alerts of sinks that are gone */
 	const char *name[LIMIT_SINKS];
 	struct image image;
 	struct spool *spool;

@@ -34,6 +34,7 @@ struct gauges {
 	struct sink_counters sink[LIMIT_SINKS];
 	unsigned sinks;
 	uint64_t spool_bytes, spool_size, spool_errors;
+	uint64_t spool_left; /* alerts of sinks that are gone */
 	uint64_t log_lines_dropped;
 	uint64_t connections;
 	uint64_t firing, firing_forgotten;

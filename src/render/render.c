@@ -269,6 +269,10 @@ static struct notice notice_of(enum record_kind kind)
 	case RECORD_NOTICE_SKIPPED:
 		return (struct notice){"skipped", "skipped, having waited "
 						  "too long"};
+	case RECORD_NOTICE_LEFT:
+		return (struct notice){"left_behind",
+				       "left behind by a sink that was taken "
+				       "out"};
 	case RECORD_NOTICE_DROPPED:
 		return (struct notice){"dropped", "dropped here for newer "
 						  "ones"};

@@ -27,6 +27,7 @@ static void fill_gauges(struct server *s, struct gauges *g)
 	g->spool_bytes = spool_used(spool);
 	g->spool_size = spool->size;
 	g->spool_errors = s->persist->errors;
+	g->spool_left = s->persist->left;
 	g->log_lines_dropped = s->log->dropped;
 	g->connections = used_slots(s);
 	g->firing = s->service.intake->firing->count;

@@ -152,6 +152,55 @@ static void place_cursors(const struct image *i, struct spool *s, const char *p,
 	}
 }
 
+/* Is there a sink of that name, in [0, n) of names? */
+/*@ requires n <= LIMIT_SINKS && \valid_read(names + (0 .. LIMIT_SINKS - 1));
+    assigns \nothing; */
+static bool is_among(const uint64_t *names, unsigned n, uint64_t name)
+{
+	/*@ loop invariant k <= n;
+	    loop assigns k;
+	    loop variant n - k; */
+	for (unsigned k = 0; k < n; k++)
+		if (names[k] == name)
+			return true;
+	return false;
+}
+
+/* Records that only sinks had yet to get which are not there any more. A sink
+ * that was not there before begins with them. */
+/*@ requires \valid_read(i) && ring_ok(s) && \separated(i, s);
+    requires from % 8 == 0 && from <= s->head && saved <= LIMIT_SINKS;
+    requires \valid_read(p + (0 .. IMAGE_CURSOR_BYTES - 1));
+    assigns \nothing; */
+static uint64_t count_left(const struct image *i, const struct spool *s,
+			   const char *p, unsigned saved, uint64_t from)
+{
+	uint64_t names[LIMIT_SINKS] = {0}, first = s->head, n = 0;
+	struct record r;
+	/*@ loop invariant k <= saved && first <= s->head;
+	    loop assigns k, names[0 .. LIMIT_SINKS - 1], first;
+	    loop variant saved - k; */
+	for (unsigned k = 0; k < saved; k++) {
+		names[k] = cursor_name(p, k);
+		if (!is_among(i->sink, s->cursors, names[k]) &&
+		    cursor_position(p, k) < first)
+			first = cursor_position(p, k);
+	}
+	/*@ loop invariant c <= s->cursors;
+	    loop assigns c;
+	    loop variant s->cursors - c; */
+	for (unsigned c = 0; c < s->cursors; c++)
+		if (!is_among(names, saved, i->sink[c]))
+			return 0;
+	uint64_t at = align(s, from, first);
+	/*@ loop invariant at <= s->head && at % 8 == 0;
+	    loop assigns at, r, n;
+	    loop variant s->head - at; */
+	while (spool_get(s, &at, &r))
+		n += r.kind == RECORD_ALERT;
+	return n;
+}
+
 enum image_verdict image_recover(struct image *i, struct spool *s,
 				 const char *blocks,
 				 struct spool_report *report)
@@ -198,6 +247,7 @@ enum image_verdict image_recover(struct image *i, struct spool *s,
 	if (report->torn == 0 && head > s->head && head - s->head <= s->size)
 		report->torn = head - s->head;
 	place_cursors(i, s, best, saved, from);
+	report->left = count_left(i, s, best, saved, from);
 	i->alarm = i->alarm_planned = i->alarm_safe = i->alarm_told =
 	    get_u64(best + AT_ALARM);
 	/* No number comes twice: two writes that were both torn within the

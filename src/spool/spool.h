@@ -171,6 +171,8 @@ struct spool_report {
 	uint64_t records; /* taken over */
 	uint64_t torn;    /* bytes dropped at the end: never acknowledged */
 	uint64_t gaps;    /* damaged places between good records */
+	uint64_t left;    /* records that sinks which are gone had not got, and
+			     that nobody gets now */
 	bool rewrite;     /* the file's ring holds what was dropped: it must be
 			     written again, or that may come back */
 };

@@ -438,7 +438,8 @@ def test_stalled_line(board):
                     "stdout", "--ack-timeout", "3s")
     if not by_cts:
         board.hold(True)
-    assert board.ask(post(group(200))).status == 503
+    # more than the driver takes, which is a page
+    assert board.ask(post(group(200, pad=700))).status == 503
     wait_for("the other sink", lambda: len(b.lines()) == 200)
     began = time.monotonic()
     b.signal("HUP")

@@ -481,6 +481,38 @@ def test_a_file_system_that_can_do_less(spooled, file, path, monkeypatch,
     assert names_in(read_all(path, 3, server)[1:]) == numbered(0, 2, "New")
 
 
+@pytest.mark.parametrize("size", ["", ",size=2M"])
+def test_what_a_sink_leaves_behind_that_was_taken_out_is_told(start, file, path,
+                                                              size):
+    server = start("--spool", file, "--emit", f"fifo:{path}", "--emit",
+                   "stdout", *QUICK)
+    server.accepts(group(20))
+    wait_for("the other sink", lambda: len(server.lines()) == 20)
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+    server = start("--spool", f"{file}{size}", "--emit", "stdout")
+    line, = wait_for("its notice", server.lines)
+    assert " NOTICE 20 alerts were left behind " in line
+    assert any("gone from the configuration" in x and "alerts=20" in x
+               for x in server.log_lines())
+    assert server.metrics()["bellwire_spool_left_behind_total"] == 20
+
+
+def test_a_sink_in_the_place_of_another_gets_what_that_had_not(start, file,
+                                                               path):
+    server = start("--spool", file, "--emit", f"fifo:{path}", "--emit",
+                   "stdout", *QUICK)
+    server.accepts(group(20))
+    wait_for("the other sink", lambda: len(server.lines()) == 20)
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+    server = start("--spool", file, "--emit", f"fifo:{path}2", "--emit",
+                   "stdout")
+    with FifoReader(f"{path}2") as reader:
+        assert names_in(reader.until_lines(20)) == numbered(0, 20)
+    assert server.lines() == []
+
+
 def test_lines_in_a_file_are_on_disk_before_the_spool_lets_go(start, file,
                                                               tmp_path):
     """Standard output into a file: what the spool forgets would be gone at a
