@@ -72,7 +72,8 @@ static const char *set_format_key(const struct config *c, struct format *f,
 	if (span_eq(key, SPAN("ascii"))) {
 		f->ascii = yes;
 		return yes_or_no ? NULL : "ascii=yes or no";
-	} else if (span_eq(key, SPAN("width"))) {
+	}
+	if (span_eq(key, SPAN("width"))) {
 		if (!span_u64(v, &width) || width > LIMIT_LINE)
 			return "width=N, a number of characters";
 		f->width = (uint32_t)width;

@@ -217,7 +217,7 @@ static void read_alerts(struct receive *r, struct intake *in,
 	for (size_t i = 0; i < n; i++) {
 		struct receive_note *note = &m->note[i];
 		struct span json = note_json(note, body);
-		struct offer o;
+		struct offer o = {0};
 		r->payload.count = i + 1; /* for the place in `why` */
 		if (!note->left_out &&
 		    read_alert(r, in, m, &r->payload.envelope, json,

@@ -227,9 +227,8 @@ static void fits_an_answer(void **state)
 	for (size_t i = 0; i < LIMIT_SINKS; i++) {
 		memset(names[i], '"', sizeof names[i] - 1);
 		names[i][0] = (char)('a' + i);
-		gauges.sink[i] = (struct sink_counters){names[i], UINT64_MAX,
-							UINT64_MAX, UINT64_MAX,
-							true};
+		gauges.sink[i] = (struct sink_counters){
+		    names[i], UINT64_MAX, UINT64_MAX, UINT64_MAX, true};
 	}
 	gauges.spool_bytes = gauges.spool_size = gauges.connections =
 	    UINT64_MAX;
