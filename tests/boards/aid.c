@@ -5,6 +5,7 @@
  *	aid clock           prints it
  *	aid ubi             attaches MTD 0 as UBI 0, with a volume "v" that
  *fills it
+ *	aid seed            gives the kernel random numbers from /seed
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -35,6 +36,7 @@ struct __attribute__((packed)) volume {
 };
 
 enum { DYNAMIC = 3 };
+#define ADD_ENTROPY _IOW('R', 3, int32_t[2])
 #define ATTACH _IOW('o', 64, struct attach)
 #define DETACH _IOW('o', 65, int32_t)
 #define MAKE_VOLUME _IOW('o', 0, struct volume)
@@ -88,6 +90,21 @@ static int unubi(void)
 	return control < 0 || ioctl(control, (int)DETACH, &number) < 0;
 }
 
+/* random(4) */
+static int seed(void)
+{
+	struct {
+		int32_t bits, bytes;
+		char byte[32];
+	} pool = {.bits = 8 * sizeof pool.byte, .bytes = sizeof pool.byte};
+	int file = open("/seed", O_RDONLY);
+	int device = open("/dev/urandom", O_WRONLY);
+	return file < 0 || device < 0 ||
+	       read(file, pool.byte, sizeof pool.byte) !=
+		   (ssize_t)sizeof pool.byte ||
+	       ioctl(device, (int)ADD_ENTROPY, &pool) < 0;
+}
+
 int main(int argc, char **argv)
 {
 	int code = 2;
@@ -97,6 +114,8 @@ int main(int argc, char **argv)
 		code = ubi();
 	if (argc == 2 && strcmp(argv[1], "unubi") == 0)
 		code = unubi();
+	if (argc == 2 && strcmp(argv[1], "seed") == 0)
+		code = seed();
 	if (code)
 		perror("aid");
 	return code;
