@@ -3,8 +3,8 @@
  *
  *	aid clock SECONDS   sets the clock, beyond 2038 too
  *	aid clock           prints it
- *	aid ubi             attaches MTD 0 as UBI 0, with a volume "v" that
- *fills it
+ *	aid ubi             attaches MTD 0 as UBI 0; a volume "v" fills it
+ *	aid unubi           detaches it
  *	aid seed            gives the kernel random numbers from /seed
  */
 #include <fcntl.h>
