@@ -59,6 +59,9 @@
 	X(TLS_IDENTITY, 40960, "bytes of certificates and keys, at most 8 " \
 	  "certificates and 16 client CAs", "error at start") \
 	X(TLS_NAMES, 16, "client names", "error at start") \
+	X(TLS_CLIENT_CHAIN, 8, "certificates that a client shows", \
+	  "the handshake is refused") \
+	X(TLS_CLIENT_BYTES, 16384, "bytes of them", "the handshake is refused") \
 	X(TLS_GREETINGS, 2, "handshakes that go on in a turn of the loop", \
 	  "the next turn") \
 	X(TLS_GREETING_MS, 10000, "ms for a TLS handshake", "closed") \

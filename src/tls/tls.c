@@ -43,6 +43,8 @@ static void start_chain(const br_x509_class **ctx, const char *server_name)
 {
 	struct client_check *c = check_of(ctx);
 	c->certificates = 0;
+	c->bytes = 0;
+	c->too_long = false;
 	c->leaf_error = TLS_UNREADABLE;
 	c->minimal.vtable->start_chain(&c->minimal.vtable, server_name);
 }
@@ -50,7 +52,14 @@ static void start_chain(const br_x509_class **ctx, const char *server_name)
 static void start_cert(const br_x509_class **ctx, uint32_t length)
 {
 	struct client_check *c = check_of(ctx);
+	/* a signature for each of them would be verified */
+	c->too_long = c->too_long ||
+		      c->certificates == LIMIT_TLS_CLIENT_CHAIN ||
+		      length > LIMIT_TLS_CLIENT_BYTES - c->bytes;
+	if (c->too_long)
+		return;
 	c->certificates++;
+	c->bytes += length;
 	c->held_n = 0;
 	c->passed_on = false;
 	c->minimal.vtable->start_cert(&c->minimal.vtable, length);
@@ -85,6 +94,8 @@ static void pass_on(struct client_check *c)
 static void append(const br_x509_class **ctx, const unsigned char *p, size_t n)
 {
 	struct client_check *c = check_of(ctx);
+	if (c->too_long)
+		return;
 	size_t room = sizeof c->held - c->held_n;
 	size_t keep = n < room ? n : room;
 	memcpy(c->held + c->held_n, p, keep);
@@ -125,6 +136,8 @@ static unsigned judge_leaf(struct client_check *c)
 static void end_cert(const br_x509_class **ctx)
 {
 	struct client_check *c = check_of(ctx);
+	if (c->too_long)
+		return;
 	bool whole = !c->passed_on;
 	if (whole)
 		pass_on(c);
@@ -137,6 +150,8 @@ static unsigned end_chain(const br_x509_class **ctx)
 {
 	struct client_check *c = check_of(ctx);
 	unsigned error = c->minimal.vtable->end_chain(&c->minimal.vtable);
+	if (c->too_long)
+		error = TLS_LONG_CHAIN;
 	if (error) /* nobody has vouched for that name */
 		session_of(c)->client_name_n = 0;
 	return error ? error : c->leaf_error;

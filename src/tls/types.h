@@ -20,6 +20,7 @@ enum {
 	TLS_NOT_FOR_CLIENTS = 200,
 	TLS_OTHER_NAME = 201,
 	TLS_UNREADABLE = 202,
+	TLS_LONG_CHAIN = 203,
 };
 
 struct identity {
@@ -46,6 +47,8 @@ struct client_check {
 	const struct identity *identity;
 	int64_t now_s;
 	unsigned certificates; /* begun so far */
+	uint32_t bytes;        /* of them */
+	bool too_long;         /* the rest is passed over */
 	unsigned leaf_error;   /* of the first one, 0: it will do */
 	unsigned char held[TLS_LEAF_BYTES];
 	size_t held_n;

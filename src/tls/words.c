@@ -63,6 +63,8 @@ const char *tls_error_text(int error)
 	    {TLS_NOT_FOR_CLIENTS,
 	     "the certificate is not for clients (extended key usage)"},
 	    {TLS_OTHER_NAME, "the client's name is not in --tls-client-name"},
+	    {TLS_LONG_CHAIN,
+	     "the client shows more than 8 certificates, or 16384 bytes"},
 	    {TLS_UNREADABLE,
 	     "the client's certificate is too large or malformed"},
 	};

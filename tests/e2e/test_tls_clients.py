@@ -309,6 +309,10 @@ REFUSED_CLIENTS = {
     "critical unknown extension": (lambda pki: pki.client("odd", extensions=[
         *FOR_CLIENTS, "1.2.3.4.5=critical,ASN1:UTF8String:x"]),
         "critical extension that is not understood"),
+    "nine certificates": (lambda pki: long_chain(pki, 9),
+                          "more than 8 certificates"),
+    "16 KiB of certificates": (lambda pki: long_chain(pki, 5, pad=4000),
+                               "16384 bytes"),
     "RSA of 1024 bits": (lambda pki: pki.client("weak", "rsa1024"),
                          "too short"),
 }
@@ -321,6 +325,19 @@ def chain_by_ed25519(pki):
                      extensions=FOR_CLIENTS)
     chain = pki.write("below-ed-chain.pem",
                       leaf.cert.read_bytes() + middle.cert.read_bytes())
+    return type(leaf)(chain, leaf.key)
+
+
+def long_chain(pki, n, pad=0):
+    """Its own, and others that have nothing to do with it: what each of them
+    costs is for the client to choose."""
+    leaf = pki.client()
+    others = [pki.issue(f"other-{n}-{i}", serial=20 + i, extensions=[
+        "basicConstraints=critical,CA:TRUE",
+        *(["nsComment=" + "x" * pad] if pad else [])])
+        for i in range(n - 1)]
+    chain = pki.write(f"long-{n}.pem", b"".join(
+        c.cert.read_bytes() for c in [leaf, *others]))
     return type(leaf)(chain, leaf.key)
 
 
