@@ -125,8 +125,8 @@ static void put_cut(struct buf *out, struct span value, size_t room)
 static void keep(struct payload *p, struct span value, struct span *out)
 {
 	size_t begin = p->store.n, room = room_for_member(p);
-	if (value.p[0] != '"') {
-		p->odd = p->odd || !alert_is_null(value);
+	if (value.p[0] != '"' && !alert_is_null(value)) {
+		p->odd = true;
 		return;
 	}
 	if (p->whole) {

@@ -97,10 +97,11 @@ static void append(const br_x509_class **ctx, const unsigned char *p, size_t n)
 	if (c->too_long)
 		return;
 	size_t room = sizeof c->held - c->held_n;
-	size_t keep = n < room ? n : room;
+	bool fits = n <= room;
+	size_t keep = fits ? n : room;
 	memcpy(c->held + c->held_n, p, keep);
 	c->held_n += keep;
-	if (n == keep)
+	if (fits)
 		return;
 	if (!c->passed_on)
 		pass_on(c);

@@ -95,7 +95,7 @@ def check_pairs(value):
     if not isinstance(value, Members):
         raise NoPayload("pairs")
     for i, (name, text) in enumerate(value):
-        if i == 64:
+        if i == 128:
             raise TooLarge()
         if type(text) is not str or name in [n for n, _ in value[:i]]:
             raise NoPayload(name)
@@ -110,50 +110,71 @@ def plain(value):
     return ("number", str(value)) if isinstance(value, Number) else value
 
 
+LEFT_OUT = {"notice": "left_out"}
+
+
+def expect_alert(alert, top):
+    """The object that its line must be; NoPayload or TooLarge if it is left
+    out."""
+    if not isinstance(alert, Members):
+        raise NoPayload("alert")
+    a = once(alert, KNOWN)
+    check_pairs(a.get("labels"))
+    check_pairs(a.get("annotations"))
+    for name in KNOWN[3:]:
+        if not is_text(a.get(name)):
+            raise NoPayload(name)
+    line = {n: plain(v) for n, v in alert if n not in OURS}
+    line["status"] = status(a.get("status"), top.get("status"))
+    if line["status"] is None:
+        raise NoPayload("status")
+    line.setdefault("labels", {})
+    line.setdefault("annotations", {})
+    for name in ("receiver", "groupKey", "externalURL"):
+        if name in top:
+            line[name] = top[name]
+    return line
+
+
+def around(payload):
+    """The members around the alerts; those of the wrong kind are missing."""
+    top = once(payload, ENVELOPE)
+    for name in ("receiver", "groupKey", "externalURL"):
+        if name in top and not is_text(top[name]):
+            del top[name]
+    if top.get("status") not in ("firing", "resolved"):
+        top["status"] = None
+    n = top.get("truncatedAlerts")
+    good = type(n) in (str, Number) and re.fullmatch("[0-9]+", n) and \
+        int(n) < 2 ** 64
+    top["truncatedAlerts"] = int(n) if good else 0
+    return top
+
+
 def expect(payload):
-    """The objects that the payload's lines must be."""
+    """(lines that must come, why the first alert was left out or None)."""
     if not isinstance(payload, Members):
         raise NoPayload("object")
-    top = once(payload, ENVELOPE)
+    top = around(payload)
     alerts = top.get("alerts")
     if not isinstance(alerts, list) or isinstance(alerts, Members):
         raise NoPayload("alerts")
-    for name in ("receiver", "groupKey", "externalURL"):
-        if not is_text(top.get(name)):
-            raise NoPayload(name)
-    default = status(top.get("status"), None)
-    truncated = top.get("truncatedAlerts")
-    if truncated is not None and not (
-            isinstance(truncated, Number) and re.fullmatch("[0-9]+", truncated)
-            and int(truncated) < 2 ** 64):
-        raise NoPayload("truncatedAlerts")
-    lines = []
+    lines, good = [], 0
     for alert in alerts:
-        if not isinstance(alert, Members):
-            raise NoPayload("alert")
-    for alert in alerts:
-        a = once(alert, KNOWN)
-        check_pairs(a.get("labels"))
-        check_pairs(a.get("annotations"))
-        for name in KNOWN[3:]:
-            if not is_text(a.get(name)):
-                raise NoPayload(name)
-        line = {n: plain(v) for n, v in alert if n not in OURS}
-        line["status"] = status(a.get("status"), default)
-        if line["status"] is None:
-            raise NoPayload("status")
-        line.setdefault("labels", {})
-        line.setdefault("annotations", {})
-        for name in ("receiver", "groupKey", "externalURL"):
-            if name in top:
-                line[name] = top[name]
-        lines.append(line)
-    if truncated is not None and int(truncated):
-        line = {"notice": "truncated", "count": ("number", str(int(truncated)))}
+        try:
+            lines.append(expect_alert(alert, top))
+            good += 1
+        except (NoPayload, TooLarge):
+            lines.append(LEFT_OUT)
+    if alerts and not good:
+        return lines, True
+    if top["truncatedAlerts"]:
+        line = {"notice": "truncated",
+                "count": ("number", str(top["truncatedAlerts"]))}
         if "receiver" in top:
             line["receiver"] = top["receiver"]
         lines.append(line)
-    return lines
+    return lines, False
 
 
 def model(text):
@@ -169,12 +190,13 @@ def model(text):
     if deep:
         return (413,), []
     try:
-        return (200,), expect(payload)
+        lines, refused = expect(payload)
     except NoPayload:
-        # which of two faults is named first is bellwire's to choose
-        return (422, 413), []
-    except TooLarge:
-        return (413, 422), []
+        return (422,), []
+    if not refused:
+        return (200,), lines
+    # what is decoded as it arrives is told of before that is known
+    return (422, 413), lines if len(text) > WHOLE_BODY else []
 
 
 class Bellwire:
@@ -246,13 +268,14 @@ def judge(server, text):
     code, said = server.post(text)
     if code not in codes:
         return f"answered {code}, expected {codes}: {said}"
-    if code != 200:
-        return None
     lines = server.lines(len(wanted))
     try:
         got = [plain(read(line)) for line in lines]
     except Refused as e:
         return f"emitted {lines}, which is not JSON: {e}"
+    # who is left out, and why, is for the unit tests
+    got = [LEFT_OUT if isinstance(x, dict) and x.get("notice") == "left_out"
+           else x for x in got]
     return None if got == wanted else f"emitted {got}, expected {wanted}"
 
 

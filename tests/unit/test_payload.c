@@ -259,7 +259,8 @@ static void reads_payloads(void **state)
 	     "<{}> resolved", 1, UINT64_MAX, false},
 	    {"{\"receiver\":null,\"groupKey\":null,\"externalURL\":null,"
 	     "\"status\":null,\"truncatedAlerts\":null,\"alerts\":[]}",
-	     "", NULL, 0, 0, false},
+	     " receiver=null groupKey=null externalURL=null", NULL, 0, 0,
+	     false},
 	    {"{\"r\\u0065ceiver\":\"\",\"st\\u0061tus\":\"f\\u0069ring\","
 	     "\"alerts\":[]}",
 	     " firing receiver=\"\"", NULL, 0, 0, false},
