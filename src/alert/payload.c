@@ -181,8 +181,7 @@ static void keep_beginning(struct payload *p, const char *bytes, uint64_t at)
 
 static bool read_count(struct span value, uint64_t *n)
 {
-	struct span text = alert_text(value);
-	return alert_is_null(value) || span_u64(text.p ? text : value, n);
+	return alert_is_null(value) || span_u64(value, n);
 }
 
 /* Whatever is wrong with what stands around the alerts, they come out; so what
