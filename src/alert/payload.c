@@ -179,9 +179,18 @@ static void keep_beginning(struct payload *p, const char *bytes, uint64_t at)
 	     out);
 }
 
+/* A number, or a string of digits: better told than lost. */
 static bool read_count(struct span value, uint64_t *n)
 {
-	return alert_is_null(value) || span_u64(value, n);
+	char digits[20]; /* of the largest uint64_t */
+	struct buf b = buf_of(digits, sizeof digits);
+	struct span text = alert_text(value);
+	if (alert_is_null(value))
+		return true;
+	if (text.p == NULL)
+		return span_u64(value, n);
+	json_put_text(&b, text);
+	return !b.cut && span_u64(buf_span(&b), n);
 }
 
 /* Whatever is wrong with what stands around the alerts, they come out; so what

@@ -1,5 +1,6 @@
 """A machine under qemu, with a shell on its console and bellwire in it."""
 import base64
+import contextlib
 import lzma
 import os
 import re
@@ -7,6 +8,7 @@ import select
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 from cpio import Cpio
@@ -79,13 +81,31 @@ def add_modules(machine, cpio):
         for p in order).encode())
 
 
+class Line:
+    """The other end of the second UART. It is always read: a PL011 of qemu
+    writes each byte at once, and the whole machine stands still when about 280
+    of them wait in the socket."""
+
+    def __init__(self, end):
+        self.end, self.got = end, b""
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        with contextlib.suppress(OSError):  # qemu has ended
+            while more := self.end.recv(65536):
+                self.got += more
+
+    def send(self, data):
+        self.end.sendall(data)
+
+
 class Guest:
     """Booted once this returns. `files` are (path, bytes, mode); `early` is a
     script that runs before modules and network are there."""
 
     def __init__(self, name, program, folder, files=(), early=""):
         m = self.machine = MACHINES[name]
-        self.line = None  # the other end of the second UART, once attached
+        self.line = None  # once a test wants it
         self.dir = tempfile.mkdtemp(prefix="bellwire-board-")
         cpio = Cpio()
         busybox = first_there(f"{PARTS}/{m.busybox}", "usr/bin/busybox",

@@ -145,7 +145,7 @@ def around(payload):
     if top.get("status") not in ("firing", "resolved"):
         top["status"] = None
     n = top.get("truncatedAlerts")
-    good = isinstance(n, Number) and re.fullmatch("[0-9]+", n) and \
+    good = type(n) in (str, Number) and re.fullmatch("[0-9]{1,20}", n) and \
         int(n) < 2 ** 64
     top["truncatedAlerts"] = int(n) if good else 0
     return top
