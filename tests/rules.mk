@@ -207,9 +207,9 @@ $(O)/test_%: tests/unit/test_%.c tests/unit/check.h $(O)/cmocka.o $(OBJECTS) \
 		$(SHARED)/libbearssl.a $(LINK_END) -o $@ 2>$@.log || \
 		{ cat $@.log; exit 1; }
 # For tests/boards, in the machine.
-$(O)/aid: tests/boards/aid.c $(O)/target.ld $(LIBGCC) | $(MUSL_READY)
+$(O)/aid: tests/boards/aid.c src/os/rate.h $(O)/target.ld $(LIBGCC) | $(MUSL_READY)
 	$(SAY) CC $@
-	$(Q)$(CC) $(TARGET_FLAGS) $(CFLAGS) $(LINK_FLAGS) $(LINK_ARCH) \
+	$(Q)$(CC) -Isrc $(TARGET_FLAGS) $(CFLAGS) $(LINK_FLAGS) $(LINK_ARCH) \
 		$(LINK_START) $< $(LINK_END) -o $@ 2>$@.log || \
 		{ cat $@.log; exit 1; }
 target-programs: all $(patsubst %,$(O)/test_%,$(UNIT))

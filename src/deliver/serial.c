@@ -1,11 +1,14 @@
 /* serial.c - serial lines, for sink.c. termios(3). */
 #include "deliver/sink.h"
+#include "os/rate.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+/* B0 if termios has no name for it. */
 static speed_t speed_of(uint32_t baud)
 {
 	static const struct {
@@ -58,8 +61,35 @@ static void make_raw(struct termios *t, const struct place *p)
 		t->c_iflag |= IXON;
 	t->c_cc[VMIN] = 1;
 	t->c_cc[VTIME] = 0;
-	cfsetispeed(t, speed_of(p->baud));
-	cfsetospeed(t, speed_of(p->baud));
+	speed_t speed = speed_of(p->baud);
+	if (speed == B0) /* which would hang up; set_rate() comes behind */
+		speed = B9600;
+	cfsetispeed(t, speed);
+	cfsetospeed(t, speed);
+}
+
+/* ioctl(2), whose request is an int in one C library, a long in another. */
+static bool rate_call(int fd, unsigned long request, struct termios2 *t)
+{
+	return syscall(SYS_ioctl, fd, request, t) == 0;
+}
+
+/* A rate without a name, on top of the rest. A driver that cannot do it takes
+ * another one and says so: more than 2 % off, no device would understand it. 0
+ * or -errno. */
+static int set_rate(int fd, uint32_t baud)
+{
+	struct termios2 t;
+	if (!rate_call(fd, RATE_GET, &t))
+		return -errno;
+	t.c_cflag &= ~(tcflag_t)(RATE_MASK | RATE_MASK_INPUT);
+	t.c_cflag |= RATE_OTHER;
+	t.c_ispeed = t.c_ospeed = baud;
+	if (!rate_call(fd, RATE_SET, &t) || !rate_call(fd, RATE_GET, &t))
+		return -errno;
+	uint32_t off =
+	    t.c_ospeed > baud ? t.c_ospeed - baud : baud - t.c_ospeed;
+	return off > baud / 50 ? -EINVAL : 0;
 }
 
 /* Everything once it is open. 0 or -errno. */
@@ -75,6 +105,10 @@ static int set_up(struct sink *s, int fd)
 	make_raw(&raw, s->place);
 	if (tcsetattr(fd, TCSANOW, &raw) < 0)
 		return -errno;
+	if (speed_of(s->place->baud) == B0)
+		error = set_rate(fd, s->place->baud);
+	if (error)
+		return error;
 	/* who is root comes in all the same; the lock is for these */
 	return ioctl(fd, TIOCEXCL) < 0 ? -errno : 0;
 }

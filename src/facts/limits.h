@@ -73,6 +73,8 @@
 	X(CONFIG_FILE, 16384, "bytes", "error at start") \
 	X(CONFIG_ENTRIES, 128, "options in all", "error at start") \
 	X(SINK_PLACE, 263, "bytes of a sink's name", "error at start") \
+	X(BAUD, 12000000, "bits a second of a serial line, 50 at least", \
+	  "error at start") \
 	X(SANDBOX_PATH, 512, "bytes of a path that is needed again", \
 	  "not usable after start") \
 	X(LOG_LINE, 1024, "bytes", "cut with a mark") \

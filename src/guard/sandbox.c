@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "facts/limits.h"
+#include "os/rate.h"
 
 #include <fcntl.h>
 #include <link.h>
@@ -188,7 +189,7 @@ static const uint32_t calls[] = {
 
 enum {
 	CALLS = sizeof calls / sizeof calls[0],
-	VALUES = 8,
+	VALUES = 10,
 	INSTRUCTIONS = 4 + 2 * (CALLS + 1) + 2 * (3 + 2 * VALUES) + 1,
 };
 
@@ -204,7 +205,7 @@ enum { SOME_ioctl, SOME_socketcall };
 static const struct some some[] = {
     [SOME_ioctl] = {1,
 		    {FIONREAD, TIOCOUTQ, TCGETS, TCSETS, TCFLSH, TIOCGWINSZ,
-		     TIOCEXCL, TIOCNXCL}},
+		     TIOCEXCL, TIOCNXCL, RATE_GET, RATE_SET}},
     /* accept, getsockname, sendto, shutdown, setsockopt, accept4, as
      * <linux/net.h> counts them */
     [SOME_socketcall] = {0, {5, 6, 11, 13, 14, 18}},

@@ -5,8 +5,11 @@
  *	aid clock           prints it
  *	aid ubi             attaches MTD 0 as UBI 0; a volume "v" fills it
  *	aid unubi           detaches it
+ *	aid rate DEVICE     prints the rate of a serial line
  *	aid seed            gives the kernel random numbers from /seed
  */
+#include "os/rate.h"
+
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -105,6 +108,14 @@ static int seed(void)
 	       ioctl(device, (int)ADD_ENTROPY, &pool) < 0;
 }
 
+static int rate(const char *device)
+{
+	struct termios2 t;
+	int fd = open(device, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+	return fd < 0 || ioctl(fd, (int)RATE_GET, &t) < 0 ||
+	       printf("%u\n", t.c_ospeed) < 0;
+}
+
 int main(int argc, char **argv)
 {
 	int code = 2;
@@ -116,6 +127,8 @@ int main(int argc, char **argv)
 		code = unubi();
 	if (argc == 2 && strcmp(argv[1], "seed") == 0)
 		code = seed();
+	if (argc == 3 && strcmp(argv[1], "rate") == 0)
+		code = rate(argv[2]);
 	if (code)
 		perror("aid");
 	return code;

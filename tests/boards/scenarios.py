@@ -412,6 +412,14 @@ def test_serial_9600(board):
     assert b.stop() == 0
 
 
+def test_serial_7200(board):
+    """A rate that termios has no name for."""
+    b = carries(board, baud=7200, lines=20)
+    sink = board.guest.machine.sink
+    assert board.guest.out(f"aid rate /dev/{sink}") == "7200\n"
+    assert b.stop() == 0
+
+
 def test_serial_rtscts(board):
     assert carries(board, "crtscts", baud=9600, flow="rtscts").stop() == 0
 

@@ -1,8 +1,10 @@
 """Serial lines, with pseudo-terminals in their place."""
+import fcntl
 import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import termios
 import time
@@ -92,6 +94,28 @@ def test_a_bell_comes_through(start, terminal):
 
 
 # --- settings ---------------------------------------------------------------
+
+def rates(fd):
+    """Input's and output's in bits a second, as TCGETS2 tells them."""
+    said = fcntl.ioctl(fd, 0x802c542a, bytes(44))
+    return struct.unpack("II", said[36:])
+
+
+@pytest.mark.parametrize("baud", [50, 31250, 100000, 250000, 12000000])
+@pytest.mark.parametrize("sandbox", ["auto", "off"])
+def test_a_rate_without_a_name(start, terminal, baud, sandbox):
+    server = start("--emit", name_of(terminal.path) + f",baud={baud}",
+                   f"--sandbox={sandbox}")
+    assert rates(terminal.slave) == (baud, baud)
+    server.signal(signal.SIGHUP)
+    wait_for("reloaded", lambda: "reloaded" in server.log())
+    server.accepts(group(1))
+    assert terminal.until("a line", lambda x: b"\n" in x)
+    assert rates(terminal.slave) == (baud, baud)
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+    assert rates(terminal.slave) != (baud, baud)
+
 
 @pytest.mark.parametrize("keys, speed, flags, iflags", [
     ("", termios.B115200, 0, 0),
