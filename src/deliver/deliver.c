@@ -100,13 +100,15 @@ static uint64_t follow(struct deliver *d, unsigned sink, uint64_t left)
 
 /* Nobody says when a byte leaves a pipe or a driver, so it is asked for: soon
  * after a write, then ever more seldom. It matters where a file keeps what has
- * not left, and where the space is wanted. */
+ * not left, where the space is wanted, and on a serial line: once its device is
+ * gone nobody knows, and what was not seen to leave comes again. */
 static bool wants_look(const struct deliver *d, unsigned sink)
 {
 	const struct spool *s = d->spool;
 	return s->keep[sink] != s->cursor[sink] &&
 	       d->sink[sink].state != DELIVERY_DOWN &&
-	       (s->durable || spool_used(s) > s->size / 2);
+	       (s->durable || spool_used(s) > s->size / 2 ||
+		kind_of(d, sink) == PLACE_SERIAL);
 }
 
 /* Moves `keep`. Rendering lines again only to measure them is worth it when a

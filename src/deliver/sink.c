@@ -137,6 +137,8 @@ size_t sink_unsent(const struct sink *s)
 		failed = ioctl(s->fd, FIONREAD, &n);
 	else if (s->place->kind == PLACE_SERIAL)
 		failed = ioctl(s->fd, TIOCOUTQ, &n);
+	if (failed && s->place->kind == PLACE_SERIAL && errno == EIO)
+		return SIZE_MAX; /* it was hung up */
 	return failed || n < 0 ? 0 : (size_t)n;
 }
 

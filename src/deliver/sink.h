@@ -53,7 +53,8 @@ long sink_write(struct sink *s, struct span bytes);
 /* Is there somebody, or something, at the other end? Asks the system. */
 bool sink_is_alive(const struct sink *s);
 /* Bytes that were written and have not left yet: still in the pipe, still in
- * the driver. 0 where nobody knows. */
+ * the driver. 0 where nobody can tell; SIZE_MAX once the device is gone, as any
+ * of them may have gone with it. */
 size_t sink_unsent(const struct sink *s);
 /* Takes unread bytes back out of a FIFO whose reader is gone, into scratch that
  * is larger than a pipe; how many those were, or -errno if they are out of

@@ -480,6 +480,35 @@ def test_spool_outlives_a_stalled_line(board):
     assert b.stop() == 0
 
 
+def test_unplugged(board):
+    """A device that goes with acknowledged lines on their way: they come again
+    with it."""
+    driver = "/sys/bus/pci/drivers/serial"
+    uart = board.guest.out(f"cd {driver} 2>/dev/null && ls -d 0000:*").strip()
+    if not uart.startswith("0000:"):
+        pytest.skip("no UART that can be unplugged")
+    b = board.start("--spool", "/tmp/w/spool", "--emit",
+                    board.serial(baud=9600, flow="xonxoff"))
+    board.hold(True)
+    board.accepts(group(20))
+    wait_for("the driver has them", lambda: re.search(
+        r"bellwire_sink_lines_total\{[^}]*\} 20\n",
+        board.ask(get("/metrics")).text()))
+    assert board.guest.sh(f"echo {uart} >{driver}/unbind")[0] == 0
+    b.wait_log("sink is down")
+    assert board.guest.sh(f"echo {uart} >{driver}/bind")[0] == 0
+    board.hold(False)
+    text = ""
+
+    def all_came():
+        nonlocal text
+        text += board.serial_lines(1)
+        return set(numbered(0, 20)) <= set(
+            re.findall(r"critical (\w+) text\r", text))
+    wait_for("all lines", all_came)
+    assert b.stop() == 0
+
+
 # --- the spool ----------------------------------------------------------------
 
 def keeps_alerts(board, folder):
