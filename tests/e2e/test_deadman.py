@@ -208,6 +208,9 @@ def test_survives_restarts_with_a_spool(start, tmp_path, how):
     first = start(*options)
     wait_fired(first)
     wait_for("the gauge", lambda: first.metrics()[FIRED] == 1)
+    # written is not yet known to be written: until then it may come again
+    wait_for("the spool", lambda: first.metrics()["bellwire_spool_bytes"] == 0)
+    first.metrics()  # the turn after that
     end(first)
     second = start(*options)
     assert second.metrics()[FIRED] == 1
