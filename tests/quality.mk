@@ -1,6 +1,6 @@
 # quality.mk - how good the tests are; included by tests/rules.mk.
 #
-#	make coverage   what unit tests and fuzz corpora reach of the pure tower
+#	make coverage   what unit tests and fuzz corpora reach of the pure rooms
 #	make mutate     how many planted faults they catch
 # The last results are kept in tests/coverage.txt and tests/mutate.txt.
 

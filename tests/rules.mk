@@ -1,6 +1,6 @@
 # rules.mk - builds and runs the tests; included by the Makefile.
 #
-#	tests/unit/test_NAME.c   cmocka, linked with the pure tower
+#	tests/unit/test_NAME.c   cmocka, linked with the pure rooms
 #	fuzz/fuzz_NAME.c         libFuzzer targets; fuzz/corpus/NAME is replayed
 #	tests/e2e/test_*.py      pytest against build/bellwire
 #	tests/differential/      against other implementations
@@ -65,7 +65,7 @@ FUZZ_OBJECTS := $(patsubst %,$(F)/%.o,$(PURE) tls/identity mutate_pem \
 test-objects: $(TEST_OBJECTS)
 fuzz-objects: $(FUZZ_OBJECTS)
 
-# Of BearSSL the pure tower uses SHA-256 alone.
+# Of BearSSL the pure rooms uses SHA-256 alone.
 SHA256 := $(addprefix $(BEARSSL_DIR)/src/,hash/sha2small.c codec/dec32be.c \
 	codec/enc32be.c)
 SHA256_FLAGS := -w -g -O1 -I$(BEARSSL_DIR)/inc -I$(BEARSSL_DIR)/src -r -nostdlib
@@ -96,7 +96,7 @@ $(O)/host/test_%: $(O)/host/test_%.o $(O)/host/pure.a
 	$(Q)$(HOSTCC) $^ -lcmocka -o $@
 $(O)/san/test_%: $(O)/san/test_%.o $(O)/san/pure.a
 	$(Q)$(CLANG) $(SAN_FLAGS) $^ -lcmocka -o $@
-# identity.c is the one part of the world tower that reads foreign text.
+# identity.c is the one part of the world that reads foreign text.
 $(O)/host/replay_pem: $(O)/host/tls/identity.o
 $(O)/san/replay_pem: $(O)/san/tls/identity.o
 $(O)/host/replay_%: $(O)/host/fuzz_%.o $(O)/host/replay.o $(O)/host/pure.a \

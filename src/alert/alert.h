@@ -37,7 +37,7 @@ struct pairs {
 	size_t n;
 };
 
-/* The most bytes of an index; its parts are told in alertparts.h. */
+/* The most bytes of an index; its parts are told in index.h. */
 enum { ALERT_INDEX = 36 + 2 * LIMIT_LABELS * 8 };
 
 struct alert {

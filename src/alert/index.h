@@ -1,5 +1,5 @@
 /*
- * alertparts.h - what alert.c shares with alertread.c: the members of an alert
+ * index.h - what alert.c shares with read.c: the members of an alert
  * and the layout of its index.
  *
  * An index, each number as two bytes: the status; how many other members there

@@ -393,8 +393,10 @@ enum payload_event payload_next(struct payload *p, const char *bytes,
 		}
 		if (e == JSON_BAD)
 			return refuse_json(p);
-		if (e == JSON_TOO_DEEP)
+		if (e == JSON_TOO_DEEP) {
+			p->why.n = 0; /* of an alert that was left out */
 			return refuse(p, STATUS_TOO_DEEP);
+		}
 		if (e == JSON_MORE) {
 			keep_beginning(p, bytes, at);
 			break;
@@ -407,16 +409,14 @@ enum payload_event payload_next(struct payload *p, const char *bytes,
 enum status payload_judge_rest(struct payload *p, struct span body)
 {
 	enum json_event e = JSON_MORE;
-	if (p->status != STATUS_NOT_PAYLOAD && p->status != STATUS_TOO_MANY)
+	if (p->status != STATUS_NOT_PAYLOAD)
 		return p->status;
 	do {
 		size_t at = (size_t)p->json.offset;
 		e = json_next(&p->json, body.p + at, body.n - at);
 	} while (e != JSON_MORE && e != JSON_BAD && e != JSON_TOO_DEEP);
-	if (e == JSON_BAD || (e == JSON_MORE && !json_end(&p->json))) {
-		p->why.n = 0;
+	if (e == JSON_BAD || (e == JSON_MORE && !json_end(&p->json)))
 		refuse_json(p);
-	}
 	return p->status;
 }
 

@@ -1,6 +1,6 @@
 /*
- * alertread.c - the reader of alert.h: from the validator's events to an index,
- * whose layout is told in alertparts.h; and from the bytes of usual members,
+ * read.c - the reader of alert.h: from the validator's events to an index,
+ * whose layout is told in index.h; and from the bytes of usual members,
  * which come to the same.
  *
  * Invariant: all offsets and lengths fit two bytes, since an alert of more than

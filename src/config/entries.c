@@ -1,4 +1,4 @@
-/* config.c - see config.h: reading entries and deciding between them. */
+/* entries.c - see config.h: reading entries and deciding between them. */
 #include "config/config.h"
 
 /* How many single-character edits make a into b (Levenshtein); short names. */

@@ -1,5 +1,5 @@
 /*
- * connparts.h - what conn.c and notification.c call of each other.
+ * inside.h - what conn.c and notification.c call of each other.
  */
 #ifndef CONN_INSIDE_H
 #define CONN_INSIDE_H

@@ -170,13 +170,16 @@ static void lose_reader(struct deliver *d, unsigned sink)
 	rewind_to_keep(d, sink);
 }
 
-/* The device is gone, and with it what the driver had not sent. */
+/* The device is gone, and with it what the driver had not sent. Where nobody
+ * knows how much that is, any byte may have been the last one. */
 static void lose_device(struct deliver *d, unsigned sink)
 {
 	struct delivery *s = &d->sink[sink];
 	uint64_t unsent = sink_unsent(&s->sink);
-	uint64_t left = unsent < s->written ? s->written - unsent : 0;
-	s->torn = follow(d, sink, left) != 0;
+	if (unsent <= s->written)
+		s->torn = follow(d, sink, s->written - unsent) != 0;
+	else
+		s->torn = s->written != 0;
 	s->torn_at = d->spool->keep[sink];
 	rewind_to_keep(d, sink);
 	sink_drop_unsent(&s->sink);

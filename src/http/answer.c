@@ -1,4 +1,4 @@
-/* httpanswer.c - the head of an answer. See http.h. */
+/* answer.c - the head of an answer. See http.h. */
 #include "base/time.h"
 #include "http/http.h"
 

@@ -1,5 +1,5 @@
 /*
- * http.c - the request's head. See http.h.
+ * head.c - the request's head. See http.h.
  *
  * Invariant: http_parse_head sees only heads that http_scan found whole, so
  * every line in there ends in CRLF and holds no other CR, LF or NUL.

@@ -1,5 +1,5 @@
 /*
- * httpscan.c - the characters of HTTP, and where a request's head ends. See
+ * scan.c - the characters of HTTP, and where a request's head ends. See
  * http.h.
  */
 #include "http/http.h"

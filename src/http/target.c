@@ -1,5 +1,5 @@
-/* httptarget.c - whom a request is for: its target and its Host. See
- * httpparts.h. */
+/* target.c - whom a request is for: its target and its Host. See
+ * target.h. */
 #include "http/target.h"
 
 /* unreserved and sub-delims of RFC 3986 2, but for the comma: two hosts. */

@@ -1,5 +1,5 @@
 /*
- * httpparts.h - what http.c shares with httptarget.c.
+ * target.h - what head.c shares with target.c.
  */
 #ifndef HTTP_TARGET_H
 #define HTTP_TARGET_H

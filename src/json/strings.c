@@ -1,4 +1,4 @@
-/* jsontext.c - the readers of json.h for strings and values that are valid. */
+/* strings.c - the readers of json.h for strings and values that are valid. */
 #include "json/json.h"
 
 #include "base/bytes.h"

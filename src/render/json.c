@@ -1,4 +1,4 @@
-/* renderjson.c - format=json, for render.c. */
+/* json.c - format=json, for render.c. */
 #include "render/pieces.h"
 
 #include "json/json.h"

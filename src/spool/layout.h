@@ -1,5 +1,5 @@
 /*
- * spoolparts.h - what spool.c shares with recover.c: how a record lies in the
+ * layout.h - what spool.c shares with recover.c: how a record lies in the
  * ring.
  *
  * A record, little-endian on every machine:

@@ -1,4 +1,4 @@
-/* notls.c - tls.h where TLS was left out (make TLS=0): nothing can be loaded,
+/* none.c - tls.h where TLS was left out (make TLS=0): nothing can be loaded,
  * so nothing else is ever called. */
 #include "tls/tls.h"
 

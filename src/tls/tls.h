@@ -1,7 +1,7 @@
 /*
- * tls.h - TLS 1.2 for one peer, and the keys for all of them. World tower; the
+ * tls.h - TLS 1.2 for one peer, and the keys for all of them. World; the
  * only part that knows BearSSL: tls.c and identity.c, or, with TLS=0,
- * notls.c, which can load nothing.
+ * none.c, which can load nothing.
  *
  * An engine without I/O: transport.c moves its bytes. All memory is the
  * caller's; its size is checked where the types are known.

@@ -1,5 +1,5 @@
 /*
- * tlstypes.h - what stands behind the memory of tls.h; for tls.c and
+ * types.h - what stands behind the memory of tls.h; for tls.c and
  * identity.c.
  */
 #ifndef TLS_TYPES_H

@@ -1,4 +1,4 @@
-/* tlswords.c - BearSSL's error numbers in words, for tls.h. */
+/* words.c - BearSSL's error numbers in words, for tls.h. */
 #include "tls/types.h"
 
 const char *tls_error_text(int error)

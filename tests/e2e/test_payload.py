@@ -686,3 +686,9 @@ def test_what_is_neither_a_payload_nor_json_is_400(body, server):
                                   b'{"receiver":5,"alerts":{}}'])
 def test_json_that_is_no_payload_is_422(body, server):
     assert server.ask(post(body)).status == 422
+
+
+def test_a_refusal_tells_nothing_of_an_alert_left_out_before(server):
+    answer = server.post(b'{"alerts":[7,{"x":' + b"[" * 40 + b"]" * 40 + b"}]}")
+    assert answer.status == 413
+    assert answer.text() == "JSON nested over 32 deep\n"

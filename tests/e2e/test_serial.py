@@ -326,6 +326,7 @@ def test_a_device_that_goes_within_a_line_gets_it_whole_when_back(start,
     before = as_lines(one.got[:one.got.rindex(b"\n") + 1], "\r\n")
     after = two.until_lines(1, eol="\r\n")
     assert names_in(before + [x for x in after if x]) == numbered(0, 400)
+    assert after[0] == "", "joined to what had come of a line"
 
 
 def test_many_devices_one_after_the_other(start, terminals, tmp_path):
