@@ -272,45 +272,6 @@ static void try_up(struct deliver *d, unsigned sink, int64_t now_ms)
 		works(d, sink);
 }
 
-/* It takes nothing, and has not for a while. */
-static bool is_stalled(const struct deliver *d, unsigned sink, int64_t now_ms)
-{
-	const struct delivery *s = &d->sink[sink];
-	return s->state == DELIVERY_DOWN ||
-	       (s->state == DELIVERY_FULL &&
-		now_ms - s->full_ms >= DELIVER_STALLED_MS);
-}
-
-/* May it let go of what it has not got? With wait=no always. Else where there
- * is no file, since nothing that it has not got has had its 200, for a sink
- * that goes on while this one is stalled. */
-static bool gives_way(const struct deliver *d, unsigned sink, int64_t now_ms)
-{
-	if (d->config->sink[sink].no_wait)
-		return true;
-	if (d->spool->durable || !is_stalled(d, sink, now_ms))
-		return false;
-	for (unsigned i = 0; i < d->config->sinks; i++)
-		if (!d->config->sink[i].no_wait && !is_stalled(d, i, now_ms))
-			return true;
-	return false;
-}
-
-/* Keeps half of the spool free, as far as those who hold it give way. */
-static void make_room(struct deliver *d, int64_t now_ms)
-{
-	struct spool *q = d->spool;
-	while (spool_used(q) > q->size / 2) {
-		uint64_t tail = spool_tail(q);
-		for (unsigned i = 0; i < d->config->sinks; i++)
-			if (q->keep[i] == tail && !gives_way(d, i, now_ms))
-				return;
-		for (unsigned i = 0; i < d->config->sinks; i++)
-			if (q->keep[i] == tail)
-				deliver_drop(d, i);
-	}
-}
-
 static void pump_sink(struct deliver *d, unsigned sink, struct moment now)
 {
 	struct delivery *s = &d->sink[sink];
@@ -390,7 +351,7 @@ void deliver_pump(struct deliver *d, struct moment now)
 {
 	for (unsigned i = 0; i < d->config->sinks; i++)
 		pump_sink(d, i, now);
-	make_room(d, now.ms);
+	deliver_make_room(d, now.ms);
 }
 
 int64_t deliver_deadline(const struct deliver *d, int64_t now_ms)

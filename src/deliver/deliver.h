@@ -127,8 +127,9 @@ void deliver_render(struct deliver *d, unsigned sink, uint64_t from,
 /* Finds the run of alerts that have waited longer than --max-age, from the
  * first record on of which nothing was ever written. */
 void deliver_skip_old(struct deliver *d, unsigned sink, struct moment now);
-/* Lets the sink give up the oldest record that it has not got. */
-void deliver_drop(struct deliver *d, unsigned sink);
+/* Keeps half of the spool free, as far as the sinks that hold it give way: they
+ * let go of the oldest records that they have not got. */
+void deliver_make_room(struct deliver *d, int64_t now_ms);
 /* Moves the cursor over records that the sink does not want: they hold nothing
  * up while it is down. */
 void deliver_pass_over(struct deliver *d, unsigned sink);

@@ -1,4 +1,5 @@
-/* lines.c - what a sink is given of each record, for deliver.h. */
+/* lines.c - what a sink is given of each record, and what it has to give up,
+ * for deliver.h. */
 #include "deliver/deliver.h"
 
 /* The run that a record at that position belongs to, or NULL. */
@@ -151,7 +152,8 @@ void deliver_skip_old(struct deliver *d, unsigned sink, struct moment now)
 	d->counters->skipped += run.count;
 }
 
-void deliver_drop(struct deliver *d, unsigned sink)
+/* Lets the sink give up the oldest record that it has not got. */
+static void drop(struct deliver *d, unsigned sink)
 {
 	struct spool *q = d->spool;
 	struct delivery *s = &d->sink[sink];
@@ -176,6 +178,44 @@ void deliver_drop(struct deliver *d, unsigned sink)
 	if (s->given < q->cursor[sink])
 		s->given = q->cursor[sink];
 	d->progress++;
+}
+
+/* It takes nothing, and has not for a while. */
+static bool is_stalled(const struct deliver *d, unsigned sink, int64_t now_ms)
+{
+	const struct delivery *s = &d->sink[sink];
+	return s->state == DELIVERY_DOWN ||
+	       (s->state == DELIVERY_FULL &&
+		now_ms - s->full_ms >= DELIVER_STALLED_MS);
+}
+
+/* May it let go of what it has not got? With wait=no always. Else where there
+ * is no file, since nothing that it has not got has had its 200, for a sink
+ * that goes on while this one is stalled. */
+static bool gives_way(const struct deliver *d, unsigned sink, int64_t now_ms)
+{
+	if (d->config->sink[sink].no_wait)
+		return true;
+	if (d->spool->durable || !is_stalled(d, sink, now_ms))
+		return false;
+	for (unsigned i = 0; i < d->config->sinks; i++)
+		if (!d->config->sink[i].no_wait && !is_stalled(d, i, now_ms))
+			return true;
+	return false;
+}
+
+void deliver_make_room(struct deliver *d, int64_t now_ms)
+{
+	struct spool *q = d->spool;
+	while (spool_used(q) > q->size / 2) {
+		uint64_t tail = spool_tail(q);
+		for (unsigned i = 0; i < d->config->sinks; i++)
+			if (q->keep[i] == tail && !gives_way(d, i, now_ms))
+				return;
+		for (unsigned i = 0; i < d->config->sinks; i++)
+			if (q->keep[i] == tail)
+				drop(d, i);
+	}
 }
 
 /* Records that a sink does not want hold nothing up while it is down. */

@@ -348,7 +348,7 @@ static int poll_time64(struct pollfd *set, unsigned n, const struct timespec *t,
 		       const sigset_t *mask)
 {
 	enum { PPOLL_TIME64 = SYS_pidfd_send_signal - 424 + 414 };
-	const int64_t time[] = {t ? t->tv_sec : 0, t ? t->tv_nsec : 0};
+	int64_t time[] = {t ? t->tv_sec : 0, t ? t->tv_nsec : 0};
 	return (int)syscall(PPOLL_TIME64, set, n, t ? time : NULL, mask,
 			    _NSIG / 8);
 }
