@@ -40,13 +40,13 @@ static void log_sink(struct deliver *d, unsigned sink, enum log_level level,
 static size_t gather(struct deliver *d, unsigned sink, struct buf *out)
 {
 	const struct delivery *s = &d->sink[sink];
-	uint64_t from = d->spool->cursor[sink], to = from;
+	const struct spool *q = deliver_source(d, sink);
+	uint64_t from = q->cursor[sink], to = from;
 	struct record r;
 	size_t n = 0;
 	*out = buf_of(d->lines, sizeof d->lines);
 	while (n < DELIVER_BATCH && out->n < s->offset + s->at_once &&
-	       out->cap - out->n >= LIMIT_LINE + 2 &&
-	       spool_get(d->spool, &to, &r)) {
+	       out->cap - out->n >= LIMIT_LINE + 2 && spool_get(q, &to, &r)) {
 		deliver_render(d, sink, from, to, &r, out);
 		d->position[n] = from = to;
 		d->end[n++] = out->n;
@@ -69,13 +69,15 @@ static void note_taken(struct delivery *s, size_t taken, size_t n)
 static void advance(struct deliver *d, unsigned sink, size_t n, uint64_t taken)
 {
 	struct delivery *s = &d->sink[sink];
+	struct spool *q = deliver_source(d, sink);
 	uint64_t begin = 0;
 	for (size_t i = 0; i < n && d->end[i] <= taken; i++) {
-		d->spool->cursor[sink] = d->position[i];
+		q->cursor[sink] = d->position[i];
 		s->lines += d->end[i] > begin;
 		begin = d->end[i];
 	}
 	s->offset = taken - begin;
+	q->begun[sink] = s->offset != 0;
 }
 
 /* Moves `keep` over lines that have left, the first `left` bytes of what was
@@ -83,32 +85,75 @@ static void advance(struct deliver *d, unsigned sink, size_t n, uint64_t taken)
 static uint64_t follow(struct deliver *d, unsigned sink, uint64_t left)
 {
 	struct delivery *s = &d->sink[sink];
-	uint64_t from = d->spool->keep[sink], to = from;
+	struct spool *q = deliver_source(d, sink);
+	uint64_t from = q->keep[sink], to = from;
 	struct record r;
-	while (from < d->spool->cursor[sink] && spool_get(d->spool, &to, &r)) {
+	while (from < q->cursor[sink] && spool_get(q, &to, &r)) {
 		struct buf line = buf_of(d->lines, sizeof d->lines);
 		deliver_render(d, sink, from, to, &r, &line);
 		if (line.n > left)
 			break;
 		left -= line.n;
 		s->written -= line.n;
-		d->spool->keep[sink] = from = to;
+		q->keep[sink] = from = to;
 		d->progress++;
 	}
 	return left;
 }
 
+/* What the sink is not given now, the spool or the overflow. */
+static struct spool *other_source(const struct deliver *d, unsigned sink)
+{
+	return d->sink[sink].overflow ? d->spool : d->overflow;
+}
+
+bool deliver_has_queued(const struct deliver *d, unsigned sink)
+{
+	const struct spool *q = deliver_source(d, sink);
+	const struct spool *other = other_source(d, sink);
+	return q->cursor[sink] != q->head ||
+	       (other && other->cursor[sink] != other->head);
+}
+
+/* Has it been given all of the one, and is there more in the other? */
+static bool wants_change(const struct deliver *d, unsigned sink)
+{
+	const struct spool *q = deliver_source(d, sink);
+	return q->cursor[sink] == q->head && deliver_has_queued(d, sink);
+}
+
+/* Goes on with the other one once all has left: so nothing of the one that is
+ * left ever comes again. */
+static void change_source(struct deliver *d, unsigned sink)
+{
+	struct delivery *s = &d->sink[sink];
+	uint64_t at = deliver_source(d, sink)->cursor[sink];
+	if (!wants_change(d, sink) || s->written ||
+	    deliver_source(d, sink)->keep[sink] != at)
+		return;
+	s->torn = s->torn && s->torn_at == at;
+	if (s->untold_at != at)
+		s->untold = 0;
+	s->overflow = !s->overflow;
+	s->torn_at = s->untold_at = s->given =
+	    deliver_source(d, sink)->cursor[sink];
+	s->untold += s->untold_other;
+	s->untold_other = 0;
+	s->runs = 0;
+}
+
 /* Nobody says when a byte leaves a pipe or a driver, so it is asked for: soon
  * after a write, then ever more seldom. It matters where a file keeps what has
  * not left, where the space is wanted, and on a serial line: once its device is
- * gone nobody knows, and what was not seen to leave comes again. */
+ * gone nobody knows, and what was not seen to leave comes again. And in the
+ * overflow something may wait for it. */
 static bool wants_look(const struct deliver *d, unsigned sink)
 {
-	const struct spool *s = d->spool;
-	return s->keep[sink] != s->cursor[sink] &&
+	const struct spool *q = deliver_source(d, sink);
+	return q->keep[sink] != q->cursor[sink] &&
 	       d->sink[sink].state != DELIVERY_DOWN &&
-	       (s->durable || spool_used(s) > s->size / 2 ||
-		kind_of(d, sink) == PLACE_SERIAL);
+	       (q->durable || spool_used(q) > q->size / 2 ||
+		kind_of(d, sink) == PLACE_SERIAL || wants_change(d, sink));
 }
 
 /* Moves `keep`. Rendering lines again only to measure them is worth it when a
@@ -116,17 +161,22 @@ static bool wants_look(const struct deliver *d, unsigned sink)
 static void settle(struct deliver *d, unsigned sink, int64_t now_ms)
 {
 	struct delivery *s = &d->sink[sink];
-	uint64_t *keep = &d->spool->keep[sink];
-	if (*keep == d->spool->cursor[sink] && s->written == s->offset)
+	struct spool *q = deliver_source(d, sink);
+	uint64_t *keep = &q->keep[sink];
+	int64_t most = wants_change(d, sink) ? DELIVER_LOOK_CHANGE_MS
+					     : DELIVER_LOOK_MAX_MS;
+	if (*keep == q->cursor[sink] && s->written == s->offset)
 		return;
 	uint64_t unsent = sink_unsent(&s->sink);
 	/* the file of the spool lets go of it: it must be in the other one */
 	if (d->spool->durable && sink_sync(&s->sink))
 		return;
+	if (s->look_ms > now_ms + most)
+		s->look_ms = now_ms + most;
 	bool look = wants_look(d, sink) && now_ms >= s->look_ms;
 	if (unsent == 0) {
-		d->progress += *keep != d->spool->cursor[sink];
-		*keep = d->spool->cursor[sink];
+		d->progress += *keep != q->cursor[sink];
+		*keep = q->cursor[sink];
 		s->written = s->offset;
 	} else if (unsent <= s->written &&
 		   (look || s->written - unsent > 65536)) {
@@ -134,8 +184,8 @@ static void settle(struct deliver *d, unsigned sink, int64_t now_ms)
 	}
 	if (look) {
 		s->look_after_ms *= 2;
-		if (s->look_after_ms > DELIVER_LOOK_MAX_MS)
-			s->look_after_ms = DELIVER_LOOK_MAX_MS;
+		if (s->look_after_ms > most)
+			s->look_after_ms = most;
 		s->look_ms = now_ms + s->look_after_ms;
 	}
 }
@@ -143,14 +193,16 @@ static void settle(struct deliver *d, unsigned sink, int64_t now_ms)
 static void rewind_to_keep(struct deliver *d, unsigned sink)
 {
 	struct delivery *s = &d->sink[sink];
-	uint64_t to = d->spool->cursor[sink];
+	struct spool *q = deliver_source(d, sink);
+	uint64_t to = q->cursor[sink];
 	struct record r;
 	if (s->offset)
-		spool_get(d->spool, &to, &r); /* begun counts too */
+		spool_get(q, &to, &r); /* begun counts too */
 	if (to > s->given)
 		s->given = to;
-	d->spool->cursor[sink] = d->spool->keep[sink];
+	q->cursor[sink] = q->keep[sink];
 	s->offset = s->written = 0;
+	q->begun[sink] = false;
 }
 
 /* The reader of a FIFO has left. What it has not read is taken back and comes
@@ -180,7 +232,7 @@ static void lose_device(struct deliver *d, unsigned sink)
 		s->torn = follow(d, sink, s->written - unsent) != 0;
 	else
 		s->torn = s->written != 0;
-	s->torn_at = d->spool->keep[sink];
+	s->torn_at = deliver_source(d, sink)->keep[sink];
 	rewind_to_keep(d, sink);
 	sink_drop_unsent(&s->sink);
 	sink_close(&s->sink);
@@ -243,9 +295,10 @@ static void works(struct deliver *d, unsigned sink)
 static void leave_old_pipe(struct deliver *d, unsigned sink)
 {
 	struct delivery *s = &d->sink[sink];
+	struct spool *q = deliver_source(d, sink);
 	if (!sink_is_alive(&s->sink))
 		lose_reader(d, sink);
-	d->spool->keep[sink] = d->spool->cursor[sink];
+	q->keep[sink] = q->cursor[sink];
 	rewind_to_keep(d, sink);
 	sink_close(&s->sink);
 }
@@ -268,26 +321,18 @@ static void try_up(struct deliver *d, unsigned sink, int64_t now_ms)
 	}
 	s->state = DELIVERY_UP;
 	/* with lines waiting, only a write shows that it works */
-	if (d->spool->cursor[sink] == d->spool->head)
+	if (!deliver_has_queued(d, sink))
 		works(d, sink);
 }
 
-static void pump_sink(struct deliver *d, unsigned sink, struct moment now)
+/* Writes what is queued for a sink that takes lines. */
+static void write_lines(struct deliver *d, unsigned sink, struct moment now)
 {
 	struct delivery *s = &d->sink[sink];
 	struct buf lines;
-	size_t n;
-	if (s->state == DELIVERY_DOWN)
-		deliver_pass_over(d, sink);
-	if (s->state != DELIVERY_DOWN)
-		settle(d, sink, now.ms);
-	else if (now.ms >= s->retry_ms &&
-		 d->spool->cursor[sink] != d->spool->head)
-		try_up(d, sink, now.ms);
-	while (s->state == DELIVERY_UP &&
-	       d->spool->cursor[sink] != d->spool->head) {
+	while (s->state == DELIVERY_UP) {
 		deliver_skip_old(d, sink, now);
-		n = gather(d, sink, &lines);
+		size_t n = gather(d, sink, &lines);
 		if (n == 0)
 			break;
 		if (lines.n == 0) {
@@ -314,16 +359,38 @@ static void pump_sink(struct deliver *d, unsigned sink, struct moment now)
 		works(d, sink);
 		advance(d, sink, n, s->offset + (uint64_t)put);
 	}
-	if (s->state != DELIVERY_DOWN)
-		settle(d, sink, now.ms);
+}
+
+static void pump_sink(struct deliver *d, unsigned sink, struct moment now)
+{
+	struct delivery *s = &d->sink[sink];
+	if (s->state == DELIVERY_DOWN) {
+		deliver_pass_over(d, sink);
+		change_source(d, sink);
+		if (now.ms < s->retry_ms || !deliver_has_queued(d, sink))
+			return;
+		try_up(d, sink, now.ms);
+	}
+	if (s->state == DELIVERY_DOWN)
+		return;
+	settle(d, sink, now.ms);
+	change_source(d, sink);
+	write_lines(d, sink, now);
+	if (s->state == DELIVERY_DOWN)
+		return;
+	settle(d, sink, now.ms);
+	/* the next turn goes on with the other one */
+	if (wants_change(d, sink) && s->written == 0)
+		d->progress++;
 }
 
 bool deliver_open(struct deliver *d, struct config *config, struct spool *spool,
-		  struct counters *counters, struct log *log, bool colour,
-		  struct moment now)
+		  struct spool *overflow, struct counters *counters,
+		  struct log *log, bool colour, struct moment now)
 {
 	d->config = config;
 	d->spool = spool;
+	d->overflow = overflow;
 	d->counters = counters;
 	d->log = log;
 	for (unsigned i = 0; i < config->sinks; i++) {
@@ -354,21 +421,27 @@ void deliver_pump(struct deliver *d, struct moment now)
 	deliver_make_room(d, now.ms);
 }
 
+/* Would room be made if a sink that is FULL counted as stalled? */
+static bool is_wanting(const struct spool *q)
+{
+	return q && spool_used(q) > q->size / 2;
+}
+
 int64_t deliver_deadline(const struct deliver *d, int64_t now_ms)
 {
 	int64_t least = INT64_MAX;
+	bool wanting = is_wanting(d->spool) || is_wanting(d->overflow);
 	for (unsigned i = 0; i < d->config->sinks; i++) {
 		const struct delivery *s = &d->sink[i];
-		bool queued = d->spool->cursor[i] != d->spool->head;
-		if (s->state == DELIVERY_DOWN && queued && s->retry_ms < least)
+		if (s->state == DELIVERY_DOWN && deliver_has_queued(d, i) &&
+		    s->retry_ms < least)
 			least = s->retry_ms;
 		if (wants_look(d, i) && s->look_ms < least)
 			least = s->look_ms;
 		/* then it may give way */
 		int64_t stalled_ms = s->full_ms + DELIVER_STALLED_MS;
 		if (s->state == DELIVERY_FULL && stalled_ms > now_ms &&
-		    stalled_ms < least &&
-		    spool_used(d->spool) > d->spool->size / 2)
+		    stalled_ms < least && wanting)
 			least = stalled_ms;
 	}
 	return least;
@@ -398,12 +471,17 @@ void deliver_ready(struct deliver *d, unsigned sink, short events,
 		s->state = DELIVERY_UP;
 }
 
+bool deliver_is_done(const struct deliver *d)
+{
+	return spool_used(d->spool) == 0 &&
+	       (d->overflow == NULL || spool_used(d->overflow) == 0);
+}
+
 bool deliver_is_up(struct deliver *d, unsigned sink, struct moment now)
 {
 	struct delivery *s = &d->sink[sink];
-	bool queued = d->spool->cursor[sink] != d->spool->head;
 	if (s->state == DELIVERY_DOWN &&
-	    (!queued || kind_of(d, sink) == PLACE_FIFO))
+	    (!deliver_has_queued(d, sink) || kind_of(d, sink) == PLACE_FIFO))
 		try_up(d, sink, now.ms);
 	if (s->state == DELIVERY_DOWN)
 		return false;

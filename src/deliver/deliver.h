@@ -14,6 +14,9 @@
  * in a driver); `keep` follows those that have. When a reader leaves within a
  * line, or a device goes, the cursor goes back to `keep`.
  *
+ * Where there is an overflow beside the spool's file (intake.h), a sink is
+ *given one of the two at a time, and the other one when all of it has left.
+ *
  *	 +--> UP -- write would block --> FULL -- poll says room --> UP
  *	 |     |                           |
  *	 |     +-- write failed, other end gone --> DOWN, rewound
@@ -46,6 +49,7 @@ enum { DELIVER_RUNS = 4 };
 struct delivery {
 	struct sink sink;
 	enum delivery_state state;
+	bool overflow;    /* it is given what is there, not the spool */
 	uint64_t offset;  /* of the line at the cursor, taken by the sink */
 	uint64_t written; /* bytes of lines from `keep` on */
 	size_t at_once;   /* bytes of lines to gather for the next write */
@@ -58,8 +62,9 @@ struct delivery {
 	uint64_t dropped;   /* alerts in all */
 	uint64_t untold;    /* of them, wait=no: not told of by a line yet, */
 	uint64_t untold_at; /* which comes before the record there */
-	int64_t full_ms;    /* since when it is FULL */
-	int64_t retry_ms;   /* of DOWN */
+	uint64_t untold_other; /* and of that of the two it is not given now */
+	int64_t full_ms;       /* since when it is FULL */
+	int64_t retry_ms;      /* of DOWN */
 	int64_t look_ms, look_after_ms; /* when to ask what has left */
 	int64_t backoff_ms;
 	unsigned failures; /* in a row */
@@ -77,6 +82,7 @@ enum {
 	DELIVER_FIFO_BACKOFF_MS = 500,
 	DELIVER_LOOK_MS = 20, /* ask what has left, then ever more seldom */
 	DELIVER_LOOK_MAX_MS = 5000,
+	DELIVER_LOOK_CHANGE_MS = 100, /* where other lines wait for that */
 	/* a line that takes nothing for so long does not keep the others from
 	 * theirs */
 	DELIVER_STALLED_MS = 300,
@@ -85,6 +91,7 @@ enum {
 struct deliver {
 	const struct config *config;
 	struct spool *spool;
+	struct spool *overflow; /* NULL: none, see intake.h */
 	struct counters *counters;
 	struct log *log;
 	struct delivery sink[LIMIT_SINKS];
@@ -100,8 +107,8 @@ struct deliver {
  * if the place of one is of the wrong kind; that was logged. What is merely not
  * there yet is tried again later. colour: it may be used. */
 bool deliver_open(struct deliver *d, struct config *config, struct spool *spool,
-		  struct counters *counters, struct log *log, bool colour,
-		  struct moment now);
+		  struct spool *overflow, struct counters *counters,
+		  struct log *log, bool colour, struct moment now);
 
 /* Writes what there is to write and the sinks take. */
 void deliver_pump(struct deliver *d, struct moment now);
@@ -113,12 +120,23 @@ int deliver_wants_poll(const struct deliver *d, unsigned sink, short *events);
 void deliver_ready(struct deliver *d, unsigned sink, short events,
 		   struct moment now);
 
+/* Has all that was queued left? */
+bool deliver_is_done(const struct deliver *d);
 /* Does the sink take lines now? Opens one that is down, to know. */
 bool deliver_is_up(struct deliver *d, unsigned sink, struct moment now);
 /* Opens FIFOs and serial lines again. */
 void deliver_reopen(struct deliver *d, struct moment now);
 /* Puts everything back as it was; nothing is delivered any more. */
 void deliver_close(struct deliver *d);
+
+/* What the sink is given now: the spool, or the overflow. */
+static inline struct spool *deliver_source(const struct deliver *d,
+					   unsigned sink)
+{
+	return d->sink[sink].overflow ? d->overflow : d->spool;
+}
+/* Is there anything that it has not been given? */
+bool deliver_has_queued(const struct deliver *d, unsigned sink);
 
 /* In lines.c. Appends the line of the record in [from, to) for that sink, if it
  * wants one. */
@@ -127,8 +145,9 @@ void deliver_render(struct deliver *d, unsigned sink, uint64_t from,
 /* Finds the run of alerts that have waited longer than --max-age, from the
  * first record on of which nothing was ever written. */
 void deliver_skip_old(struct deliver *d, unsigned sink, struct moment now);
-/* Keeps half of the spool free, as far as the sinks that hold it give way: they
- * let go of the oldest records that they have not got. */
+/* Keeps half of the spool and of the overflow free, as far as the sinks that
+ * hold it give way: they let go of the oldest records that they have not got.
+ * Tells whether the spool is stuck. */
 void deliver_make_room(struct deliver *d, int64_t now_ms);
 /* Moves the cursor over records that the sink does not want: they hold nothing
  * up while it is down. */

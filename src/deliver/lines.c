@@ -34,21 +34,24 @@ static void render_dropped(const struct delivery *s, const struct format *f,
 	render_record(out, f, &notice, NULL);
 }
 
-/* One that is queued again is for those that had let go of it. */
-static bool is_for(unsigned sink, const struct record *r)
+/* One that is queued again is for those that had not got it. */
+static bool is_for(const struct spool *q, unsigned sink, uint64_t to,
+		   const struct record *r)
 {
-	return r->kind != RECORD_ALERT || r->count == 0 ||
-	       (r->count >> sink & 1);
+	bool all = r->kind != RECORD_ALERT || r->count == 0 ||
+		   (q->renumbered && to <= q->started);
+	return all || (r->count >> sink & 1);
 }
 
 /* Takes the alert of the record that ends at `to` apart, into d->alert. What
  * this process has put into the spool was taken apart before. False if it is
  * not of our making: a file that was tampered with. */
-static bool take_apart(struct deliver *d, const struct format *f, uint64_t to,
-		       const struct record *r)
+static bool take_apart(struct deliver *d, const struct spool *q, unsigned sink,
+		       uint64_t to, const struct record *r)
 {
+	const struct format *f = &d->config->sink[sink].format;
 	struct buf why = buf_of(NULL, 0);
-	bool ours = to > d->spool->started;
+	bool ours = to > q->started;
 	if (ours && alert_restore(&d->alert, r->json, r->index) &&
 	    (f->kind != FORMAT_JSON || !d->alert.others))
 		return true;
@@ -63,6 +66,7 @@ void deliver_render(struct deliver *d, unsigned sink, uint64_t from,
 	const struct format *f = &d->config->sink[sink].format;
 	const struct delivery *s = &d->sink[sink];
 	const struct alert *a = NULL;
+	const struct spool *q = deliver_source(d, sink);
 	struct record lost = *r;
 	const struct skip_run *run = run_of(s, from);
 	if (s->torn && from == s->torn_at)
@@ -74,10 +78,10 @@ void deliver_render(struct deliver *d, unsigned sink, uint64_t from,
 			render_skipped(d, sink, run, r, out);
 		return;
 	}
-	if (!is_for(sink, r))
+	if (!is_for(q, sink, to, r))
 		return;
 	if (r->kind == RECORD_ALERT) {
-		if (take_apart(d, f, to, r)) {
+		if (take_apart(d, q, sink, to, r)) {
 			if (!filter_wants(&d->config->sink[sink].filter,
 					  &r->envelope, &d->alert))
 				return;
@@ -94,21 +98,21 @@ void deliver_render(struct deliver *d, unsigned sink, uint64_t from,
 /* Has the record waited longer than --max-age? One of an earlier process has
  * only the wall clock, which may have been wrong then; this process's own clock
  * does not jump. */
-static bool is_old(const struct deliver *d, const struct record *r, uint64_t to,
-		   struct moment now)
+static bool is_old(const struct deliver *d, unsigned sink,
+		   const struct record *r, uint64_t to, struct moment now)
 {
-	int64_t age = to > d->spool->started ? now.ms - r->received_ms
-					     : (now.s - r->received_s) * 1000;
+	int64_t age = to > deliver_source(d, sink)->started
+			  ? now.ms - r->received_ms
+			  : (now.s - r->received_s) * 1000;
 	return r->kind == RECORD_ALERT && age > (int64_t)d->config->max_age_ms;
 }
 
-static bool is_wanted(struct deliver *d, unsigned sink, uint64_t to,
-		      const struct record *r)
+static bool is_wanted(struct deliver *d, const struct spool *q, unsigned sink,
+		      uint64_t to, const struct record *r)
 {
-	const struct format *f = &d->config->sink[sink].format;
-	if (!is_for(sink, r))
+	if (!is_for(q, sink, to, r))
 		return false;
-	return r->kind != RECORD_ALERT || !take_apart(d, f, to, r) ||
+	return r->kind != RECORD_ALERT || !take_apart(d, q, sink, to, r) ||
 	       filter_wants(&d->config->sink[sink].filter, &r->envelope,
 			    &d->alert);
 }
@@ -120,7 +124,7 @@ static bool has_room_for_run(struct deliver *d, unsigned sink)
 	struct delivery *s = &d->sink[sink];
 	unsigned n = 0;
 	for (unsigned i = 0; i < s->runs; i++)
-		if (s->run[i].to > d->spool->keep[sink])
+		if (s->run[i].to > deliver_source(d, sink)->keep[sink])
 			s->run[n++] = s->run[i];
 	s->runs = n;
 	return n < DELIVER_RUNS;
@@ -131,19 +135,20 @@ static bool has_room_for_run(struct deliver *d, unsigned sink)
 void deliver_skip_old(struct deliver *d, unsigned sink, struct moment now)
 {
 	struct delivery *s = &d->sink[sink];
-	uint64_t from = d->spool->cursor[sink], to;
+	const struct spool *q = deliver_source(d, sink);
+	uint64_t from = q->cursor[sink], to;
 	struct record r;
 	if (d->config->max_age_ms == 0 || !has_room_for_run(d, sink))
 		return;
-	if (s->offset && !spool_get(d->spool, &from, &r))
+	if (s->offset && !spool_get(q, &from, &r))
 		return;
 	if (from < s->given)
 		from = s->given;
 	struct skip_run run = {from, from, 0};
-	for (to = from; !run_of(s, from) && spool_get(d->spool, &to, &r) &&
-			is_old(d, &r, to, now);
+	for (to = from; !run_of(s, from) && spool_get(q, &to, &r) &&
+			is_old(d, sink, &r, to, now);
 	     from = to) {
-		run.count += is_wanted(d, sink, to, &r);
+		run.count += is_wanted(d, q, sink, to, &r);
 		run.to = to;
 	}
 	if (run.to == run.from)
@@ -152,31 +157,41 @@ void deliver_skip_old(struct deliver *d, unsigned sink, struct moment now)
 	d->counters->skipped += run.count;
 }
 
-/* Lets the sink give up the oldest record that it has not got. */
-static void drop(struct deliver *d, unsigned sink)
+/* What a pipe or a driver has of its lines stays there; one that was begun is
+ * told from the next one. */
+static void leave_lines(struct delivery *s, struct spool *q, unsigned sink)
 {
-	struct spool *q = d->spool;
-	struct delivery *s = &d->sink[sink];
-	uint64_t to = q->cursor[sink];
-	struct record r;
-	/* what a pipe or a driver has stays there; a line that was begun is
-	 * told from the next one */
 	s->torn = (s->torn && s->torn_at >= q->keep[sink]) || s->offset != 0;
 	if (s->untold_at < q->keep[sink])
 		s->untold = 0; /* it was told of */
 	q->keep[sink] = q->cursor[sink];
 	s->offset = s->written = 0;
+	q->begun[sink] = false;
+}
+
+/* Lets the sink give up the oldest record in there that it has not got. */
+static void drop(struct deliver *d, struct spool *q, unsigned sink)
+{
+	struct delivery *s = &d->sink[sink];
+	bool at_hand = deliver_source(d, sink) == q;
+	uint64_t to;
+	struct record r;
+	if (at_hand)
+		leave_lines(s, q, sink);
+	to = q->cursor[sink];
 	if (!spool_get(q, &to, &r))
 		return;
-	if (is_wanted(d, sink, to, &r)) {
+	if (is_wanted(d, q, sink, to, &r)) {
 		s->dropped++;
 		if (d->config->sink[sink].no_wait)
-			s->untold++;
+			*(at_hand ? &s->untold : &s->untold_other) += 1;
 	}
 	spool_drop(q, sink);
-	s->torn_at = s->untold_at = q->cursor[sink];
-	if (s->given < q->cursor[sink])
-		s->given = q->cursor[sink];
+	if (at_hand) {
+		s->torn_at = s->untold_at = q->cursor[sink];
+		if (s->given < q->cursor[sink])
+			s->given = q->cursor[sink];
+	}
 	d->progress++;
 }
 
@@ -189,46 +204,75 @@ static bool is_stalled(const struct deliver *d, unsigned sink, int64_t now_ms)
 		now_ms - s->full_ms >= DELIVER_STALLED_MS);
 }
 
-/* May it let go of what it has not got? With wait=no always. Else where there
- * is no file, since nothing that it has not got has had its 200, for a sink
- * that goes on while this one is stalled. */
-static bool gives_way(const struct deliver *d, unsigned sink, int64_t now_ms)
+/* Is one that requests wait for not stalled? */
+static bool goes_on(const struct deliver *d, int64_t now_ms)
 {
-	if (d->config->sink[sink].no_wait)
-		return true;
-	if (d->spool->durable || !is_stalled(d, sink, now_ms))
-		return false;
 	for (unsigned i = 0; i < d->config->sinks; i++)
 		if (!d->config->sink[i].no_wait && !is_stalled(d, i, now_ms))
 			return true;
 	return false;
 }
 
-void deliver_make_room(struct deliver *d, int64_t now_ms)
+/* May it let go of what it has not got? With wait=no always. Else where that
+ * is in memory, since nothing there has had its 200 before all have got it, for
+ * a sink that goes on while this one is stalled. */
+static bool gives_way(const struct deliver *d, const struct spool *q,
+		      unsigned sink, int64_t now_ms)
 {
-	struct spool *q = d->spool;
+	if (d->config->sink[sink].no_wait)
+		return true;
+	return !q->durable && is_stalled(d, sink, now_ms) && goes_on(d, now_ms);
+}
+
+static void make_room(struct deliver *d, struct spool *q, int64_t now_ms)
+{
 	while (spool_used(q) > q->size / 2) {
 		uint64_t tail = spool_tail(q);
 		for (unsigned i = 0; i < d->config->sinks; i++)
-			if (q->keep[i] == tail && !gives_way(d, i, now_ms))
+			if (q->keep[i] == tail && !gives_way(d, q, i, now_ms))
 				return;
 		for (unsigned i = 0; i < d->config->sinks; i++)
 			if (q->keep[i] == tail)
-				drop(d, i);
+				drop(d, q, i);
 	}
+}
+
+/* What is not in memory nobody gives up: then those that have not got it may
+ * keep the others from what comes. */
+static bool is_stuck(const struct deliver *d, int64_t now_ms)
+{
+	const struct spool *q = d->spool;
+	uint64_t tail = spool_tail(q);
+	if (!q->durable || tail == q->head || !goes_on(d, now_ms))
+		return false;
+	for (unsigned i = 0; i < d->config->sinks; i++)
+		if (q->keep[i] == tail && is_stalled(d, i, now_ms))
+			return true;
+	return false;
+}
+
+void deliver_make_room(struct deliver *d, int64_t now_ms)
+{
+	bool stuck = is_stuck(d, now_ms);
+	make_room(d, d->spool, now_ms);
+	if (d->overflow)
+		make_room(d, d->overflow, now_ms);
+	/* a request that waits for room may find some in the overflow now */
+	d->progress += stuck && !d->spool->stuck;
+	d->spool->stuck = stuck;
 }
 
 /* Records that a sink does not want hold nothing up while it is down. */
 void deliver_pass_over(struct deliver *d, unsigned sink)
 {
 	struct delivery *s = &d->sink[sink];
-	uint64_t *cursor = &d->spool->cursor[sink], *keep;
+	struct spool *q = deliver_source(d, sink);
+	uint64_t *cursor = &q->cursor[sink], *keep = &q->keep[sink];
 	uint64_t to = *cursor;
 	struct record r;
-	keep = &d->spool->keep[sink];
 	while (s->offset == 0 && s->written == 0 && *keep == *cursor &&
 	       !run_of(s, *cursor) && !(s->untold && *cursor == s->untold_at) &&
-	       spool_get(d->spool, &to, &r) && !is_wanted(d, sink, to, &r)) {
+	       spool_get(q, &to, &r) && !is_wanted(d, q, sink, to, &r)) {
 		*cursor = *keep = to;
 		d->progress++;
 	}

@@ -272,6 +272,7 @@ static bool move_records(struct spool *to, const struct spool *from)
 		spool_put(to, &r);
 	}
 	to->started = to->head;
+	to->renumbered = from->renumbered;
 	return true;
 }
 

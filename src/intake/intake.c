@@ -99,34 +99,76 @@ static void wait_for(const struct intake *in, const struct offer *o,
 	}
 }
 
+static struct spool *spool_of(const struct intake *in,
+			      const struct recall_entry *e)
+{
+	return e->overflow ? in->overflow : in->spool;
+}
+
 /* Have all sinks that want the alert been given it? */
 static bool is_written(const struct intake *in, const struct offer *o,
-		       uint64_t position)
+		       const struct recall_entry *e)
 {
-	for (unsigned i = 0; i < in->spool->cursors; i++)
-		if (o->waits >> i & 1 && in->spool->cursor[i] < position)
+	const struct spool *s = spool_of(in, e);
+	for (unsigned i = 0; i < s->cursors; i++)
+		if (o->waits >> i & 1 && s->cursor[i] < e->position)
 			return false;
 	return true;
 }
 
-/* The sinks for which the record that ends there was let go of. */
-static uint8_t missing_at(const struct intake *in, const struct offer *o,
-			  uint64_t position)
+/* The sinks for which its record was let go of, or that have not got it out of
+ * the overflow. */
+static uint8_t missing_for(const struct intake *in, const struct offer *o,
+			   const struct recall_entry *e)
 {
+	const struct spool *s = spool_of(in, e);
 	unsigned missing = 0;
-	for (unsigned i = 0; i < in->spool->cursors; i++)
+	if (o->record.kind != RECORD_ALERT)
+		return 0;
+	for (unsigned i = 0; i < s->cursors; i++)
 		if (o->waits >> i & 1 &&
-		    spool_has_dropped(in->spool, i, position))
+		    (spool_has_dropped(s, i, e->position) ||
+		     (e->overflow && s->cursor[i] < e->position)))
 			missing |= 1U << i;
 	return (uint8_t)missing;
+}
+
+/* Where its record begins in the overflow. */
+static uint64_t start_of(const struct recall_entry *e)
+{
+	return e->position - 8U * e->length;
+}
+
+/* Has one of these sinks begun with its line? */
+static bool has_begun(const struct intake *in, const struct recall_entry *e,
+		      unsigned sinks)
+{
+	const struct spool *s = spool_of(in, e);
+	for (unsigned i = 0; i < s->cursors; i++)
+		if (sinks >> i & 1 && s->begun[i] &&
+		    s->cursor[i] == start_of(e))
+			return true;
+	return false;
+}
+
+/* The request waits for a record that is there. */
+static void wait_for_entry(const struct intake *in, const struct offer *o,
+			   struct intake_wait *wait,
+			   const struct recall_entry *e)
+{
+	if (!e->overflow)
+		wait_for(in, o, wait, e->position);
+	else if (!is_written(in, o, e))
+		wait->overflow = true;
 }
 
 static void claim(struct recall_entry *e, unsigned slot,
 		  struct intake_wait *wait)
 {
 	e->claims |= (uint64_t)1 << slot;
-	if (e->position < wait->first_claim)
-		wait->first_claim = e->position;
+	if (!wait->claims || recall_is_before(e->serial, wait->first_claim))
+		wait->first_claim = e->serial;
+	wait->claims = true;
 }
 
 static bool attach_again(struct intake *in, struct offer *o, unsigned slot,
@@ -137,14 +179,15 @@ static bool attach_again(struct intake *in, struct offer *o, unsigned slot,
 		return false;
 	bool old = e->claims == 0 &&
 		   o->record.received_ms - e->since_ms > LIMIT_KNOWN_MS;
-	if ((e->until_done || old) && is_written(in, o, e->position))
+	if ((e->until_done || old) && is_written(in, o, e))
 		return false;
-	o->missing =
-	    o->record.kind == RECORD_ALERT ? missing_at(in, o, e->position) : 0;
+	o->missing = missing_for(in, o, e);
+	if (has_begun(in, e, o->missing))
+		o->missing = 0;
 	if (o->missing)
 		return false;
 	claim(e, slot, wait);
-	wait_for(in, o, wait, e->position);
+	wait_for_entry(in, o, wait, e);
 	return true;
 }
 
@@ -157,7 +200,7 @@ static bool attach_twin(struct intake *in, const struct offer *o,
 	struct recall_entry *e = recall_find(&in->dedup, o->dedup_key, 0);
 	if (e == NULL || o->record.received_ms - e->since_ms > (int64_t)age)
 		return false;
-	wait_for(in, o, wait, e->position);
+	wait_for_entry(in, o, wait, e);
 	return true;
 }
 
@@ -173,38 +216,77 @@ uint64_t intake_need(const struct offer *o)
 	return o->sinks ? spool_need(&o->record) : 0;
 }
 
+uint64_t intake_overflow_need(const struct offer *o)
+{
+	return o->missing ? 0 : intake_need(o);
+}
+
 void intake_note_firing(struct intake *in, const struct offer *o)
 {
 	if (in->firing)
 		firing_note(in->firing, o->firing_key, &o->record, o->resolved);
 }
 
-void intake_queue(struct intake *in, struct offer *o, unsigned slot,
-		  struct intake_wait *wait)
+/* Makes an offer of a known alert one for those alone that have not got it;
+ * nobody gets it out of the overflow any more. */
+static void offer_again(struct intake *in, struct offer *o, unsigned slot)
 {
-	if (o->missing) {
-		struct recall_entry *old =
-		    recall_find(&in->recall, o->record.key, slot);
-		if (old)
-			recall_remove(&in->recall, old);
-		o->record.count = o->missing;
-		o->sinks = o->waits = o->missing;
-	}
-	if (o->sinks) {
-		uint64_t position = spool_put(in->spool, &o->record);
-		struct recall_entry *e = recall_add(&in->recall, o->record.key);
-		e->position = position;
-		e->since_ms = o->record.received_ms;
-		claim(e, slot, wait);
-		wait_for(in, o, wait, position);
-		if (in->config->dedup_ms && o->record.kind == RECORD_ALERT) {
-			e = recall_add(&in->dedup, o->dedup_key);
-			e->position = position;
-			e->since_ms = o->record.received_ms;
-		}
-	}
+	struct recall_entry *old =
+	    recall_find(&in->recall, o->record.key, slot);
+	unsigned left = 0;
+	for (unsigned i = 0; old && old->overflow && i < in->spool->cursors;
+	     i++)
+		if (o->missing >> i & 1 &&
+		    in->overflow->cursor[i] <= start_of(old))
+			left |= 1U << i;
+	if (left)
+		spool_take_from(in->overflow, start_of(old), left);
+	if (old)
+		recall_remove(&in->recall, old);
+	o->record.count = o->missing;
+	o->sinks = o->waits = o->missing;
+}
+
+static struct recall_entry *remember(struct recall *r, uint64_t key,
+				     const struct offer *o, uint64_t from,
+				     uint64_t to, bool overflow)
+{
+	struct recall_entry *e = recall_add(r, key);
+	e->position = to;
+	e->length = (uint16_t)((to - from) / 8);
+	e->overflow = overflow;
+	e->since_ms = o->record.received_ms;
+	return e;
+}
+
+static void put(struct intake *in, struct offer *o, unsigned slot,
+		struct intake_wait *wait, bool overflow)
+{
+	struct spool *s = overflow ? in->overflow : in->spool;
+	uint64_t from = s->head;
+	uint64_t to = spool_put(s, &o->record);
+	struct recall_entry *e =
+	    remember(&in->recall, o->record.key, o, from, to, overflow);
+	claim(e, slot, wait);
+	wait_for_entry(in, o, wait, e);
+	if (in->config->dedup_ms && o->record.kind == RECORD_ALERT)
+		remember(&in->dedup, o->dedup_key, o, from, to, overflow);
+}
+
+void intake_queue(struct intake *in, struct offer *o, unsigned slot,
+		  struct intake_wait *wait, bool overflow)
+{
 	if (o->missing)
 		in->counters->duplicates++;
+	if (o->missing && overflow) {
+		/* there it is, or was */
+		wait->overflow = true;
+		return;
+	}
+	if (o->missing)
+		offer_again(in, o, slot);
+	if (o->sinks)
+		put(in, o, slot, wait, overflow);
 	if (o->missing || o->record.kind != RECORD_ALERT)
 		return;
 	intake_note_firing(in, o);
@@ -222,23 +304,29 @@ enum intake_result intake_offer(struct intake *in, struct offer *o,
 		in->counters->duplicates++;
 		return INTAKE_KNOWN;
 	}
-	if (need && !spool_fits(in->spool, need, need)) {
-		in->spool->wanted = true;
+	bool overflow = need && !spool_fits(in->spool, need, need);
+	in->spool->wanted = in->spool->wanted || overflow;
+	need = intake_overflow_need(o);
+	/* it may have room in a moment, if nobody is stuck */
+	if (overflow && (in->overflow == NULL || !in->spool->stuck ||
+			 !spool_fits(in->overflow, need, need)))
 		return INTAKE_NO_ROOM;
-	}
-	intake_queue(in, o, slot, wait);
-	return INTAKE_QUEUED;
+	intake_queue(in, o, slot, wait, overflow);
+	return overflow && o->missing ? INTAKE_KNOWN : INTAKE_QUEUED;
 }
 
 bool intake_put_own(struct intake *in, const struct offer *o)
 {
 	uint64_t need = intake_need(o);
-	if (need && !spool_fits(in->spool, need, need)) {
-		in->spool->wanted = true;
-		return false;
+	struct spool *s = in->spool;
+	if (need && !spool_fits(s, need, need)) {
+		s->wanted = true;
+		s = in->overflow;
 	}
+	if (need && (s == NULL || !spool_fits(s, need, need)))
+		return false;
 	if (need)
-		spool_put(in->spool, &o->record);
+		spool_put(s, &o->record);
 	intake_note_firing(in, o);
 	return true;
 }
@@ -257,6 +345,8 @@ int intake_waits_for(const struct intake *in, const struct intake_wait *wait)
 bool intake_is_safe(const struct intake *in, const struct intake_wait *wait)
 {
 	const struct spool *s = in->spool;
+	if (wait->overflow)
+		return false;
 	for (unsigned i = 0; i < s->cursors; i++) {
 		if ((s->durable ? s->synced : s->cursor[i]) < wait->position[i])
 			return false;
@@ -271,8 +361,10 @@ bool intake_is_safe(const struct intake *in, const struct intake_wait *wait)
 void intake_release(struct intake *in, unsigned slot, struct intake_wait *wait,
 		    bool settled, int64_t now_ms)
 {
-	recall_release(&in->recall, slot, wait->first_claim, settled, now_ms);
-	wait->first_claim = UINT64_MAX;
+	if (wait->claims)
+		recall_release(&in->recall, slot, wait->first_claim, settled,
+			       now_ms);
+	wait->claims = false;
 }
 
 void intake_recover(struct intake *in)

@@ -11,6 +11,12 @@
  *	   +------ new, room -----------> queued: waits for its record
  *	   +------ new, no room --------> NO_ROOM, nothing changed
  *
+ * Where the spool is a file, a sink that takes nothing may fill it with what it
+ * has yet to get. What finds no room then goes to the overflow, in memory, so
+ * that the other sinks get it: such an alert is known, and its requests get
+ * 503. Once there is room in the file, it is queued there for those alone that
+ * have not got it.
+ *
  * An alert stays known until a request that holds it got its 200, or for
  * LIMIT_KNOWN_MS after the last one that did not: after that the same alert is
  *a new notification, unless --dedup is given: then an alert of the same labels,
@@ -32,6 +38,7 @@
 
 struct intake {
 	struct spool *spool;
+	struct spool *overflow; /* NULL: the spool is in memory itself */
 	const struct config *config;
 	struct counters *counters;
 	struct hash_key hash_key;
@@ -41,16 +48,19 @@ struct intake {
 };
 
 /* Up to where each sink must come before a request's alerts are safe, or the
- * file if there is one; and where the first of the alerts that it has claimed
- * is, UINT64_MAX if there is none. */
+ * file if there is one. */
 struct intake_wait {
 	uint64_t position[LIMIT_SINKS];
 	/* the first that the sink had not got yet when it was asked for, 0: it
 	 * had all */
 	uint64_t first[LIMIT_SINKS];
-	uint64_t first_claim;
+	/* one is in the overflow, and some sink has not got it: there is no
+	 * waiting for that, see STATUS_NO_ROOM */
+	bool overflow;
+	bool claims;          /* it has claimed alerts, */
+	uint32_t first_claim; /* the first by its serial, see recall.h */
 };
-#define INTAKE_NO_WAIT ((struct intake_wait){.first_claim = UINT64_MAX})
+#define INTAKE_NO_WAIT ((struct intake_wait){.claims = false})
 
 /* An alert, or a notice, on its way in. */
 struct offer {
@@ -58,7 +68,8 @@ struct offer {
 	uint64_t dedup_key, firing_key;
 	uint8_t sinks; /* bit i: sink i takes it */
 	uint8_t waits; /* and a request waits for it */
-	/* known, but let go of for these; it is queued again for them alone */
+	/* known, but let go of for these, or in the overflow and not got by
+	 * them; it is queued again for them alone */
 	uint8_t missing;
 	bool resolved;
 	bool feeds; /* the dead man's switch */
@@ -88,9 +99,12 @@ bool intake_attach(struct intake *in, struct offer *o, unsigned slot,
 uint8_t intake_waits(const struct intake *in, uint8_t sinks);
 /* Bytes of the spool that it needs; none if no sink takes it. */
 uint64_t intake_need(const struct offer *o);
-/* Queues an alert; the caller knows that it fits. */
+/* The same of the overflow, which gets each alert once. */
+uint64_t intake_overflow_need(const struct offer *o);
+/* Queues an alert, in the overflow or in the spool; the caller knows that it
+ * fits. */
 void intake_queue(struct intake *in, struct offer *o, unsigned slot,
-		  struct intake_wait *wait);
+		  struct intake_wait *wait, bool overflow);
 /* Both, if there is room. */
 enum intake_result intake_offer(struct intake *in, struct offer *o,
 				unsigned slot, struct intake_wait *wait);

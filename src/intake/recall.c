@@ -67,8 +67,10 @@ struct recall_entry *recall_add(struct recall *r, uint64_t key)
 	struct recall_entry *e = take_entry(r);
 	uint16_t *bucket = bucket_of(r, key);
 	uint16_t index = index_of(r, e);
-	*e = (struct recall_entry){
-	    .key = key, .next = *bucket, .older = r->newest};
+	*e = (struct recall_entry){.key = key,
+				   .next = *bucket,
+				   .older = r->newest,
+				   .serial = r->serial++};
 	if (*bucket)
 		at(r, *bucket)->previous = index;
 	*bucket = index;
@@ -84,7 +86,7 @@ void recall_remove(struct recall *r, struct recall_entry *e)
 	r->free = index_of(r, e);
 }
 
-void recall_release(struct recall *r, unsigned slot, uint64_t from, bool forget,
+void recall_release(struct recall *r, unsigned slot, uint32_t from, bool forget,
 		    int64_t now_ms)
 {
 	uint64_t bit = (uint64_t)1 << slot;
@@ -93,7 +95,7 @@ void recall_release(struct recall *r, unsigned slot, uint64_t from, bool forget,
 	for (uint16_t i = r->newest, older; i; i = older) {
 		struct recall_entry *e = at(r, i);
 		older = e->older;
-		if (e->position < from)
+		if (recall_is_before(e->serial, from))
 			break;
 		if (!(e->claims & bit))
 			continue;

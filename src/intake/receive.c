@@ -180,16 +180,22 @@ static struct span note_index(const struct receive_note *note,
 	return (struct span){m->index + note->index_start, note->index_length};
 }
 
-/* What the new alerts of a request need of the spool. */
+/* What the new alerts of a request need of the spool, and of the overflow. */
 struct need {
 	uint64_t total, largest;
+	uint64_t overflow_total, overflow_largest;
 };
 
-static void add_need(struct need *need, uint64_t n)
+static void add_need(struct need *need, const struct offer *o)
 {
+	uint64_t n = intake_need(o);
 	need->total += n;
 	if (n > need->largest)
 		need->largest = n;
+	n = intake_overflow_need(o);
+	need->overflow_total += n;
+	if (n > need->overflow_largest)
+		need->overflow_largest = n;
 }
 
 /* Reads one that is left out once more. Its status may be all that it lacks. */
@@ -236,13 +242,13 @@ static void read_alerts(struct receive *r, struct intake *in,
 		note->attached = intake_attach(in, &o, r->slot, &r->wait);
 		note->missing = o.missing;
 		if (!note->attached)
-			add_need(need, intake_need(&o));
+			add_need(need, &o);
 	}
 }
 
 static void queue_alerts(struct receive *r, struct intake *in,
 			 const struct receive_memory *m, struct span body,
-			 size_t n, struct moment now)
+			 size_t n, bool overflow, struct moment now)
 {
 	char bytes[NOTICE_TEXT];
 	for (size_t i = 0; i < n; i++) {
@@ -272,12 +278,20 @@ static void queue_alerts(struct receive *r, struct intake *in,
 			r->payload.count = i + 1;
 			read_left_out(r, in, o.record.json, bytes, &o, now);
 			r->payload.count = n;
-			intake_queue(in, &o, r->slot, &r->wait);
+			intake_queue(in, &o, r->slot, &r->wait, overflow);
 			in->counters->left_out[r->payload.status]++;
 		} else {
-			intake_queue(in, &o, r->slot, &r->wait);
+			intake_queue(in, &o, r->slot, &r->wait, overflow);
 		}
 	}
+}
+
+static bool fits_overflow(const struct intake *in, const struct need *need)
+{
+	return in->overflow &&
+	       spool_could_fit(in->spool, need->total, need->largest) &&
+	       spool_fits(in->overflow, need->overflow_total,
+			  need->overflow_largest);
 }
 
 /* The alerts do not fit: for now, or never all at once. */
@@ -286,7 +300,7 @@ static enum status wait_for_room(struct receive *r, struct intake *in,
 				 const struct need *need, struct moment now)
 {
 	intake_release(in, r->slot, &r->wait, false, now.ms);
-	in->spool->wanted = true;
+	r->wait = INTAKE_NO_WAIT;
 	if (spool_could_fit(in->spool, need->total, need->largest))
 		return STATUS_NO_ROOM;
 	r->stepwise = true;
@@ -301,7 +315,7 @@ enum status receive_whole(struct receive *r, struct intake *in,
 			  struct moment now)
 {
 	struct payload *p = &r->payload;
-	struct need need = {0, 0};
+	struct need need = {0};
 	struct offer notice;
 	size_t n;
 	enum status status = find_alerts(r, m, body, &n);
@@ -319,14 +333,20 @@ enum status receive_whole(struct receive *r, struct intake *in,
 				   &p->envelope, p->truncated, SPAN_NONE, now);
 		truncated = !intake_attach(in, &notice, r->slot, &r->wait);
 		if (truncated)
-			add_need(&need, intake_need(&notice));
+			add_need(&need, &notice);
 	}
-	if (!spool_fits(in->spool, need.total, need.largest))
+	bool overflow = !spool_fits(in->spool, need.total, need.largest);
+	in->spool->wanted = in->spool->wanted || overflow;
+	if (overflow && !fits_overflow(in, &need))
 		return wait_for_room(r, in, m, body, &need, now);
-	queue_alerts(r, in, m, body, n, now);
+	queue_alerts(r, in, m, body, n, overflow, now);
 	if (truncated)
-		intake_queue(in, &notice, r->slot, &r->wait);
-	return STATUS_OK;
+		intake_queue(in, &notice, r->slot, &r->wait, overflow);
+	if (!r->wait.overflow)
+		return STATUS_OK;
+	/* the other sinks get it; its sender has it still */
+	intake_release(in, r->slot, &r->wait, false, now.ms);
+	return STATUS_NO_ROOM;
 }
 
 /* The alert that payload stands behind. */
@@ -392,11 +412,14 @@ enum status receive_end(struct receive *r, struct intake *in, struct moment now)
 	r->blocked = false;
 	if (status == STATUS_OK)
 		status = judge_group(r);
-	if (status != STATUS_OK || p->truncated == 0)
+	if (status != STATUS_OK)
 		return status;
-	intake_name_notice(in, &o, RECORD_NOTICE_TRUNCATED,
-			   r->stepwise ? &r->envelope : &p->envelope,
-			   p->truncated, SPAN_NONE, now);
-	r->blocked = intake_offer(in, &o, r->slot, &r->wait) == INTAKE_NO_ROOM;
-	return STATUS_OK;
+	if (p->truncated) {
+		intake_name_notice(in, &o, RECORD_NOTICE_TRUNCATED,
+				   r->stepwise ? &r->envelope : &p->envelope,
+				   p->truncated, SPAN_NONE, now);
+		r->blocked =
+		    intake_offer(in, &o, r->slot, &r->wait) == INTAKE_NO_ROOM;
+	}
+	return !r->blocked && r->wait.overflow ? STATUS_NO_ROOM : STATUS_OK;
 }

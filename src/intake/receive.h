@@ -56,8 +56,9 @@ struct receive {
 void receive_start(struct receive *r, unsigned slot, bool whole);
 
 /* A whole body. OK: all queued or known, or blocked in stepwise mode: then call
- * receive_more() with the same bytes. Otherwise a cause, nothing queued, and
- * r->payload.why tells more. */
+ * receive_more() with the same bytes. NO_ROOM: nothing queued, or what is new
+ * is in the overflow. Otherwise a cause, nothing queued, and r->payload.why
+ * tells more. */
 enum status receive_whole(struct receive *r, struct intake *in,
 			  struct receive_memory *m, struct span body,
 			  struct moment now);
@@ -76,7 +77,7 @@ void receive_put_left_out(const struct receive *r, struct buf *out);
 uint64_t receive_hold(const struct receive *r);
 
 /* After the last byte of such a body: OK, also if blocked (call again), or a
- * cause. */
+ * cause; NO_ROOM: some of it is in the overflow. */
 enum status receive_end(struct receive *r, struct intake *in,
 			struct moment now);
 

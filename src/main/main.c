@@ -26,6 +26,7 @@ static struct {
 	struct config config;
 	struct counters counters;
 	struct spool spool;
+	struct spool overflow; /* of a spool that is a file */
 	struct intake intake;
 	struct firing firing;
 	struct receive_memory memory;
@@ -140,17 +141,19 @@ static bool open_sinks(void)
 	const char *no_color = getenv("NO_COLOR");
 	struct moment now = {os_monotonic_ms(), os_unix_s()};
 	return deliver_open(&the.deliver, &the.config, &the.spool,
-			    &the.counters, &the.log,
+			    the.intake.overflow, &the.counters, &the.log,
 			    no_color == NULL || *no_color == '\0', now);
 }
 
 static bool open_spool(void)
 {
-	if (the.config.spool.p)
-		return persist_open(&the.persist, &the.config, &the.spool,
-				    &the.intake, &the.log);
-	spool_init(&the.spool, the.ring, sizeof the.ring, the.config.sinks);
-	return true;
+	struct spool *memory = the.config.spool.p ? &the.overflow : &the.spool;
+	spool_init(memory, the.ring, sizeof the.ring, the.config.sinks);
+	if (memory == &the.spool)
+		return true;
+	the.intake.overflow = memory;
+	return persist_open(&the.persist, &the.config, &the.spool, &the.intake,
+			    &the.log);
 }
 
 /* Keys of TLS sessions are worth waiting for: here, not in the first handshake,

@@ -302,7 +302,7 @@ static bool has_stopped(const struct server *s)
 	for (unsigned i = 0; i < s->slots; i++)
 		if (s->slot[i].used && s->slot[i].conn.state != CONN_LINGER)
 			return false;
-	return spool_used(s->service.intake->spool) == 0;
+	return deliver_is_done(s->deliver);
 }
 
 static void tell_time(struct server *s)

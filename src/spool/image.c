@@ -166,6 +166,22 @@ static bool is_among(const uint64_t *names, unsigned n, uint64_t name)
 	return false;
 }
 
+/* Are the sinks the same, in the same order? */
+/*@ requires \valid_read(i) && ring_ok(s) && saved <= LIMIT_SINKS;
+    requires \valid_read(p + (0 .. IMAGE_CURSOR_BYTES - 1));
+    assigns \nothing; */
+static bool names_same(const struct image *i, const struct spool *s,
+		       const char *p, unsigned saved)
+{
+	/*@ loop invariant k <= saved;
+	    loop assigns k;
+	    loop variant saved - k; */
+	for (unsigned k = 0; k < saved; k++)
+		if (k >= s->cursors || cursor_name(p, k) != i->sink[k])
+			return false;
+	return saved == s->cursors;
+}
+
 /* Records that only sinks had yet to get which are not there any more. A sink
  * that was not there before begins with them. */
 /*@ requires \valid_read(i) && ring_ok(s) && \separated(i, s);
@@ -248,6 +264,7 @@ enum image_verdict image_recover(struct image *i, struct spool *s,
 		report->torn = head - s->head;
 	place_cursors(i, s, best, saved, from);
 	report->left = count_left(i, s, best, saved, from);
+	s->renumbered = !names_same(i, s, best, saved);
 	i->alarm = i->alarm_planned = i->alarm_safe = i->alarm_told =
 	    get_u64(best + AT_ALARM);
 	/* No number comes twice: two writes that were both torn within the

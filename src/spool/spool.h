@@ -35,11 +35,14 @@ struct spool {
 	uint64_t head; /* where the next record goes */
 	unsigned cursors;
 	uint64_t cursor[LIMIT_SINKS], keep[LIMIT_SINKS];
-	bool durable;     /* there is a file, see image.h */
-	uint64_t sealed;  /* records before it are fit for the file */
-	uint64_t synced;  /* records before it are in the file */
+	bool begun[LIMIT_SINKS]; /* some of the line at `cursor` is out */
+	bool durable;            /* there is a file, see image.h */
+	uint64_t sealed;         /* records before it are fit for the file */
+	uint64_t synced;         /* records before it are in the file */
 	uint64_t freed;   /* the file says that those before it are done */
 	bool wanted;      /* room was asked for in vain since the last sync */
+	bool stuck;       /* only sinks that take nothing hold its tail */
+	bool renumbered;  /* sinks of records before `started` were others */
 	uint64_t started; /* head when this process began */
 	struct spool_drop drop[LIMIT_SINKS][SPOOL_DROPS]; /* the newest first */
 };
@@ -196,6 +199,10 @@ struct spool_report {
     ensures s->started == s->head && s->freed == from; */
 void spool_recover(struct spool *s, uint64_t from, uint64_t safe,
 		   struct spool_report *report);
+
+/* Takes a record that is for these sinks (bit i: sink i) from them: the record
+ * in [from, to) that none of them has begun. */
+void spool_take_from(struct spool *s, uint64_t from, unsigned sinks);
 
 /* In dropped.c. Lets a sink's cursor and `keep`, which are the same, pass the
  * record in front of them, which it has not got. */

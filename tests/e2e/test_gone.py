@@ -1,12 +1,16 @@
 """A sink that is gone, or stalls, delays no other; and one that nobody waits
 for (wait=no)."""
 import json
+import os
 import re
+import signal
+import time
 
 import pytest
 
 from delivery_helpers import FifoReader, Terminal, numbered, wait_up
-from helpers import alert, get, group, names_in, payload, post, wait_for
+from helpers import (DEADLINE, alert, as_lines, get, group, names_in, payload,
+                     post, wait_for)
 
 QUICK = ("--ack-timeout", "150ms")
 ROUNDS, SIZE = 30, 40  # more than the memory of 256 KiB holds
@@ -99,6 +103,117 @@ def test_a_slow_sink_alone_gives_nothing_up(start, path):
     assert set(answers) == {503}
     assert server.metrics()[
         f'bellwire_sink_dropped_total{{sink="fifo:{path}"}}'] == 0
+
+
+# --- with a spool -------------------------------------------------------------
+
+# what a sink that is gone has yet to get had its 200, so nothing gives it up;
+# the rest finds no room
+
+def fill(server):
+    """Posts rounds until the file is full; how many had their 200."""
+    for i in range(1000):
+        if server.post(named(i)).status == 503:
+            return i
+        assert len(server.lines()) == (i + 1) * SIZE
+    raise AssertionError("never full")
+
+
+@pytest.fixture
+def spool(tmp_path):
+    return "--spool", f"{tmp_path}/spool,size=256K"
+
+
+def test_with_a_full_spool_what_comes_gets_to_the_others(start, path, spool):
+    server = start("--emit", f"fifo:{path}", "--emit", "stdout", *spool)
+    full = fill(server)
+    for i in range(full, full + ROUNDS):
+        for _ in range(3):  # as often as it is sent
+            began = time.monotonic()
+            assert server.post(named(i)).status == 503
+            assert time.monotonic() - began < DEADLINE / 2  # at once
+        wait_for("its lines",
+                 lambda i=i: names_in(server.lines())[-SIZE:] == names_of(i))
+    assert names_in(server.lines()) == all_names(range(full + ROUNDS))
+    assert server.ask(get("/-/ready")).status == 503
+    assert server.metrics()['bellwire_alerts_total{status="firing"}'] == \
+        (full + ROUNDS) * SIZE
+
+
+def test_with_a_full_spool_each_gets_all_once_in_the_end(start, path, spool):
+    server = start("--emit", f"fifo:{path}", "--emit", "stdout", *spool)
+    full = fill(server)
+    for i in range(full, full + ROUNDS):
+        assert server.post(named(i)).status == 503
+    with FifoReader(path) as reader:
+        left = list(range(full, full + ROUNDS))
+
+        def all_taken():
+            reader.some()
+            if left and server.post(named(left[0])).status == 200:
+                left.pop(0)
+            return not left
+        wait_for("200 for each", all_taken)
+        lines = reader.until_lines((full + ROUNDS) * SIZE)
+        assert sorted(names_in(lines)) == \
+            sorted(all_names(range(full + ROUNDS)))
+        assert not reader.some()
+    assert names_in(server.lines()) == all_names(range(full + ROUNDS))
+
+
+def test_with_a_full_spool_the_restart_knows_who_has_what(start, path, spool):
+    """Room comes, and what the others have is queued for the one alone; then
+    the program is killed."""
+    server = start("--emit", f"fifo:{path}", "--emit", "stdout", *spool)
+    full = fill(server)
+    assert server.post(named(full)).status == 503
+    wait_for("its lines", lambda: len(server.lines()) == (full + 1) * SIZE)
+    with FifoReader(path) as reader:
+        reader.until_lines(3 * SIZE)
+        wait_for("200", lambda: server.post(named(full)).status == 200)
+    server.signal(signal.SIGKILL)
+    server.wait()
+    server = start("--emit", f"fifo:{path}", "--emit", "stdout", *spool)
+    with FifoReader(path) as reader:
+        reader.until("the last of it", lambda got:
+                     set(names_of(full)) <= set(names_in(as_lines(got))))
+    server.accepts(payload(alert("Last")))
+    wait_for("the last one", lambda: "Last" in names_in(server.lines()))
+    assert not set(names_in(server.lines())) & set(names_of(full))
+
+
+def test_with_a_full_spool_a_large_group_gets_to_the_others(start, path, spool):
+    server = start("--emit", f"fifo:{path}", "--emit", "stdout", *spool,
+                   "--ack-timeout", "3s")
+    full = fill(server)
+    # more than the overflow holds
+    rounds = range(full + 1, full + 1 + 4 * ROUNDS)
+    large = payload(*[a for i in rounds for a in named(i)["alerts"]])
+    for _ in range(2):
+        assert server.post(large).status == 503
+        wait_for("all lines", lambda: len(server.lines()) >=
+                 rounds.stop * SIZE)
+    assert sorted(names_in(server.lines())) == \
+        sorted(all_names(range(rounds.stop)))
+
+
+def test_a_slow_sink_with_a_full_spool_delays_no_other(start, path, spool):
+    """Its reader takes a line now and then: it is not stalled."""
+    server = start("--emit", f"fifo:{path}", "--emit", "stdout", *spool)
+    with FifoReader(path) as reader:
+        full = fill(server)
+        for i in range(full, full + 5):
+            os.read(reader.fd, 4096)
+            server.post(named(i))
+            wait_for("its lines", lambda i=i: names_in(server.lines())[-SIZE:]
+                     == names_of(i))
+
+
+def test_the_dead_mans_alert_comes_with_a_full_spool(start, path, spool):
+    server = start("--emit", f"fifo:{path}", "--emit", "stdout", *spool,
+                   "--deadman", "2s")
+    fill(server)
+    wait_for("it", lambda: "BellwireDeadMan" in names_in(server.lines()))
 
 
 # --- wait=no --------------------------------------------------------------------

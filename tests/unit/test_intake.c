@@ -10,6 +10,8 @@ static struct counters counters;
 static struct intake intake;
 static struct spool spool;
 static char ring[RING];
+static struct spool overflow;
+static char overflow_ring[RING];
 static struct alert alert;
 static struct alert_tokens tokens;
 static struct intake_wait wait_of[64]; /* of each slot */
@@ -265,6 +267,108 @@ static void finds_no_room(void **state)
 	assert_int_equal(offer(&p, 1), INTAKE_QUEUED);
 }
 
+/* A spool that is a file, full for the second sink, with an overflow. */
+static void start_full(void)
+{
+	start();
+	spool_init(&overflow, overflow_ring, sizeof overflow_ring,
+		   config.sinks);
+	intake.overflow = &overflow;
+	spool.durable = spool.stuck = true;
+	config.sink[1].filter.matches = 0;
+	struct record filler = {.kind = RECORD_ALERT,
+				.json = {ring, SPOOL_RECORD_MAX / 2}};
+	while (spool_fits(&spool, SPOOL_HEADER, SPOOL_HEADER)) {
+		uint64_t left = spool.size - spool_used(&spool);
+		if (left < 4 * SPOOL_RECORD_MAX)
+			filler.json.n = 0;
+		spool_put(&spool, &filler);
+	}
+	spool.cursor[0] = spool.keep[0] = spool.head;
+}
+
+static void make_room(void)
+{
+	spool.cursor[1] = spool.keep[1] = spool.freed = spool.head;
+}
+
+/* Who takes the record of the queue that ends at its head? */
+static uint64_t newest_count(const struct spool *s)
+{
+	uint64_t at = spool_tail(s);
+	struct record r = {.count = UINT64_MAX};
+	while (spool_get(s, &at, &r))
+		;
+	return r.count;
+}
+
+static void goes_to_the_overflow(void **state)
+{
+	(void)state;
+	start_full();
+	struct offer a = alert_named("{}");
+	uint64_t head = spool.head;
+	spool.stuck = false; /* then there may be room in a moment */
+	assert_int_equal(offer(&a, 1), INTAKE_NO_ROOM);
+	assert_true(spool.wanted);
+	spool.stuck = true;
+	assert_int_equal(offer(&a, 1), INTAKE_QUEUED);
+	assert_int_equal(spool.head, head);
+	assert_false(is_safe(1));
+	intake_release(&intake, 1, &wait_of[1], false, 5);
+	/* nobody is given it twice there */
+	head = overflow.head;
+	wait_of[2] = INTAKE_NO_WAIT;
+	assert_int_equal(offer(&a, 2), INTAKE_KNOWN);
+	assert_int_equal(overflow.head, head);
+	assert_false(is_safe(2));
+	assert_int_equal(counters.alerts_firing, 1);
+	assert_int_equal(counters.duplicates, 1);
+	/* all have got it */
+	overflow.cursor[0] = overflow.cursor[1] = overflow.head;
+	wait_of[3] = INTAKE_NO_WAIT;
+	assert_int_equal(offer(&a, 3), INTAKE_KNOWN);
+	assert_true(is_safe(3));
+}
+
+static void comes_back_for_those_alone_that_have_it_not(void **state)
+{
+	(void)state;
+	start_full();
+	struct offer a = alert_named("{}");
+	struct offer b = alert_named("{\"startsAt\":\"2\"}");
+	assert_int_equal(offer(&a, 1), INTAKE_QUEUED);
+	uint64_t second = overflow.head;
+	assert_int_equal(offer(&b, 1), INTAKE_QUEUED);
+	intake_release(&intake, 1, &wait_of[1], false, 5);
+	wait_of[1] = INTAKE_NO_WAIT;
+	overflow.cursor[0] = second; /* has the first, and has begun */
+	overflow.begun[0] = true;
+	make_room();
+	assert_int_equal(offer(&a, 1), INTAKE_QUEUED);
+	assert_int_equal(newest_count(&spool), 2);
+	assert_false(is_safe(1));
+	spool.synced = spool.head;
+	assert_true(is_safe(1));
+	/* a line that was begun is told to its end, in the same place */
+	uint64_t head = spool.head;
+	assert_int_equal(offer(&b, 2), INTAKE_KNOWN);
+	assert_int_equal(spool.head, head);
+	assert_false(is_safe(2));
+	intake_release(&intake, 2, &wait_of[2], false, 5);
+	wait_of[2] = INTAKE_NO_WAIT;
+	overflow.begun[0] = false;
+	assert_int_equal(offer(&b, 2), INTAKE_QUEUED);
+	assert_int_equal(newest_count(&spool), 3);
+	/* who was to get it there does not */
+	uint64_t at = 0;
+	struct record r;
+	assert_true(spool_get(&overflow, &at, &r));
+	assert_int_equal(r.count, 1);
+	assert_true(spool_get(&overflow, &at, &r));
+	assert_int_equal(r.count, 1U << LIMIT_SINKS);
+}
+
 static void names_notices(void **state)
 {
 	struct envelope e = {
@@ -469,6 +573,8 @@ int main(void)
 	    cmocka_unit_test(waits_for_the_file),
 	    cmocka_unit_test(knows_again),
 	    cmocka_unit_test(finds_no_room),
+	    cmocka_unit_test(goes_to_the_overflow),
+	    cmocka_unit_test(comes_back_for_those_alone_that_have_it_not),
 	    cmocka_unit_test(names_notices),
 	    cmocka_unit_test(emits_twins_once),
 	    cmocka_unit_test(knows_what_was_left),
