@@ -26,8 +26,8 @@ enum {
 	SINKS = 2,
 	PUTS = 4096,
 	STEPS = 120,
-	AT_CRC = 52, /* of a record, see spool.c */
-	AT_POSITION = 56,
+	RECORD_AT_CRC = 52, /* of a record, see spool.c */
+	RECORD_AT_POSITION = 56,
 	CURSOR_CRC = IMAGE_CURSOR_BYTES - 4, /* see image.c */
 };
 
@@ -430,9 +430,9 @@ static void seal_record(void)
 	uint32_t length = get_u32(h);
 	if (length < SPOOL_HEADER || length > RING - at)
 		return;
-	put_u64(h + AT_POSITION, (uint64_t)take() % 4 * RING + at);
-	put_u32(h + AT_CRC, 0);
-	put_u32(h + AT_CRC, crc32c(0, h, length));
+	put_u64(h + RECORD_AT_POSITION, (uint64_t)take() % 4 * RING + at);
+	put_u32(h + RECORD_AT_CRC, 0);
+	put_u32(h + RECORD_AT_CRC, crc32c(0, h, length));
 	meddled = true;
 }
 

@@ -39,7 +39,7 @@ static inline struct span get_value(enum member m, struct span json,
 static struct pairs restore_group(const char *group, struct span index)
 {
 	size_t first = get_number(group), n = get_number(group + 2);
-	size_t at = AT_PAIRS + PAIR_BYTES * first;
+	size_t at = INDEX_AT_PAIRS + PAIR_BYTES * first;
 	ASSERT(n <= LIMIT_LABELS && at + PAIR_BYTES * n <= index.n);
 	return (struct pairs){index.p + at, n};
 }
@@ -49,8 +49,8 @@ bool alert_restore(struct alert *a, struct span json, struct span index)
 	if (index.n == 0)
 		return false;
 	a->json = json;
-	a->status = (enum alert_status)get_number(index.p + AT_STATUS);
-	a->others = get_number(index.p + AT_OTHERS);
+	a->status = (enum alert_status)get_number(index.p + INDEX_AT_STATUS);
+	a->others = get_number(index.p + INDEX_AT_OTHERS);
 	a->token = NULL;
 	a->tokens = 0;
 	a->labels_json = get_value(MEMBER_LABELS, json, index);
@@ -59,8 +59,9 @@ bool alert_restore(struct alert *a, struct span json, struct span index)
 	a->ends_at = get_value(MEMBER_ENDS_AT, json, index);
 	a->generator_url = get_value(MEMBER_GENERATOR_URL, json, index);
 	a->fingerprint = get_value(MEMBER_FINGERPRINT, json, index);
-	a->labels = restore_group(index.p + AT_GROUPS, index);
-	a->annotations = restore_group(index.p + AT_GROUPS + SPAN_BYTES, index);
+	a->labels = restore_group(index.p + INDEX_AT_GROUPS, index);
+	a->annotations =
+	    restore_group(index.p + INDEX_AT_GROUPS + SPAN_BYTES, index);
 	return true;
 }
 

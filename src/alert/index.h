@@ -28,11 +28,11 @@ enum member {
 };
 
 enum {
-	AT_STATUS = 0,
-	AT_OTHERS = 2,
-	AT_GROUPS = 4, /* the labels', then the annotations' */
-	AT_VALUES = 12,
-	AT_PAIRS = 36,
+	INDEX_AT_STATUS = 0,
+	INDEX_AT_OTHERS = 2,
+	INDEX_AT_GROUPS = 4, /* the labels', then the annotations' */
+	INDEX_AT_VALUES = 12,
+	INDEX_AT_PAIRS = 36,
 	SPAN_BYTES = 4,
 	PAIR_BYTES = 2 * SPAN_BYTES,
 };
@@ -40,7 +40,7 @@ enum {
 /* Where the value of a member but the status stands in an index. */
 static inline size_t at_value(enum member m)
 {
-	return AT_VALUES + SPAN_BYTES * (m - MEMBER_LABELS);
+	return INDEX_AT_VALUES + SPAN_BYTES * (m - MEMBER_LABELS);
 }
 
 /* The member that a name (the inside of its string) stands for. */

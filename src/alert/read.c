@@ -60,12 +60,12 @@ static char *index_value(struct alert_reader *r)
 
 static char *index_pair(struct alert_reader *r)
 {
-	return r->index + AT_PAIRS + PAIR_BYTES * r->pairs;
+	return r->index + INDEX_AT_PAIRS + PAIR_BYTES * r->pairs;
 }
 
 void alert_read_start(struct alert_reader *r, const struct json *j)
 {
-	memset(r, 0, offsetof(struct alert_reader, index) + AT_PAIRS);
+	memset(r, 0, offsetof(struct alert_reader, index) + INDEX_AT_PAIRS);
 	r->depth = j->depth;
 	r->base = j->token;
 	r->member = MEMBER_OTHER;
@@ -96,7 +96,7 @@ static void refuse_pair(struct alert_reader *r, size_t pair,
 	if (!blame(r, STATUS_NOT_PAYLOAD, expected))
 		return;
 	r->in_pair = true;
-	memcpy(r->bad_name, r->index + AT_PAIRS + PAIR_BYTES * pair,
+	memcpy(r->bad_name, r->index + INDEX_AT_PAIRS + PAIR_BYTES * pair,
 	       sizeof r->bad_name);
 }
 
@@ -104,8 +104,8 @@ static void take_name(struct alert_reader *r, enum member m)
 {
 	r->member = (uint8_t)m;
 	if (m == MEMBER_OTHER)
-		put_number(r->index + AT_OTHERS,
-			   get_number(r->index + AT_OTHERS) + 1);
+		put_number(r->index + INDEX_AT_OTHERS,
+			   get_number(r->index + INDEX_AT_OTHERS) + 1);
 	else if (r->seen >> m & 1)
 		refuse(r, ": expected once");
 	r->seen = (uint8_t)(r->seen | 1U << m);
@@ -115,7 +115,7 @@ static void take_status(struct alert_reader *r, struct span value)
 {
 	enum alert_status status;
 	if (alert_read_status(value, &status))
-		put_number(r->index + AT_STATUS, status);
+		put_number(r->index + INDEX_AT_STATUS, status);
 	else
 		refuse(r, ": expected \"firing\" or \"resolved\"");
 }
@@ -158,7 +158,7 @@ static void take_open(struct alert_reader *r, char bracket, size_t at)
 static struct span name_of(const struct alert_reader *r, const char *alert,
 			   size_t pair)
 {
-	return get_span(r->index + AT_PAIRS + PAIR_BYTES * pair, alert);
+	return get_span(r->index + INDEX_AT_PAIRS + PAIR_BYTES * pair, alert);
 }
 
 /* FNV-1a of the unescaped name: names are only compared where it is equal, so
@@ -215,7 +215,7 @@ static void take_close(struct alert_reader *r, const char *alert, size_t end)
 	if (!is_group(r->member))
 		return;
 	put_span(index_value(r), r->start, end - r->start);
-	put_span(r->index + AT_GROUPS +
+	put_span(r->index + INDEX_AT_GROUPS +
 		     SPAN_BYTES * (r->member - MEMBER_LABELS),
 		 r->first, r->pairs - r->first);
 	size_t repeated = find_repeated(r, alert);
@@ -397,16 +397,17 @@ static struct span raw_string(struct span inside)
 void alert_read_names(const struct alert_reader *r, const char *alert,
 		      struct span *alertname, struct span *fingerprint)
 {
-	const char *group = r->index + AT_GROUPS;
+	const char *group = r->index + INDEX_AT_GROUPS;
 	bool at_hand = r->member == MEMBER_LABELS;
 	size_t first = at_hand ? r->first : get_number(group);
 	size_t end = at_hand ? r->pairs : first + get_number(group + 2);
 	*alertname = SPAN_NONE;
 	for (size_t i = first; i < end; i++)
 		if (json_is(name_of(r, alert, i), SPAN("alertname")))
-			*alertname = raw_string(get_span(
-			    r->index + AT_PAIRS + PAIR_BYTES * i + SPAN_BYTES,
-			    alert));
+			*alertname =
+			    raw_string(get_span(r->index + INDEX_AT_PAIRS +
+						    PAIR_BYTES * i + SPAN_BYTES,
+						alert));
 	*fingerprint = get_span(r->index + at_value(MEMBER_FINGERPRINT), alert);
 	if (fingerprint->p == alert || fingerprint->p[0] != '"')
 		*fingerprint = SPAN_NONE;
@@ -414,5 +415,5 @@ void alert_read_names(const struct alert_reader *r, const char *alert,
 
 struct span alert_index(const struct alert_reader *r)
 {
-	return (struct span){r->index, AT_PAIRS + PAIR_BYTES * r->pairs};
+	return (struct span){r->index, INDEX_AT_PAIRS + PAIR_BYTES * r->pairs};
 }

@@ -19,17 +19,17 @@
 enum {
 	VERSION = 3, /* of the layout, and of how names are hashed */
 	MAGIC_BYTES = sizeof MAGIC - 1,
-	AT_VERSION = 8,
-	AT_SIZE = 16,
-	AT_KEY = 24,
+	IMAGE_AT_VERSION = 8,
+	IMAGE_AT_SIZE = 16,
+	IMAGE_AT_KEY = 24,
 	HEADER_CRC = IMAGE_HEADER_BYTES - 4,
 	CURSOR_MAGIC = 0x73727563,
-	AT_COUNT = 4,
-	AT_SEQUENCE = 8,
-	AT_SAFE = 16,
-	AT_HEAD = 24,
-	AT_ALARM = 32,
-	AT_CURSOR = 40,
+	IMAGE_AT_COUNT = 4,
+	IMAGE_AT_SEQUENCE = 8,
+	IMAGE_AT_SAFE = 16,
+	IMAGE_AT_HEAD = 24,
+	IMAGE_AT_ALARM = 32,
+	IMAGE_AT_CURSOR = 40,
 	CURSOR_CRC = IMAGE_CURSOR_BYTES - 4,
 	SEQUENCE_STEP = 1 << 20, /* even: which block is safe stays */
 };
@@ -38,10 +38,10 @@ void image_put_header(char *p, uint64_t size, const struct hash_key *key)
 {
 	memset(p, 0, IMAGE_HEADER_BYTES);
 	memcpy(p, MAGIC, MAGIC_BYTES);
-	put_u32(p + AT_VERSION, VERSION);
-	put_u64(p + AT_SIZE, size);
-	put_u64(p + AT_KEY, key->k0);
-	put_u64(p + AT_KEY + 8, key->k1);
+	put_u32(p + IMAGE_AT_VERSION, VERSION);
+	put_u64(p + IMAGE_AT_SIZE, size);
+	put_u64(p + IMAGE_AT_KEY, key->k0);
+	put_u64(p + IMAGE_AT_KEY + 8, key->k1);
 	put_u32(p + HEADER_CRC, crc32c(0, p, HEADER_CRC));
 }
 
@@ -58,20 +58,20 @@ enum image_verdict image_read_header(const char *p, uint64_t size,
 		return IMAGE_BLANK;
 	if (!image_is_marked(p))
 		return IMAGE_FOREIGN;
-	if (get_u32(p + AT_VERSION) != VERSION)
+	if (get_u32(p + IMAGE_AT_VERSION) != VERSION)
 		return IMAGE_VERSION;
 	if (get_u32(p + HEADER_CRC) != crc32c(0, p, HEADER_CRC))
 		return IMAGE_FOREIGN;
-	if (get_u64(p + AT_SIZE) != size)
+	if (get_u64(p + IMAGE_AT_SIZE) != size)
 		return IMAGE_SIZE;
-	key->k0 = get_u64(p + AT_KEY);
-	key->k1 = get_u64(p + AT_KEY + 8);
+	key->k0 = get_u64(p + IMAGE_AT_KEY);
+	key->k1 = get_u64(p + IMAGE_AT_KEY + 8);
 	return IMAGE_GOOD;
 }
 
 uint64_t image_header_size(const char *p)
 {
-	return get_u64(p + AT_SIZE);
+	return get_u64(p + IMAGE_AT_SIZE);
 }
 
 uint64_t image_sink(const struct hash_key *key, struct span name)
@@ -95,7 +95,7 @@ static bool good_cursors(const char *p)
     assigns \nothing; */
 static uint64_t cursor_name(const char *p, unsigned i)
 {
-	return get_u64(p + AT_CURSOR + 16 * i);
+	return get_u64(p + IMAGE_AT_CURSOR + 16 * i);
 }
 
 /*@ requires i < LIMIT_SINKS;
@@ -103,7 +103,7 @@ static uint64_t cursor_name(const char *p, unsigned i)
     assigns \nothing; */
 static uint64_t cursor_position(const char *p, unsigned i)
 {
-	return get_u64(p + AT_CURSOR + 16 * i + 8);
+	return get_u64(p + IMAGE_AT_CURSOR + 16 * i + 8);
 }
 
 /* The first record that a sink must be given: the saved one, or the next one
@@ -231,8 +231,8 @@ enum image_verdict image_recover(struct image *i, struct spool *s,
 	    loop variant 2 - k; */
 	for (unsigned k = 0; k < 2; k++) {
 		const char *p = blocks + (size_t)k * IMAGE_BLOCK;
-		uint32_t count = get_u32(p + AT_COUNT);
-		uint64_t number = get_u64(p + AT_SEQUENCE);
+		uint32_t count = get_u32(p + IMAGE_AT_COUNT);
+		uint64_t number = get_u64(p + IMAGE_AT_SEQUENCE);
 		if (count > LIMIT_SINKS || !good_cursors(p))
 			continue;
 		if (best == NULL || number > sequence) {
@@ -240,10 +240,10 @@ enum image_verdict image_recover(struct image *i, struct spool *s,
 			saved = count;
 			sequence = number;
 		}
-		if (get_u64(p + AT_SAFE) > safe)
-			safe = get_u64(p + AT_SAFE);
-		if (get_u64(p + AT_HEAD) > head)
-			head = get_u64(p + AT_HEAD);
+		if (get_u64(p + IMAGE_AT_SAFE) > safe)
+			safe = get_u64(p + IMAGE_AT_SAFE);
+		if (get_u64(p + IMAGE_AT_HEAD) > head)
+			head = get_u64(p + IMAGE_AT_HEAD);
 	}
 	if (best == NULL)
 		return IMAGE_FOREIGN;
@@ -266,7 +266,7 @@ enum image_verdict image_recover(struct image *i, struct spool *s,
 	report->left = count_left(i, s, best, saved, from);
 	s->renumbered = !names_same(i, s, best, saved);
 	i->alarm = i->alarm_planned = i->alarm_safe = i->alarm_told =
-	    get_u64(best + AT_ALARM);
+	    get_u64(best + IMAGE_AT_ALARM);
 	/* No number comes twice: two writes that were both torn within the
 	 * block, in two lives, would else differ in nothing but their bytes. */
 	i->sequence = i->safe = sequence + SEQUENCE_STEP;
@@ -303,11 +303,11 @@ static void plan_cursors(struct image *i, const struct spool *s)
 	i->sequence += at_safe ? 1 : 2;
 	memset(p, 0, sizeof i->cursors);
 	put_u32(p, CURSOR_MAGIC);
-	put_u32(p + AT_COUNT, s->cursors);
-	put_u64(p + AT_SEQUENCE, i->sequence);
-	put_u64(p + AT_SAFE, s->synced);
-	put_u64(p + AT_HEAD, s->head);
-	put_u64(p + AT_ALARM, i->alarm_safe);
+	put_u32(p + IMAGE_AT_COUNT, s->cursors);
+	put_u64(p + IMAGE_AT_SEQUENCE, i->sequence);
+	put_u64(p + IMAGE_AT_SAFE, s->synced);
+	put_u64(p + IMAGE_AT_HEAD, s->head);
+	put_u64(p + IMAGE_AT_ALARM, i->alarm_safe);
 	i->told_safe = s->synced;
 	i->alarm_told = i->alarm_safe;
 	/*@ loop invariant c <= s->cursors;
@@ -316,8 +316,8 @@ static void plan_cursors(struct image *i, const struct spool *s)
 	    loop variant s->cursors - c; */
 	for (unsigned c = 0; c < s->cursors; c++) {
 		i->keep[c] = s->keep[c];
-		put_u64(p + AT_CURSOR + 16 * c, i->sink[c]);
-		put_u64(p + AT_CURSOR + 16 * c + 8, s->keep[c]);
+		put_u64(p + IMAGE_AT_CURSOR + 16 * c, i->sink[c]);
+		put_u64(p + IMAGE_AT_CURSOR + 16 * c + 8, s->keep[c]);
 	}
 	put_u32(p + CURSOR_CRC, crc32c(0, p, CURSOR_CRC));
 }

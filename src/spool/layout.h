@@ -29,19 +29,19 @@
 #define ABSENT UINT32_MAX /* the length of a text that is not there */
 
 enum {
-	AT_KIND = 4,
-	AT_KEY = 8,
-	AT_COUNT = 16,
-	AT_RECEIVED_S = 24,
-	AT_TEXTS = 32,
-	AT_STATUS = 44,
-	AT_JSON = 48,
-	AT_CRC = 52,
-	AT_POSITION = 56,
-	AT_SYNCED = 64,
-	AT_RECEIVED_MS = 72,
-	AT_LAST = 80,
-	AT_INDEX = 84,
+	RECORD_AT_KIND = 4,
+	RECORD_AT_KEY = 8,
+	RECORD_AT_COUNT = 16,
+	RECORD_AT_RECEIVED_S = 24,
+	RECORD_AT_TEXTS = 32,
+	RECORD_AT_STATUS = 44,
+	RECORD_AT_JSON = 48,
+	RECORD_AT_CRC = 52,
+	RECORD_AT_POSITION = 56,
+	RECORD_AT_SYNCED = 64,
+	RECORD_AT_RECEIVED_MS = 72,
+	RECORD_AT_LAST = 80,
+	RECORD_AT_INDEX = 84,
 };
 
 /*@ logic integer rest(struct spool *s, integer position) =
@@ -77,14 +77,14 @@ static inline uint64_t until_end(const struct spool *s, uint64_t position)
 static inline void put_pad(char *h, uint64_t n)
 {
 	put_u32(h, (uint32_t)n);
-	put_u32(h + AT_KIND, RECORD_PAD);
+	put_u32(h + RECORD_AT_KIND, RECORD_PAD);
 }
 
 /*@ requires \valid_read(h + (0 .. 7));
     assigns \nothing; */
 static inline bool is_pad(const char *h)
 {
-	return get_u32(h + AT_KIND) == RECORD_PAD;
+	return get_u32(h + RECORD_AT_KIND) == RECORD_PAD;
 }
 
 /* Reads the record of that length at h. False if its parts do not fill it. */

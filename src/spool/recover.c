@@ -66,9 +66,10 @@ static uint32_t good_record(const struct spool *s, uint64_t position,
 		return 0;
 	uint32_t length = get_u32(h);
 	if (length < SPOOL_HEADER || length % 8 || length > rest ||
-	    length > SPOOL_RECORD_MAX || get_u64(h + AT_POSITION) != position)
+	    length > SPOOL_RECORD_MAX ||
+	    get_u64(h + RECORD_AT_POSITION) != position)
 		return 0;
-	if (get_u32(h + AT_CRC) != spool_checksum(h, length) ||
+	if (get_u32(h + RECORD_AT_CRC) != spool_checksum(h, length) ||
 	    !spool_read_record(h, length, &r) || !is_sane(&r))
 		return 0;
 	return length;
@@ -126,7 +127,8 @@ static uint64_t highest_synced(const struct spool *s, uint64_t from,
 	    loop variant end - p; */
 	for (uint64_t p = from; p < end;) {
 		uint32_t length = good_record(s, p, end);
-		uint64_t synced = length ? get_u64(place(s, p) + AT_SYNCED) : 0;
+		uint64_t synced =
+		    length ? get_u64(place(s, p) + RECORD_AT_SYNCED) : 0;
 		if (synced > highest)
 			highest = synced;
 		p += length ? length : 8;
@@ -160,8 +162,8 @@ static uint64_t torn_bytes(const struct spool *s, uint64_t p, uint64_t end)
 	if (p >= end || until_end(s, p) < SPOOL_HEADER)
 		return 0;
 	const char *h = place(s, p);
-	uint64_t position = get_u64(h + AT_POSITION);
-	uint32_t length = get_u32(h), kind = get_u32(h + AT_KIND);
+	uint64_t position = get_u64(h + RECORD_AT_POSITION);
+	uint32_t length = get_u32(h), kind = get_u32(h + RECORD_AT_KIND);
 	/* or it is cut before its position; one of an earlier lap is whole */
 	bool begun = length >= SPOOL_HEADER && length % 8 == 0 &&
 		     length <= SPOOL_RECORD_MAX && kind >= RECORD_ALERT &&
@@ -187,7 +189,7 @@ void spool_recover(struct spool *s, uint64_t from, uint64_t safe,
 	while (p < end) {
 		uint32_t length = good_record(s, p, end);
 		if (length) {
-			bool last = get_u32(place(s, p) + AT_LAST);
+			bool last = get_u32(place(s, p) + RECORD_AT_LAST);
 			p += length;
 			records++;
 			if (last || p <= safe) {

@@ -83,18 +83,18 @@ static char *put_text(char *p, char *length, struct span s)
 static void put_record(char *h, uint64_t need, const struct record *r)
 {
 	put_u32(h, (uint32_t)need);
-	put_u32(h + AT_KIND, (uint32_t)r->kind);
-	put_u64(h + AT_KEY, r->key);
-	put_u64(h + AT_COUNT, r->count);
-	put_u64(h + AT_RECEIVED_S, (uint64_t)r->received_s);
-	put_u64(h + AT_RECEIVED_MS, (uint64_t)r->received_ms);
+	put_u32(h + RECORD_AT_KIND, (uint32_t)r->kind);
+	put_u64(h + RECORD_AT_KEY, r->key);
+	put_u64(h + RECORD_AT_COUNT, r->count);
+	put_u64(h + RECORD_AT_RECEIVED_S, (uint64_t)r->received_s);
+	put_u64(h + RECORD_AT_RECEIVED_MS, (uint64_t)r->received_ms);
 	char *p = h + SPOOL_HEADER;
-	p = put_text(p, h + AT_TEXTS, r->envelope.receiver);
-	p = put_text(p, h + AT_TEXTS + 4, r->envelope.group_key);
-	p = put_text(p, h + AT_TEXTS + 8, r->envelope.external_url);
-	put_u32(h + AT_STATUS, (uint32_t)r->envelope.status);
-	p = put_text(p, h + AT_JSON, r->json);
-	p = put_text(p, h + AT_INDEX, r->index);
+	p = put_text(p, h + RECORD_AT_TEXTS, r->envelope.receiver);
+	p = put_text(p, h + RECORD_AT_TEXTS + 4, r->envelope.group_key);
+	p = put_text(p, h + RECORD_AT_TEXTS + 8, r->envelope.external_url);
+	put_u32(h + RECORD_AT_STATUS, (uint32_t)r->envelope.status);
+	p = put_text(p, h + RECORD_AT_JSON, r->json);
+	p = put_text(p, h + RECORD_AT_INDEX, r->index);
 	memset(p, 0, (size_t)(h + need - p));
 }
 
@@ -137,18 +137,20 @@ bool spool_read_record(const char *h, uint32_t length, struct record *r)
 {
 	struct span left = {h + SPOOL_HEADER, length - SPOOL_HEADER};
 	*r = (struct record){
-	    .kind = (enum record_kind)get_u32(h + AT_KIND),
-	    .key = get_u64(h + AT_KEY),
-	    .count = get_u64(h + AT_COUNT),
-	    .received_s = (int64_t)get_u64(h + AT_RECEIVED_S),
-	    .received_ms = (int64_t)get_u64(h + AT_RECEIVED_MS),
+	    .kind = (enum record_kind)get_u32(h + RECORD_AT_KIND),
+	    .key = get_u64(h + RECORD_AT_KEY),
+	    .count = get_u64(h + RECORD_AT_COUNT),
+	    .received_s = (int64_t)get_u64(h + RECORD_AT_RECEIVED_S),
+	    .received_ms = (int64_t)get_u64(h + RECORD_AT_RECEIVED_MS),
 	};
-	r->envelope.status = (enum alert_status)get_u32(h + AT_STATUS);
-	return get_text(&left, h + AT_TEXTS, &r->envelope.receiver) &&
-	       get_text(&left, h + AT_TEXTS + 4, &r->envelope.group_key) &&
-	       get_text(&left, h + AT_TEXTS + 8, &r->envelope.external_url) &&
-	       get_text(&left, h + AT_JSON, &r->json) &&
-	       get_text(&left, h + AT_INDEX, &r->index) && left.n < 8;
+	r->envelope.status = (enum alert_status)get_u32(h + RECORD_AT_STATUS);
+	return get_text(&left, h + RECORD_AT_TEXTS, &r->envelope.receiver) &&
+	       get_text(&left, h + RECORD_AT_TEXTS + 4,
+			&r->envelope.group_key) &&
+	       get_text(&left, h + RECORD_AT_TEXTS + 8,
+			&r->envelope.external_url) &&
+	       get_text(&left, h + RECORD_AT_JSON, &r->json) &&
+	       get_text(&left, h + RECORD_AT_INDEX, &r->index) && left.n < 8;
 }
 
 /* That what was put into the ring, or found good in it, is there unchanged: an
@@ -212,9 +214,9 @@ void spool_take_from(struct spool *s, uint64_t from, unsigned sinks)
 uint32_t spool_checksum(const char *h, uint32_t length)
 {
 	static const char zero[4] = {0};
-	uint32_t crc = crc32c(0, h, AT_CRC);
+	uint32_t crc = crc32c(0, h, RECORD_AT_CRC);
 	crc = crc32c(crc, zero, sizeof zero);
-	return crc32c(crc, h + AT_CRC + 4, length - AT_CRC - 4);
+	return crc32c(crc, h + RECORD_AT_CRC + 4, length - RECORD_AT_CRC - 4);
 }
 
 void spool_seal(struct spool *s)
@@ -227,10 +229,11 @@ void spool_seal(struct spool *s)
 		uint32_t length = length_at(s, s->sealed);
 		if (!is_pad(h)) {
 			trust(length >= SPOOL_HEADER);
-			put_u64(h + AT_POSITION, s->sealed);
-			put_u64(h + AT_SYNCED, s->synced);
-			put_u32(h + AT_LAST, s->sealed + length == s->head);
-			put_u32(h + AT_CRC, spool_checksum(h, length));
+			put_u64(h + RECORD_AT_POSITION, s->sealed);
+			put_u64(h + RECORD_AT_SYNCED, s->synced);
+			put_u32(h + RECORD_AT_LAST,
+				s->sealed + length == s->head);
+			put_u32(h + RECORD_AT_CRC, spool_checksum(h, length));
 		}
 		s->sealed += length;
 	}

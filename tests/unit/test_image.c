@@ -7,12 +7,12 @@
 
 enum {
 	RING = (2 * SPOOL_RECORD_MAX + 7) / 8 * 8,
-	AT_COUNT = 4,
-	AT_SEQUENCE = 8,
-	AT_SAFE = 16,
-	AT_HEAD = 24,
-	AT_ALARM = 32,
-	AT_CURSOR = 40,
+	IMAGE_AT_COUNT = 4,
+	IMAGE_AT_SEQUENCE = 8,
+	IMAGE_AT_SAFE = 16,
+	IMAGE_AT_HEAD = 24,
+	IMAGE_AT_ALARM = 32,
+	IMAGE_AT_CURSOR = 40,
 	SEQUENCE_STEP = 1 << 20,
 };
 
@@ -172,19 +172,19 @@ static void finds_cursors(void **state)
 	assert_true(image.sequence == sequence && image.safe == sequence);
 	/* no sink at all: from the beginning */
 	leave();
-	patch(AT_COUNT, 0, 4);
+	patch(IMAGE_AT_COUNT, 0, 4);
 	assert_int_equal(recover(&report), IMAGE_GOOD);
 	assert_int_equal(report.records, 2);
 	assert_true(spool.cursor[0] == 0 && spool.cursor[1] == 0);
 	/* a position within a record: that of the next one */
 	leave();
-	patch(AT_CURSOR + 16 + 8, 8, 8);
-	patch(AT_CURSOR + 8, 0, 8);
+	patch(IMAGE_AT_CURSOR + 16 + 8, 8, 8);
+	patch(IMAGE_AT_CURSOR + 8, 0, 8);
 	assert_int_equal(recover(&report), IMAGE_GOOD);
 	assert_int_equal(spool.cursor[0], first);
 	/* beyond the head: the head */
 	leave();
-	patch(AT_CURSOR + 16 + 8, 1 << 20, 8);
+	patch(IMAGE_AT_CURSOR + 16 + 8, 1 << 20, 8);
 	assert_int_equal(recover(&report), IMAGE_GOOD);
 	assert_int_equal(spool.cursor[0], head);
 }
@@ -197,10 +197,10 @@ static void refuses_foreign_cursors(void **state)
 		size_t bytes;
 	} table[] = {
 	    {0, 0, 4},
-	    {AT_COUNT, LIMIT_SINKS + 1, 4},
-	    {AT_CURSOR + 8, 4, 8},
-	    {AT_CURSOR + 8, 1, 8},
-	    {AT_SEQUENCE, UINT64_MAX / 2 + 1, 8},
+	    {IMAGE_AT_COUNT, LIMIT_SINKS + 1, 4},
+	    {IMAGE_AT_CURSOR + 8, 4, 8},
+	    {IMAGE_AT_CURSOR + 8, 1, 8},
+	    {IMAGE_AT_SEQUENCE, UINT64_MAX / 2 + 1, 8},
 	};
 	struct spool_report report;
 	(void)state;
@@ -215,12 +215,12 @@ static void refuses_foreign_cursors(void **state)
 	}
 	/* positions that no ring comes to */
 	leave();
-	patch(AT_CURSOR + 8, UINT64_MAX / 2 + 1, 8);
-	patch(AT_CURSOR + 16 + 8, UINT64_MAX / 2 + 1, 8);
+	patch(IMAGE_AT_CURSOR + 8, UINT64_MAX / 2 + 1, 8);
+	patch(IMAGE_AT_CURSOR + 16 + 8, UINT64_MAX / 2 + 1, 8);
 	assert_int_equal(recover(&report), IMAGE_FOREIGN);
 	leave();
-	patch(AT_CURSOR + 8, UINT64_MAX / 2 + 1 - 8, 8);
-	patch(AT_CURSOR + 16 + 8, UINT64_MAX / 2 + 1 - 8, 8);
+	patch(IMAGE_AT_CURSOR + 8, UINT64_MAX / 2 + 1 - 8, 8);
+	patch(IMAGE_AT_CURSOR + 16 + 8, UINT64_MAX / 2 + 1 - 8, 8);
 	assert_int_equal(recover(&report), IMAGE_GOOD);
 	assert_int_equal(report.records, 0);
 	/* one block of the two is enough; the checksum decides */
@@ -244,13 +244,13 @@ static void tells_of_what_did_not_come(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(table); i++) {
 		leave();
-		patch(AT_HEAD, spool.head + table[i].more, 8);
+		patch(IMAGE_AT_HEAD, spool.head + table[i].more, 8);
 		assert_int_equal(recover(&report), IMAGE_GOOD);
 		CHECK(report.torn == table[i].torn, "row %zu: %u", i,
 		      (unsigned)report.torn);
 	}
 	leave();
-	patch(AT_HEAD, spool.head - 8, 8);
+	patch(IMAGE_AT_HEAD, spool.head - 8, 8);
 	assert_int_equal(recover(&report), IMAGE_GOOD);
 	assert_int_equal(report.torn, 0);
 }
@@ -273,10 +273,10 @@ static void knows_what_was_safe(void **state)
 		image_synced(&image, &spool);
 		write_plan();
 		ring[end[0] + 4] ^= 1;
-		patch(AT_SAFE, 0, 8);
+		patch(IMAGE_AT_SAFE, 0, 8);
 		for (size_t i = 0; i < 2 && k < 2; i++) {
 			char *p = blocks + i * IMAGE_BLOCK;
-			put_u64(p + AT_SAFE, i == k ? end[2] : 0);
+			put_u64(p + IMAGE_AT_SAFE, i == k ? end[2] : 0);
 			put_u32(p + IMAGE_CURSOR_BYTES - 4,
 				crc32c(0, p, IMAGE_CURSOR_BYTES - 4));
 		}
@@ -366,7 +366,8 @@ static void plans(void **state)
 	assert_int_equal(write_plan(), 1);
 	assert_int_equal(write_plan(), 0);
 	assert_int_equal(
-	    get_u64(blocks + image.sequence % 2 * IMAGE_BLOCK + AT_ALARM), 5);
+	    get_u64(blocks + image.sequence % 2 * IMAGE_BLOCK + IMAGE_AT_ALARM),
+	    5);
 	/* room that is wanted, or half of the ring, is worth a sync */
 	spool.keep[0] = spool.keep[1] = spool.head - 96;
 	write_plan();
