@@ -8,8 +8,9 @@
 #define CONFIG_CONFIG_H
 
 #include "base/address.h"
+#include "facts/level.h"
 #include "facts/place.h"
-#include "render/render.h"
+#include "render/forms.h"
 
 /* Labels of the alert that --deadman emits. */
 #define CONFIG_DEADMAN_NAME "BellwireDeadMan"
@@ -113,14 +114,7 @@ void config_put_check(const struct config_input *in, struct buf *out);
 /* line, json, logfmt or the name of a template; NULL or what would be right. */
 const char *config_read_format(const struct config *c, struct format *f,
 			       struct span value);
-/* LABEL=VALUE or, where it may be, LABEL!=VALUE. */
-bool config_read_match(struct span v, struct match *m, bool may_negate);
 /* KIND[:PLACE][,key=value...]: one more sink. NULL or what would be right. */
 const char *config_set_emit(struct config *c, struct span value);
-/* Which of words[0..n) is it? n: none. */
-size_t config_read_word(struct span v, const struct span *words, size_t n);
-/* 500ms 8s 5m 1h 0; 64K 1M 1G; false if neither or too large. */
-bool config_read_time_ms(struct span s, uint64_t *out);
-bool config_read_size(struct span s, uint64_t *out);
 
 #endif

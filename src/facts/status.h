@@ -60,14 +60,6 @@
 	  "supported")
 /* clang-format on */
 
-/* How much goes to the log. */
-enum log_level {
-	LOG_ERROR,
-	LOG_WARN,
-	LOG_INFO,
-	LOG_DEBUG,
-};
-
 enum status {
 #define STATUS_ROW(name, code, label, text) STATUS_##name,
 	STATUSES(STATUS_ROW)

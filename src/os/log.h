@@ -7,8 +7,8 @@
 #ifndef OS_LOG_H
 #define OS_LOG_H
 
+#include "facts/level.h"
 #include "facts/limits.h"
-#include "facts/status.h"
 #include "os/os.h"
 
 struct log {
