@@ -89,10 +89,10 @@ LINK_FLAGS := -nostdlib -static -Wl,-pie,--no-dynamic-linker,-z,text \
 PURE := $(addprefix base/,text bytes time address hash) \
 	$(addprefix facts/,status metrics) \
 	$(addprefix json/,json strings jsmn) \
-	$(addprefix alert/,alert read payload match) \
+	$(addprefix alert/,member alert read payload match) \
 	$(addprefix spool/,spool dropped recover image) \
-	$(addprefix render/,render json template) \
-	$(addprefix config/,entries options emit) \
+	$(addprefix render/,pieces render json logfmt template) \
+	$(addprefix config/,entries options emit value) \
 	$(addprefix http/,head scan target body answer) \
 	$(addprefix intake/,receive intake recall firing deadman) \
 	$(addprefix conn/,conn notification request window auth) \
@@ -130,8 +130,9 @@ $(O)/guard/calls.h: src/guard/calls.def Makefile $(O)/flags | $(MUSL_READY)
 $(O)/guard/sandbox.o: $(O)/guard/calls.h
 
 # Where a payload's bytes go, speed counts; everywhere else, size.
-HOT := base/text base/hash json/json json/strings alert/alert alert/read \
-	spool/spool intake/recall intake/firing intake/intake render/render http/scan
+HOT := base/text base/hash json/json json/strings alert/member alert/alert alert/read \
+	spool/spool intake/recall intake/firing intake/intake render/pieces render/render \
+	render/logfmt http/scan
 $(HOT:%=$(O)/%.o): HOT_FLAGS := -O2 -falign-functions=1 -falign-loops=1 -falign-jumps=1
 
 $(O)/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h \

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "intake/receive.h"
 #include "is_json.h"
+#include "render/render.h"
 #include "json/json.h"
 
 #include "mutate.h"

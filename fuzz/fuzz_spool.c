@@ -9,7 +9,7 @@
  * and nothing else than what was put. Whatever was done, what was taken over is
  * a chain of sane records, each sink stands at the beginning of one, and taking
  * it over once more finds the same. */
-#include "alert/alert.h"
+#include "alert/read.h"
 #include "base/bytes.h"
 #include "is_json.h"
 #include "render/render.h"

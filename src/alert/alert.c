@@ -3,32 +3,6 @@
 
 #include <string.h>
 
-struct span alert_text(struct span value)
-{
-	if (value.p == NULL || value.p[0] != '"')
-		return SPAN_NONE;
-	return (struct span){value.p + 1, value.n - 2};
-}
-
-bool alert_is_null(struct span value)
-{
-	return span_eq(value, SPAN("null"));
-}
-
-bool alert_read_status(struct span value, enum alert_status *status)
-{
-	struct span text = alert_text(value);
-	if (text.p && json_is(text, SPAN("firing")))
-		*status = ALERT_FIRING;
-	else if (text.p && json_is(text, SPAN("resolved")))
-		*status = ALERT_RESOLVED;
-	else if (alert_is_null(value))
-		*status = ALERT_INHERITS;
-	else
-		return false;
-	return true;
-}
-
 static inline struct span get_value(enum member m, struct span json,
 				    struct span index)
 {
@@ -71,49 +45,6 @@ struct pair alert_pair(const struct alert *a, struct pairs pairs, size_t i)
 	const char *p = pairs.index + PAIR_BYTES * i;
 	return (struct pair){get_span(p, a->json.p),
 			     get_span(p + SPAN_BYTES, a->json.p)};
-}
-
-enum status alert_read_whole(struct alert_reader *r, struct span json,
-			     struct buf *why)
-{
-	struct json j = {.report_depth = 2};
-	enum json_event e = json_next(&j, json.p, json.n);
-	alert_read_start(r, &j);
-	if (json.p[0] != '{') {
-		buf_str(why, ": expected an object");
-		return STATUS_NOT_PAYLOAD;
-	}
-	while (j.depth) {
-		ASSERT(e != JSON_MORE && e != JSON_BAD && e != JSON_TOO_DEEP);
-		e = json_next(&j, json.p + j.offset, json.n - (size_t)j.offset);
-		if (j.depth)
-			alert_read(r, json.p, e, &j);
-	}
-	if (r->status != STATUS_OK)
-		alert_put_why(r, json.p, why);
-	return r->status;
-}
-
-enum status alert_parse(struct alert *a, struct alert_tokens *memory,
-			struct span json, struct buf *why)
-{
-	struct alert_reader r;
-	jsmn_parser parser;
-	enum status status = alert_read_whole(&r, json, why);
-	if (status != STATUS_OK)
-		return status;
-	struct buf index = buf_of(a->index, sizeof a->index);
-	buf_put(&index, alert_index(&r));
-	alert_restore(a, json, buf_span(&index));
-	if (a->others == 0 || memory == NULL)
-		return STATUS_OK;
-	jsmn_init(&parser);
-	int n =
-	    jsmn_parse(&parser, json.p, json.n, memory->token, LIMIT_TOKENS);
-	ASSERT(n > 0); /* valid JSON of at most LIMIT_ALERT bytes */
-	a->token = memory->token;
-	a->tokens = (size_t)n;
-	return STATUS_OK;
 }
 
 static struct span find(const struct alert *a, struct pairs pairs,

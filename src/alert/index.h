@@ -1,6 +1,6 @@
 /*
- * index.h - what alert.c shares with read.c: the members of an alert
- * and the layout of its index.
+ * index.h - what alert.c shares with read.c: the layout of an alert's
+ * index.
  *
  * An index, each number as two bytes: the status; how many other members there
  * are; the first label and how many; the first annotation and how many; offset
@@ -14,18 +14,6 @@
 
 #include "alert/alert.h"
 #include "base/bytes.h"
-
-/* The members that bellwire reads; each may stand once. */
-enum member {
-	MEMBER_STATUS,
-	MEMBER_LABELS,
-	MEMBER_ANNOTATIONS,
-	MEMBER_STARTS_AT,
-	MEMBER_ENDS_AT,
-	MEMBER_GENERATOR_URL,
-	MEMBER_FINGERPRINT,
-	MEMBER_OTHER,
-};
 
 enum {
 	INDEX_AT_STATUS = 0,
@@ -42,10 +30,6 @@ static inline size_t at_value(enum member m)
 {
 	return INDEX_AT_VALUES + SPAN_BYTES * (m - MEMBER_LABELS);
 }
-
-/* The member that a name (the inside of its string) stands for. */
-enum member alert_member(struct span name);
-bool alert_is_null(struct span value);
 
 static inline size_t get_number(const char *p)
 {

@@ -9,9 +9,7 @@
 #ifndef ALERT_PAYLOAD_H
 #define ALERT_PAYLOAD_H
 
-#include "alert/alert.h"
-#include "facts/limits.h"
-#include "json/json.h"
+#include "alert/read.h"
 
 enum payload_event {
 	PAYLOAD_MORE,     /* all bytes taken */

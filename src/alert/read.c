@@ -1,40 +1,16 @@
 /*
- * read.c - the reader of alert.h: from the validator's events to an index,
+ * read.c - see read.h: from the validator's events to an index,
  * whose layout is told in index.h; and from the bytes of usual members,
  * which come to the same.
  *
  * Invariant: all offsets and lengths fit two bytes, since an alert of more than
  * LIMIT_ALERT bytes is refused before its event comes here.
  */
+#include "alert/read.h"
+
 #include "alert/index.h"
 
 #include <string.h>
-
-/* As they mostly stand there; 8 to 16 bytes each, for begins_with(). */
-static const struct span quoted[MEMBER_OTHER] = {
-    SPAN("\"status\":"),      SPAN("\"labels\":"), SPAN("\"annotations\":"),
-    SPAN("\"startsAt\":"),    SPAN("\"endsAt\":"), SPAN("\"generatorURL\":"),
-    SPAN("\"fingerprint\":"),
-};
-
-/* What a name has between its quotes, where `value` begins behind its colon. */
-static struct span inside_name(const char *p, size_t value)
-{
-	return (struct span){p + 1, value - SPAN("\"\":").n};
-}
-
-static struct span name_of_member(enum member m)
-{
-	return inside_name(quoted[m].p, quoted[m].n);
-}
-
-enum member alert_member(struct span name)
-{
-	for (enum member m = 0; m < MEMBER_OTHER; m++)
-		if (json_is(name, name_of_member(m)))
-			return m;
-	return MEMBER_OTHER;
-}
 
 static void put_number(char *p, size_t v)
 {
@@ -291,7 +267,7 @@ static size_t walk_pairs(struct alert_reader *r, const char *alert, size_t i,
 	}
 }
 
-/* Does `at` begin with one of quoted[]? */
+/* Does `at` begin with one of alert_quoted[]? */
 static inline bool begins_with(struct span at, struct span name)
 {
 	size_t last = name.n - 8; /* may overlap with the first eight */
@@ -306,11 +282,11 @@ static inline size_t walk_name(const struct alert_reader *r, struct span at,
 			       enum member *m)
 {
 	*m = r->seen ? r->member + 1U : MEMBER_STATUS;
-	if (*m < MEMBER_OTHER && begins_with(at, quoted[*m]))
-		return quoted[*m].n;
+	if (*m < MEMBER_OTHER && begins_with(at, alert_quoted[*m]))
+		return alert_quoted[*m].n;
 	size_t value = json_behind_name(at.p, 0, at.n);
 	if (value)
-		*m = alert_member(inside_name(at.p, value));
+		*m = alert_member(alert_inside_name(at.p, value));
 	return value;
 }
 
@@ -379,7 +355,7 @@ void alert_put_why(const struct alert_reader *r, const char *alert,
 		   struct buf *why)
 {
 	buf_char(why, '.');
-	buf_put(why, name_of_member((enum member)r->bad_member));
+	buf_put(why, alert_member_name((enum member)r->bad_member));
 	if (r->in_pair) {
 		buf_char(why, '.');
 		put_name(why, get_span(r->bad_name, alert));
@@ -416,4 +392,47 @@ void alert_read_names(const struct alert_reader *r, const char *alert,
 struct span alert_index(const struct alert_reader *r)
 {
 	return (struct span){r->index, INDEX_AT_PAIRS + PAIR_BYTES * r->pairs};
+}
+
+enum status alert_read_whole(struct alert_reader *r, struct span json,
+			     struct buf *why)
+{
+	struct json j = {.report_depth = 2};
+	enum json_event e = json_next(&j, json.p, json.n);
+	alert_read_start(r, &j);
+	if (json.p[0] != '{') {
+		buf_str(why, ": expected an object");
+		return STATUS_NOT_PAYLOAD;
+	}
+	while (j.depth) {
+		ASSERT(e != JSON_MORE && e != JSON_BAD && e != JSON_TOO_DEEP);
+		e = json_next(&j, json.p + j.offset, json.n - (size_t)j.offset);
+		if (j.depth)
+			alert_read(r, json.p, e, &j);
+	}
+	if (r->status != STATUS_OK)
+		alert_put_why(r, json.p, why);
+	return r->status;
+}
+
+enum status alert_parse(struct alert *a, struct alert_tokens *memory,
+			struct span json, struct buf *why)
+{
+	struct alert_reader r;
+	jsmn_parser parser;
+	enum status status = alert_read_whole(&r, json, why);
+	if (status != STATUS_OK)
+		return status;
+	struct buf index = buf_of(a->index, sizeof a->index);
+	buf_put(&index, alert_index(&r));
+	alert_restore(a, json, buf_span(&index));
+	if (a->others == 0 || memory == NULL)
+		return STATUS_OK;
+	jsmn_init(&parser);
+	int n =
+	    jsmn_parse(&parser, json.p, json.n, memory->token, LIMIT_TOKENS);
+	ASSERT(n > 0); /* valid JSON of at most LIMIT_ALERT bytes */
+	a->token = memory->token;
+	a->tokens = (size_t)n;
+	return STATUS_OK;
 }

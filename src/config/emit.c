@@ -1,5 +1,6 @@
 /* emit.c - how --emit is read, for config.h. */
 #include "config/config.h"
+#include "config/value.h"
 
 #include <string.h>
 
@@ -21,22 +22,6 @@ const char *config_read_format(const struct config *c, struct format *f,
 		}
 	}
 	return "format=line, json, logfmt or the name of a --template";
-}
-
-bool config_read_match(struct span v, struct match *m, bool may_negate)
-{
-	struct span label;
-	*m = (struct match){0};
-	span_split(&v, '=', &label);
-	if (v.p == NULL)
-		return false;
-	if (may_negate && label.n && label.p[label.n - 1] == '!') {
-		m->negated = true;
-		label.n--;
-	}
-	m->label = label;
-	m->value = v;
-	return label.n != 0;
 }
 
 /* Which alerts it takes. NULL: fine; "": not one of these keys. */
@@ -90,66 +75,25 @@ static const char *set_format_key(const struct config *c, struct format *f,
 	return NULL;
 }
 
-static bool read_mode(struct span v, uint32_t *mode)
-{
-	*mode = 0;
-	for (size_t i = 0; i < v.n; i++) {
-		if (v.p[i] < '0' || v.p[i] > '7')
-			return false;
-		*mode = *mode << 3 | (uint32_t)(v.p[i] - '0');
-	}
-	return v.n >= 3 && v.n <= 4 && *mode <= 0777;
-}
-
-/* What the device can do is known once it is there. */
-static bool read_baud(struct span v, uint32_t *baud)
-{
-	uint64_t n;
-	if (!span_u64(v, &n) || n < 50 || n > LIMIT_BAUD)
-		return false;
-	*baud = (uint32_t)n;
-	return true;
-}
-
-/* 8n1: data bits, parity, stop bits. */
-static bool read_frame(struct span v, struct place *p)
-{
-	if (v.n != 3 || v.p[0] < '5' || v.p[0] > '8' ||
-	    (v.p[1] != 'n' && v.p[1] != 'e' && v.p[1] != 'o') ||
-	    (v.p[2] != '1' && v.p[2] != '2'))
-		return false;
-	p->data_bits = (uint8_t)(v.p[0] - '0');
-	p->parity = v.p[1];
-	p->stop_bits = (uint8_t)(v.p[2] - '0');
-	return true;
-}
-
-static bool read_flow(struct span v, enum place_flow *flow)
-{
-	static const struct span names[] = {SPAN("none"), SPAN("rtscts"),
-					    SPAN("xonxoff")};
-	size_t word = config_read_word(v, names, 3);
-	if (word < 3)
-		*flow = (enum place_flow)word;
-	return word < 3;
-}
-
 /* Keys that depend on the kind of place. */
 static const char *set_place_key(struct place *p, struct span key,
 				 struct span v)
 {
 	if (p->kind == PLACE_FIFO && span_eq(key, SPAN("mode")))
-		return read_mode(v, &p->mode) ? NULL
-					      : "mode=0640, three octal digits";
+		return config_read_mode(v, &p->mode)
+			   ? NULL
+			   : "mode=0640, three octal digits";
 	if (p->kind == PLACE_SERIAL && span_eq(key, SPAN("baud")))
-		return read_baud(v, &p->baud)
+		return config_read_baud(v, &p->baud)
 			   ? NULL
 			   : "baud=115200 or another rate of 50 to 12000000";
 	if (p->kind == PLACE_SERIAL && span_eq(key, SPAN("frame")))
-		return read_frame(v, p) ? NULL : "frame=8n1 and its like";
+		return config_read_frame(v, p) ? NULL
+					       : "frame=8n1 and its like";
 	if (p->kind == PLACE_SERIAL && span_eq(key, SPAN("flow")))
-		return read_flow(v, &p->flow) ? NULL
-					      : "flow=none, rtscts or xonxoff";
+		return config_read_flow(v, &p->flow)
+			   ? NULL
+			   : "flow=none, rtscts or xonxoff";
 	return "one of the keys format match resolved ascii width eol bell "
 	       "wait, mode for a fifo, baud frame flow for a serial line";
 }

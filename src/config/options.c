@@ -1,64 +1,8 @@
 /* options.c - the option table of config.h, and how each value is read. */
 #include "config/config.h"
+#include "config/value.h"
 
 #include <string.h>
-
-bool config_read_time_ms(struct span s, uint64_t *out)
-{
-	static const struct {
-		struct span unit;
-		uint64_t ms;
-	} units[] = {
-	    {SPAN("ms"), 1},
-	    {SPAN("s"), 1000},
-	    {SPAN("m"), 60 * 1000},
-	    {SPAN("h"), 60 * 60 * 1000},
-	};
-	const uint64_t most = (uint64_t)366 * 24 * 60 * 60 * 1000;
-	size_t digits = 0;
-	uint64_t v;
-	while (digits < s.n && s.p[digits] >= '0' && s.p[digits] <= '9')
-		digits++;
-	if (!span_u64((struct span){s.p, digits}, &v))
-		return false;
-	struct span unit = span_skip(s, digits);
-	if (unit.n == 0 && v == 0) {
-		*out = 0;
-		return true;
-	}
-	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-		if (!span_eq(unit, units[i].unit) || v > most / units[i].ms)
-			continue;
-		*out = v * units[i].ms;
-		return true;
-	}
-	return false;
-}
-
-size_t config_read_word(struct span v, const struct span *words, size_t n)
-{
-	size_t i = 0;
-	while (i < n && !span_eq(v, words[i]))
-		i++;
-	return i;
-}
-
-bool config_read_size(struct span s, uint64_t *out)
-{
-	static const char units[] = "KMG";
-	unsigned shift = 0;
-	uint64_t v;
-	const char *unit =
-	    s.n ? memchr(units, s.p[s.n - 1], sizeof units - 1) : NULL;
-	if (unit) {
-		shift = 10 * (unsigned)(unit - units + 1);
-		s.n--;
-	}
-	if (!span_u64(s, &v) || v > (uint64_t)1 << (62 - shift))
-		return false;
-	*out = v << shift;
-	return true;
-}
 
 static const char *set_listen(struct config *c, struct span v)
 {

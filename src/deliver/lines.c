@@ -1,6 +1,8 @@
 /* lines.c - what a sink is given of each record, and what it has to give up,
  * for deliver.h. */
+#include "alert/read.h"
 #include "deliver/deliver.h"
+#include "render/render.h"
 
 /* The run that a record at that position belongs to, or NULL. */
 static const struct skip_run *run_of(const struct delivery *s, uint64_t from)

@@ -1,10 +1,10 @@
 /* json.c - format=json, for render.c. */
-#include "render/pieces.h"
+#include "render/forms.h"
 
 #include "json/json.h"
 
-void render_member(struct buf *out, const struct format *f, const char *name,
-		   struct span value)
+void render_json_member(struct buf *out, const struct format *f,
+			const char *name, struct span value)
 {
 	if (value.p == NULL)
 		return;
@@ -33,17 +33,18 @@ void render_json(struct buf *out, const struct format *f, bool resolved,
 	struct span name, value, none = SPAN("{}");
 	size_t i = 0;
 	buf_char(out, '{');
-	render_member(out, f, "receiver", e->receiver);
-	render_member(out, f, "status",
-		      resolved ? SPAN("\"resolved\"") : SPAN("\"firing\""));
-	render_member(out, f, "labels",
-		      a->labels_json.p ? a->labels_json : none);
-	render_member(out, f, "annotations",
-		      a->annotations_json.p ? a->annotations_json : none);
-	render_member(out, f, "startsAt", a->starts_at);
-	render_member(out, f, "endsAt", a->ends_at);
-	render_member(out, f, "generatorURL", a->generator_url);
-	render_member(out, f, "fingerprint", a->fingerprint);
+	render_json_member(out, f, "receiver", e->receiver);
+	render_json_member(out, f, "status",
+			   resolved ? SPAN("\"resolved\"")
+				    : SPAN("\"firing\""));
+	render_json_member(out, f, "labels",
+			   a->labels_json.p ? a->labels_json : none);
+	render_json_member(out, f, "annotations",
+			   a->annotations_json.p ? a->annotations_json : none);
+	render_json_member(out, f, "startsAt", a->starts_at);
+	render_json_member(out, f, "endsAt", a->ends_at);
+	render_json_member(out, f, "generatorURL", a->generator_url);
+	render_json_member(out, f, "fingerprint", a->fingerprint);
 	while (alert_other_member(a, &i, &name, &value)) {
 		if (is_ours(name))
 			continue;
@@ -52,7 +53,7 @@ void render_json(struct buf *out, const struct format *f, bool resolved,
 		buf_char(out, ':');
 		json_put_compact(out, value, f->ascii);
 	}
-	render_member(out, f, "groupKey", e->group_key);
-	render_member(out, f, "externalURL", e->external_url);
+	render_json_member(out, f, "groupKey", e->group_key);
+	render_json_member(out, f, "externalURL", e->external_url);
 	buf_char(out, '}');
 }

@@ -1,33 +1,44 @@
 /*
- * pieces.h - what render.c shares with template.c and json.c: pieces of a
- * payload on their way out, made safe.
+ * pieces.h - pieces of a payload on their way out, made safe; for all forms.
+ *
+ * Pure.
  */
 #ifndef RENDER_PIECES_H
 #define RENDER_PIECES_H
 
-#include "render/render.h"
+#include "render/forms.h"
+#include "json/json.h"
 
-/* The inside of a JSON string; with `quoted`, quotes and backslashes in there
- * are escaped too. */
+/* One code point; with `quoted`, quotes and backslashes are escaped too. */
+void render_char(struct buf *out, const struct format *f, uint32_t c,
+		 bool quoted);
+/* The inside of a JSON string. */
 void render_text(struct buf *out, const struct format *f, struct span s,
 		 bool quoted);
-/* {name="value",...} in payload order, or nothing; without severity and
- * alertname unless `all`. */
+/* The same between quotes, */
+void render_quoted(struct buf *out, const struct format *f, struct span s);
+/* and - for nothing. */
+void render_or_dash(struct buf *out, const struct format *f, struct span s);
+/* An RFC 3339 time without its fraction; other text as it came. */
+void render_time(struct buf *out, const struct format *f, struct span s);
+/* {name="value",...} in payload order, or nothing; without the special ones
+ * unless `all`. */
 void render_labels(struct buf *out, const struct format *f,
 		   const struct alert *a, bool all);
+/* severity and alertname have places of their own in a line. */
+static inline bool render_is_special(struct span name)
+{
+	return json_is(name, SPAN("severity")) ||
+	       json_is(name, SPAN("alertname"));
+}
+
+/* The annotation that says most: its name, and its text in *text. */
+struct span render_find_text(const struct alert *a, struct span *text);
+/* When it began or, resolved, when it ended. */
+struct span render_when(const struct alert *a, bool resolved);
 /* Takes characters off the end until `width` are left (0: any number) with the
  * mark of a cut as the last one; `cut` says that some are missing already. */
 void render_cut(struct buf *line, const struct format *f, uint32_t width,
 		bool cut);
-
-/* ,"name":value if there is a value; raw JSON. */
-void render_member(struct buf *out, const struct format *f, const char *name,
-		   struct span value);
-/* The alert as one JSON object. */
-void render_json(struct buf *out, const struct format *f, bool resolved,
-		 const struct record *r, const struct alert *a);
-/* The alert by the template of *f. */
-void template_put(struct buf *out, const struct format *f, bool resolved,
-		  const struct record *r, const struct alert *a);
 
 #endif

@@ -236,8 +236,8 @@ static void fit(struct buf *out, const struct format *f, size_t start,
 		buf_char(out, ' ');
 }
 
-void template_put(struct buf *out, const struct format *f, bool resolved,
-		  const struct record *r, const struct alert *a)
+void render_template(struct buf *out, const struct format *f, bool resolved,
+		     const struct record *r, const struct alert *a)
 {
 	struct span rest = f->text, piece, source;
 	bool placeholder;

@@ -1,4 +1,5 @@
 /* pages.c - the pages that the server itself knows: health and metrics. */
+#include "render/render.h"
 #include "server/server.h"
 
 #include "version.h"

@@ -1,7 +1,7 @@
 /* test_alert.c - alert.h: one alert's JSON, taken apart. */
 #include "check.h"
 
-#include "alert/alert.h"
+#include "alert/read.h"
 
 static struct alert alert;
 static struct alert_tokens tokens;

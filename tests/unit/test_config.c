@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include "config/config.h"
+#include "config/value.h"
 
 static struct config config;
 static struct config_input input;

@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include "conn/conn.h"
+#include "render/render.h"
 #include "json/json.h"
 
 /* rows leave out what is zero */

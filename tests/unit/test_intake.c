@@ -1,6 +1,7 @@
 /* test_intake.c - intake.h: what is new, what is known, and when it is safe. */
 #include "check.h"
 
+#include "alert/read.h"
 #include "intake/intake.h"
 
 enum { RING = (2 * SPOOL_RECORD_MAX + 7) / 8 * 8 };

@@ -2,6 +2,7 @@
  * that could forge another or drive a terminal. */
 #include "check.h"
 
+#include "alert/read.h"
 #include "render/render.h"
 #include "json/json.h"
 

@@ -1,6 +1,7 @@
 /* test_template.c - formats of the user's own, see render.h and template.c. */
 #include "check.h"
 
+#include "alert/read.h"
 #include "render/render.h"
 
 /* rows leave out what is zero */
