@@ -1,4 +1,4 @@
-# bellwire - `make`, `make run`, `make test`; see README.md.
+# bellwire - `make`, `make run`, `make test`; see README.md and CONTRIBUTING.md.
 #
 #	make            build/bellwire and build/bellwire.debug
 #	make run        set up what is missing, build, serve on 127.0.0.1:5000

@@ -1,5 +1,6 @@
-"""The recipes of README.md, as they stand there: the blocks are taken out of
-it, ports and paths are replaced, and a posted alert has to come out at the end.
+"""The recipes of README.md and deploy/recipes.md, as they stand there: the blocks
+are taken out of them, ports and paths are replaced, and a posted alert has to come
+out at the end.
 
 A block that is not run, a recipe without a test and a replacement that finds
 nothing are failures."""
@@ -7,16 +8,19 @@ import datetime
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import termios
 import urllib.request
 
 import pytest
+import yaml
 
 from delivery_helpers import Background, End, FifoReader
-from helpers import (BELLWIRE, Client, Server, alert, as_lines, names_in,
+from helpers import (BELLWIRE, Client, Server, alert, as_lines, get, names_in,
                      payload, post, read_logfmt, sample)
+from test_deploy_openwrt import Procd
 from test_stack import ROOT, free_ports, wait_for
 from tls_helpers import pki  # noqa: F401 (a fixture)
 
@@ -24,11 +28,13 @@ PROMPT = "$ "
 
 
 def sections():
-    """{heading: text} of the recipes."""
-    text = (ROOT / "README.md").read_text("utf-8")
-    found = re.search(r"^## Recipes\n(.*?)^## ", text, re.M | re.S)
-    parts = re.split(r"^### (.*)\n", found.group(1), flags=re.M)
-    return dict(zip(parts[1::2], parts[2::2]))
+    """{heading: text} of the recipes, and of what in README.md has blocks."""
+    def read(page):
+        parts = re.split(r"^## (.*)\n", (ROOT / page).read_text("utf-8"),
+                         flags=re.M)
+        return dict(zip(parts[1::2], parts[2::2]))
+    return {k: v for k, v in read("README.md").items() if ingredients(v)} | \
+        read("deploy/recipes.md")
 
 
 def ingredients(text):
@@ -202,6 +208,7 @@ def alert_named(name, **members):
 
 @recipe("Ring by hand")
 def test_by_hand(kitchen):
+    assert "webhook_configs" in kitchen.take(3)
     bell = kitchen.bell(0)
     cat = kitchen.run(1)
     curl = kitchen.run(2, ("127.0.0.1:5000", bell.addresses[0]))
@@ -211,6 +218,87 @@ def test_by_hand(kitchen):
     assert cat.output() == b"- FIRING - Door\n"
     for words in "accepted 1 alert", "- FIRING - Door":
         assert f"`{words}`" in kitchen.text
+
+
+# --- the three users of README.md -------------------------------------------
+
+@recipe("On a router")
+def test_router(kitchen, tmp_path):
+    """Through the init script of deploy/openwrt, into a serial line."""
+    kitchen.shell("exec socat pty,raw,echo=0,link=dev "
+                  "pty,raw,echo=0,link=other")
+    device, other = (str(kitchen.folder / x) for x in ("dev", "other"))
+    wait_for("a pair of lines", lambda: os.path.exists(device)
+             and os.path.exists(other))
+    text = kitchen.take(0, ("192.168.1.1:5000", "127.0.0.1:0"),
+                        ("192.168.1.10", "127.0.0.1"),
+                        ("/dev/ttyUSB0", device))
+    main, = Procd(tmp_path / "procd", text).instances.values()
+    with End(os.open(other, os.O_RDWR | os.O_NOCTTY)) as end:
+        bell = kitchen.keep(Bell(kitchen, shlex.join(
+            ["bellwire", *main["command"][1:]])))
+        bell.accepts(alert_named("Bell"))
+        line, = end.until_lines(1, eol="\r\n")
+        assert "FIRING" in line and len(line) <= 80
+
+
+@recipe("On a gateway with systemd")
+def test_gateway(kitchen):
+    """What the commands put into place is what test_deploy_systemd.py runs in a
+    systemd; here, that it is whole, and that the reader and the sender ask for
+    what is there."""
+    samples = ROOT / "deploy/systemd"
+    root = kitchen.folder / "root"
+    for folder in "usr/local/bin", "etc/systemd/system":
+        (root / folder).mkdir(parents=True)
+    del kitchen.replaced["/run/bell"]
+    commands = kitchen.take(0).splitlines()
+    assert all(c.startswith("# ") for c in commands)
+    asked = [c[2:].split() for c in commands
+             if re.match("# (systemctl|cat) ", c)]
+    for command in commands[:-len(asked)]:
+        command = re.sub(r" /(usr|etc)/", rf" {root}/\1/", command[2:].replace(
+            ">/etc/", f">{root}/etc/").replace("build/bellwire", BELLWIRE))
+        subprocess.run(["sh", "-euc", command], cwd=ROOT, check=True)
+    units = root / "etc/systemd/system"
+    for name, place in (("bellwire.socket", ""), ("bellwire.service", ""),
+                        ("fifo.conf", "bellwire.service.d")):
+        assert (units / place / name).read_text() == \
+            (samples / name).read_text()
+    token = root / "etc/bellwire/token"
+    assert len(token.read_text()) == 65 and token.stat().st_mode & 0o77 == 0
+    assert (root / "usr/local/bin/bellwire").stat().st_mode & 0o111
+    *systemctl, cat = asked
+    assert {c[-1] for c in systemctl[1:]} <= {p.name for p in units.iterdir()}
+    unit = (samples / "fifo.conf").read_text()
+    assert f"--emit fifo:{cat[1]}".replace(
+        "/run/bellwire", "${RUNTIME_DIRECTORY}") in unit
+    assert "RuntimeDirectory=bellwire" in unit and "--spool" in unit
+    assert "credentials_file" in kitchen.take(1)
+
+
+@recipe("In a cluster")
+def test_cluster(kitchen, pki):  # noqa: F811
+    """The words for TLS behind a kubelet that has no certificate."""
+    for i in range(4):
+        command = kitchen.take(i).split()
+        assert command[0] == "kubectl"
+        if "apply" in command:
+            assert (ROOT / command[-1]).exists()
+    pair = pki.server()
+    words = yaml.safe_load(kitchen.take(
+        4, ('":5000"', '"127.0.0.1:0"'), ('":5001"', '"127.0.0.1:0"'),
+        ("/etc/bellwire/tls.crt", pair.cert),
+        ("/etc/bellwire/tls.key", pair.key),
+        ("/etc/bellwire/ca.crt", pki.ca.cert)))
+    bell = kitchen.keep(Bell(kitchen, shlex.join(["bellwire", *words["args"]])))
+    asked = re.search(r'--health, ":(\d+)"', kitchen.text).group(1)
+    for probe in "livenessProbe", "readinessProbe":
+        there = words[probe]["httpGet"]
+        assert str(there["port"]) == asked
+        with Client(bell.addresses[1]) as c:
+            c.send(get(there["path"]))
+            assert c.answer().status == 200
 
 
 @recipe("A FIFO and a shell loop")
