@@ -131,6 +131,16 @@ differential: bootstrap-test
 	$(Q)$(MAKE) --no-print-directory all $(O)/host/frame
 	$(Q)O=$(O) $(PYTHON) tests/differential/run --cases $(N) --seed $(SEED)
 
+# What kills, system calls that fail and power cuts lose, kept in
+# tests/delivery.txt: about two minutes.
+delivery: bootstrap-test
+	$(Q)$(MAKE) --no-print-directory all $(O)/host/test_powercut
+	$(Q)set -e; export BELLWIRE=$(abspath $(O))/bellwire; { \
+		echo '# What faults do to alerts that got their 200: make delivery.'; \
+		tests/crash; tests/faults; \
+		$(O)/host/test_powercut 2>/dev/null | grep 'crash images'; \
+		} >$(O)/delivery.txt; cp $(O)/delivery.txt tests/delivery.txt
+
 # make prove FILES="body text": no input makes these do what C leaves undefined.
 prove: bootstrap-prove
 	$(Q)O=$(O) tests/proof/run $(FILES)
@@ -231,7 +241,7 @@ boards: bootstrap-boards
 $(BOARD_NAMES:%=board-%): board-%: bootstrap-boards
 	$(Q)O=$(O) tests/boards/run $*
 
-.PHONY: bench differential fuzz fuzz-objects fuzz-programs profile prove
+.PHONY: bench delivery differential fuzz fuzz-objects fuzz-programs profile prove
 .PHONY: prove-seeded targets target-programs test test-objects test-programs
 .PHONY: boards $(BOARD_NAMES:%=board-%)
 
