@@ -22,46 +22,65 @@ SECCOMP = SAMPLES / "files/bellwire.seccomp.json"
 EVERYTHING = re.sub(r"#(list|option) ", r"\1 ", CONFIG)
 
 
-def uci(text, folder):
-    """Lays a configuration out as openwrt/functions.sh reads it."""
+def uci(text):
+    """What `uci export` makes of a configuration: an option with nothing in it is
+    left out, the last one of a name counts, unless one of them is a list."""
+    sections = []
     for line in text.splitlines():
         word, *rest = shlex.split(line, comments=True) or [""]
         if word == "config":
-            kind, name = rest
-            assert kind == "bellwire"
-            section = folder / name
-            section.mkdir(parents=True)
+            kind, name = (*rest, f"cfg{len(sections)}")[:2]
+            sections.append((kind, name, {}))
         elif word:
             name, value = rest
             assert word in ("list", "option")
-            assert word == "list" or not (section / name).exists()
-            with (section / name).open("a") as f:
-                f.write(value + "\n")
+            there, values = sections[-1][2].get(name, (word, []))
+            if word == there == "option":
+                values = []
+            elif "list" in (word, there):
+                word = "list"
+            if value or word == "list":
+                sections[-1][2][name] = (word, [*values, value])
+    return "".join(
+        f"config {kind} {section}\n" + "".join(
+            f"{word} {name} {shlex.quote(value)}\n"
+            for name, (word, values) in options.items() for value in values)
+        for kind, section, options in sections)
 
 
 class Procd:
     """What one run of the init script, by OpenWrt's shell, told procd: of each
-    instance the command, the parameters and the mounts of its jail."""
+    instance the command, the parameters and the mounts of its jail; and the log."""
 
-    def __init__(self, tmp_path, text, ujail=True, seccomp=True):
-        uci(text, tmp_path / "uci")
+    def __init__(self, tmp_path, text, ujail=True, seccomp=True, user=True,
+                 how="start_service"):
+        (tmp_path / "config").write_text(text)
+        if text:
+            (tmp_path / "uci").write_text(uci(text))
+        (tmp_path / "passwd").write_text(
+            "root:x:0:0::/:/bin/ash\n" + "bellwire:x:5000:5000::/:/bin/false\n"
+            * user)
         for name, there in (("ujail", ujail), ("seccomp", seccomp)):
             if there:
                 (tmp_path / name).touch(0o755)
         script = f""". {HERE}/openwrt/functions.sh; . {INIT}
             UJAIL={tmp_path}/ujail SECCOMP={tmp_path}/seccomp
-            start_service; service_triggers"""
+            CONFIG={tmp_path}/config PASSWD={tmp_path}/passwd
+            {how} || exit 9; service_triggers"""
         p = subprocess.run(
-            ["busybox", "ash", "-eu", "-c", script], text=True, capture_output=True,
+            ["busybox", "ash", "-u", "-c", script], text=True, capture_output=True,
             env=os.environ | {"UCI": str(tmp_path / "uci"),
                               "SAID": str(tmp_path / "said")}, timeout=60)
-        assert (p.returncode, p.stdout, p.stderr) == (0, "", "")
+        assert (p.stdout, p.stderr) == ("", "")
         calls = [line.split("\x1f")[:-1] for line in
                  (tmp_path / "said").read_text().splitlines()]
-        assert calls[0] == ["config_load", "bellwire"]
-        assert calls[-1] == ["procd_add_reload_trigger", "bellwire"]
-        self.owned, self.instances = [], {}
-        for name, *args in calls[1:-1]:
+        assert calls.pop(0) == ["config_load", "bellwire"]
+        self.log, self.owned, self.instances = [], [], {}
+        if p.returncode == 0:
+            assert calls.pop() == ["procd_add_reload_trigger", "bellwire"]
+        else:
+            assert p.returncode == 9
+        for name, *args in calls:
             self.hear(name, args)
 
     def hear(self, name, args):
@@ -76,6 +95,12 @@ class Procd:
             self.now[args[0]] += args[1:]
         elif name == "chown":
             self.owned.append(args)
+        elif name == "logger":
+            *how, line = args
+            assert how == ["-s", "-t", "bellwire", "-p", "daemon.err"]
+            self.log.append(line)
+        elif name == "config_load":
+            assert args == ["bellwire"]
         else:
             assert name not in self.now
             self.now[name] = args
@@ -135,6 +160,71 @@ def test_all_that_the_configuration_mentions(tmp_path, placed):
         **SERVICE, "file": [f"{tmp_path}/token"]}
     assert len([x for x in accepted(main["command"])
                 if x.startswith("emit = ")]) == 3
+    assert procd.log == []
+
+
+def test_all_kinds_of_sinks_start_together(tmp_path, placed, start):
+    """The folder of FIFO and spool is made, also beside a serial line."""
+    primary, secondary = os.openpty()
+    try:
+        procd = Procd(tmp_path, placed(EVERYTHING).replace(
+            "/dev/ttyUSB0", os.ttyname(secondary)).replace(
+            "list listen '192.168.1.1:5000'", ""))
+        command = procd.instances["main"]["command"][1:]
+        at = command.index("--listen")
+        server = start(*command[:at], *command[at + 2:])
+        secret = "Authorization: Bearer a-token"
+        with FifoReader(tmp_path / "run/alerts") as reader:
+            request = helpers.post(payload(alert("Together")), secret)
+            assert server.ask(request).status == 200
+            assert " FIRING critical Together " in reader.take_lines(1)[0]
+        assert b" FIRING critical Together " in os.read(primary, 4096)
+    finally:
+        os.close(primary)
+        os.close(secondary)
+
+
+WRONG = [
+    ("option listen '127.0.0.1:5000'", "main: option listen: expected list listen"),
+    ("option emit 'stdout'", "main: option emit: expected list emit"),
+    ("list spool '/tmp/spool'", "main: list spool: expected option spool"),
+    ("list enabled '1'", "main: list enabled: expected option enabled"),
+    ("option auth_token_flie '/t'", "main: option auth_token_flie: unknown"),
+    ("list alow '127.0.0.1'", "main: list alow: unknown"),
+    ("option user 'root'", "main: option user: unknown"),
+    ("option auth_token_file ''", "option auth_token_file: empty"),
+    ('option "auth_hmac_file"  "" # later', "option auth_hmac_file: empty"),
+    ("list allow ''", "main: list allow: empty"),
+    ("option enabled 'maybe'", "main: option enabled 'maybe': expected 0 or 1"),
+    ("config belwire 'attic'", "config belwire 'attic': unknown, expected bellwire"),
+]
+
+
+@pytest.mark.parametrize("how", ["start_service", "reload_service"])
+@pytest.mark.parametrize("line, said", WRONG)
+def test_a_line_that_would_be_passed_over_stops_the_start(tmp_path, line, said,
+                                                          how):
+    text = CONFIG.replace("\toption enabled '1'\n", "") if "enabled" in line \
+        else CONFIG
+    if line.split()[1] in ("listen", "emit"):
+        text = re.sub(rf"\n\tlist {line.split()[1]} .*", "", text)
+    procd = Procd(tmp_path, f"{text}\t{line}\n", how=how)
+    assert procd.instances == {}
+    assert procd.log == [f"{tmp_path}/config: {said}"]
+
+
+@pytest.mark.parametrize("text, user, said", [
+    (CONFIG, False, "no user bellwire in {}/passwd"),
+    ("", True, "cannot be read, see: uci show bellwire")])
+def test_what_else_stops_the_start(tmp_path, text, user, said):
+    procd = Procd(tmp_path, text, user=user)
+    assert procd.instances == {}
+    assert procd.log == [f"{tmp_path}/config: " + said.format(tmp_path)]
+
+
+def test_reload_takes_a_configuration_that_is_right(tmp_path):
+    procd = Procd(tmp_path, CONFIG, how="reload_service")
+    assert list(procd.instances) == ["main"] and procd.log == []
 
 
 @pytest.mark.parametrize("ujail", [True, False])
@@ -173,7 +263,7 @@ def test_words_stay_whole_and_sections_apart(tmp_path):
         config bellwire 'attic'
             list listen '127.0.0.1:5001'
         """ % tmp_path)
-    assert list(procd.instances) == ["attic", "desk"]
+    assert list(procd.instances) == ["desk", "attic"]
     assert procd.instances["desk"]["command"] == [
         "/usr/sbin/bellwire", "--listen", f"unix:{tmp_path}/sockets/desk",
         "--emit", "stdout,format=short,match=severity!=info,match=team=a b",
