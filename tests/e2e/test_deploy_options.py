@@ -3,11 +3,13 @@ file that it stands in. (openwrt/, whose come out of a script: its own test.)"""
 import json
 import re
 import shlex
+import shutil
 
 import pytest
 import yaml
 
 from helpers import HERE, run
+from tls_helpers import pki  # noqa: F401 - a fixture
 
 DEPLOY = HERE.parents[1] / "deploy"
 
@@ -27,8 +29,8 @@ def kubernetes():
 
 
 def systemd():
-    for name in ("bellwire.service", "fifo.conf"):
-        text = (DEPLOY / "systemd" / name).read_text().replace("\\\n", " ")
+    for file in sorted((DEPLOY / "systemd").iterdir()):
+        text = file.read_text().replace("\\\n", " ")
         for line in re.findall(r"^ExecStart=(.+)$", text, re.M):
             yield shlex.split(line)
 
@@ -40,10 +42,13 @@ def demo():
 
 
 @pytest.mark.parametrize("samples, count", [
-    (container, 1), (kubernetes, 1), (systemd, 2), (demo, 1)])
-def test_the_command_lines_of_the_samples_are_taken(tmp_path, samples, count):
+    (container, 1), (kubernetes, 1), (systemd, 4), (demo, 1)])
+def test_the_command_lines_of_the_samples_are_taken(tmp_path, pki, samples, count):
     """With the files that they name, in a place of the test's own."""
     (tmp_path / "token").write_text("a-token\n")
+    for name, file in (("cert", pki.server().cert), ("key", pki.server().key),
+                       ("ca", pki.ca.cert)):
+        shutil.copy(file, tmp_path / name)
     commands = list(samples())
     assert len(commands) == count
     for program, *options in commands:
