@@ -208,7 +208,7 @@ void spool_take_from(struct spool *s, uint64_t from, unsigned sinks)
 		h = s->ring;
 	/* 0 stands for all: a bit that no sink has, for none */
 	uint64_t left = (r.count ? r.count : all) & ~(uint64_t)sinks;
-	put_u64(h + AT_COUNT, left ? left : (uint64_t)1 << LIMIT_SINKS);
+	put_u64(h + RECORD_AT_COUNT, left ? left : (uint64_t)1 << LIMIT_SINKS);
 }
 
 uint32_t spool_checksum(const char *h, uint32_t length)
