@@ -238,6 +238,19 @@ static void begin_request(struct conn *c, struct service *s,
 		conn_decide(c, s, status);
 }
 
+/* What came is no request: is it something else that is known by its start? */
+static void note_stranger(struct conn *c, struct span in)
+{
+	struct buf why = buf_of(c->why, sizeof c->why);
+	if (span_starts(in, SPAN("\x16")))
+		buf_str(&why, "the client speaks TLS, this port does not");
+	else if (span_starts(in, SPAN("PROXY ")) ||
+		 span_starts(in, SPAN("\r\n\r\n")))
+		buf_str(&why, "it begins as the PROXY protocol does, which is "
+			      "not spoken here");
+	c->why_n = why.n;
+}
+
 /* True if the state changed. */
 static bool step_head(struct conn *c, struct service *s)
 {
@@ -256,6 +269,7 @@ static bool step_head(struct conn *c, struct service *s)
 	if (status == STATUS_OK)
 		status = http_parse_head((struct span){in.p, length}, &r);
 	if (status != STATUS_OK) {
+		note_stranger(c, in);
 		conn_refuse(c, s, status);
 		return true;
 	}
@@ -407,4 +421,14 @@ void conn_close(struct conn *c, struct service *s)
 {
 	release(c, s, false);
 	c->state = CONN_CLOSED;
+}
+
+void conn_linger(struct conn *c, struct service *s)
+{
+	release(c, s, false);
+	c->out.n = c->out_sent = 0;
+	c->page = SPAN_NONE;
+	if (c->state != CONN_LINGER)
+		c->deadline_ms = s->now.ms + LIMIT_LINGER_MS;
+	c->state = CONN_LINGER;
 }

@@ -116,6 +116,9 @@ void conn_answer_page(struct conn *c, struct service *s, enum status status,
 bool conn_holds_page(const struct conn *c);
 /* The deadline has come. */
 void conn_expire(struct conn *c, struct service *s);
+/* Nothing more will be said here, for a reason that the peer was told by other
+ * means, and may still have to read: to LINGER. */
+void conn_linger(struct conn *c, struct service *s);
 /* Lets go of everything; the connection was or will be closed. */
 void conn_close(struct conn *c, struct service *s);
 

@@ -23,8 +23,8 @@
 	X(ALERT, 32768, "bytes as sent", "left out with a NOTICE line") \
 	X(WHOLE_BODY, 32768, "bytes of a body taken or refused as one", \
 	  "alert by alert as they arrive") \
-	X(DISCARD, 32768, "bytes read on after a refusal", \
-	  "answered with Connection: close") \
+	X(DISCARD, 32768, "bytes read on after a refusal or a TLS alert", \
+	  "answered with Connection: close, or closed") \
 	X(ENVELOPE, 4096, "bytes of receiver, groupKey and externalURL " \
 	  "of a body that is decoded as it arrives", "cut with a mark") \
 	X(LABELS, 128, "labels, and as many annotations, an alert", \

@@ -162,6 +162,17 @@ static void log_other_version(struct server *s, const struct slot *k)
 	s->version_told = true;
 }
 
+/* The peer is gone, or TLS has failed: then it was told why, and has a while to
+ * read it. */
+static void give_up(struct server *s, struct slot *k, long why)
+{
+	s->page_freed |= conn_holds_page(&k->conn);
+	if (why == TRANSPORT_TLS)
+		conn_linger(&k->conn, &s->service);
+	else
+		conn_close(&k->conn, &s->service);
+}
+
 /* Lets a connection go on until it needs bytes, room or time, or has had its
  * share of the turn: who asks for a thousand pages at once is answered between
  * the others. */
@@ -193,7 +204,7 @@ static void go_on(struct server *s, struct slot *k)
 		/* without bytes of its own, this sends what TLS holds back */
 		long put = transport_write(&k->transport, out);
 		if (put < 0) {
-			conn_close(c, &s->service);
+			give_up(s, k, put);
 			break;
 		}
 		if (put == 0 && (out.n || transport_is_full(&k->transport)))
@@ -222,15 +233,11 @@ static void log_greeting(struct server *s, const struct slot *k)
 }
 
 /* error: of transport_error(), or 0 for one that took too long or was cut. */
-static void greeting_failed(struct server *s, const struct slot *k, int error,
-			    const char *why)
+static void log_tls(struct server *s, const struct slot *k, const char *what,
+		    int error, const char *why)
 {
 	struct log_line l;
-	if (!k->transport.heard)
-		return; /* a look at the port, as balancers take it */
-	s->counters->tls_errors++;
-	if (!may_tell(s) ||
-	    !log_begin(s->log, &l, LOG_WARN, "TLS handshake failed"))
+	if (!may_tell(s) || !log_begin(s->log, &l, LOG_WARN, what))
 		return;
 	log_address(&l, "peer", &k->peer);
 	if (error)
@@ -238,6 +245,15 @@ static void greeting_failed(struct server *s, const struct slot *k, int error,
 	log_text(&l, "why", span_of(error ? tls_error_text(error) : why));
 	put_untold(s, &l);
 	log_end(s->log, &l);
+}
+
+static void greeting_failed(struct server *s, const struct slot *k, int error,
+			    const char *why)
+{
+	if (!k->transport.heard)
+		return; /* a look at the port, as balancers take it */
+	s->counters->tls_errors++;
+	log_tls(s, k, "TLS handshake failed", error, why);
 }
 
 /* A handshake went on, or did not. */
@@ -262,6 +278,9 @@ void slot_read(struct server *s, struct slot *k)
 	long n = transport_read(&k->transport, p, room);
 	if (k->greeting)
 		greet(s, k, n);
+	if (n == TRANSPORT_TLS && k->transport.greeted)
+		log_tls(s, k, "TLS connection failed",
+			transport_error(&k->transport), NULL);
 	if (n == OS_AGAIN)
 		return;
 	if (n > 0)
@@ -269,7 +288,7 @@ void slot_read(struct server *s, struct slot *k)
 	else if (n == OS_END)
 		conn_ended(&k->conn);
 	else
-		conn_close(&k->conn, &s->service);
+		give_up(s, k, n);
 	go_on(s, k);
 }
 

@@ -338,9 +338,63 @@ void tls_end(struct tls_session *t)
 	br_ssl_engine_close(&session(t)->server.eng);
 }
 
+/* What has come in the place of a first record, of which this much is there. */
+enum { RECORD_HEAD = 5 };
+
+static bool is_proxy(const unsigned char *p)
+{
+	return memcmp(p, "PROXY", RECORD_HEAD) == 0 ||
+	       memcmp(p, "\r\n\r\n", RECORD_HEAD) == 0;
+}
+
+/* A method, or the start of one and of a target. */
+static bool is_http(const unsigned char *p)
+{
+	for (size_t i = 0; i < RECORD_HEAD; i++)
+		if ((p[i] < 'A' || p[i] > 'Z') &&
+		    (i < 3 || (p[i] != ' ' && p[i] != '/')))
+			return false;
+	return true;
+}
+
 int tls_error(const struct tls_session *t)
 {
-	return br_ssl_engine_last_error(&session_const(t)->server.eng);
+	const br_ssl_engine_context *e = &session_const(t)->server.eng;
+	int error = br_ssl_engine_last_error(e);
+	if (error != BR_ERR_UNSUPPORTED_VERSION || e->version_in)
+		return error;
+	if (is_proxy(e->ibuf))
+		return TLS_PROXY;
+	return is_http(e->ibuf) ? TLS_PLAIN_HTTP : error;
+}
+
+static const char to_http[] =
+    "HTTP/1.1 400 Bad Request\r\n"
+    "Content-Type: text/plain; charset=utf-8\r\n"
+    "Connection: close\r\n\r\n"
+    "HTTP on a port that speaks TLS: the address begins with https\n";
+
+const unsigned char *tls_last_word(struct tls_session *t, size_t *n)
+{
+	enum { ALERT = 21, FATAL = 2 };
+	br_ssl_engine_context *e = &session(t)->server.eng;
+	const br_sslrec_out_class **out = &e->out.vtable;
+	unsigned alert = tls_error_alert(tls_error(t));
+	size_t begin = RECORD_HEAD, end = e->obuf_len;
+	*n = 0;
+	if (tls_error(t) == TLS_PLAIN_HTTP) {
+		*n = sizeof to_http - 1;
+		return (const unsigned char *)to_http;
+	}
+	/* in the midst of a record nothing else can be said; but the engine
+	 * hears nothing, and so does not fail, before it has sent its own */
+	if (alert == 0 || (e->oxa == e->oxb && e->oxc > e->oxa))
+		return NULL;
+	(*out)->max_plaintext(out, &begin, &end);
+	e->obuf[begin] = FATAL;
+	e->obuf[begin + 1] = (unsigned char)alert;
+	*n = 2;
+	return (*out)->encrypt(out, ALERT, BR_TLS12, e->obuf + begin, n);
 }
 
 struct span tls_client(const struct tls_session *t)

@@ -64,11 +64,17 @@ void tls_plain_taken(struct tls_session *t, size_t n);
 unsigned char *tls_plain_in(struct tls_session *t, size_t *n);
 void tls_plain_put(struct tls_session *t, size_t n);
 
+/* Once a connection has failed: the last bytes for the peer, an alert that says
+ * why or, for one that speaks HTTP, that in HTTP; to be asked for once. None
+ * (*n is 0) if BearSSL or the peer has said it already. */
+const unsigned char *tls_last_word(struct tls_session *t, size_t *n);
+
 /* Makes a record of what was put so far. */
 void tls_flush(struct tls_session *t);
 /* Says close_notify. */
 void tls_end(struct tls_session *t);
-/* 0 after an orderly end, else BearSSL's number; and in words. */
+/* 0 after an orderly end, else BearSSL's number or one of types.h; and in
+ * words. */
 int tls_error(const struct tls_session *t);
 const char *tls_error_text(int error);
 /* The name of the client's certificate, or absent. */

@@ -13,6 +13,8 @@ void transport_open(struct transport *t, int fd,
 	t->fd = fd;
 	t->secure = identity != NULL;
 	t->greeted = !t->secure;
+	t->heard = t->failed = false;
+	t->dropped = 0;
 	if (t->secure)
 		tls_open(&t->tls, identity, now_s);
 }
@@ -33,9 +35,27 @@ static long flush_records(struct transport *t)
 	return 1;
 }
 
-static long closed(const struct transport *t)
+/* TLS is over, in order or not. An alert is a few bytes: a socket without room
+ * for them is one that the peer does not read. */
+static long closed(struct transport *t)
 {
-	return tls_error(&t->tls) ? TRANSPORT_TLS : OS_END;
+	if (tls_error(&t->tls) == 0)
+		return OS_END;
+	size_t n;
+	const unsigned char *p = tls_last_word(&t->tls, &n);
+	if (n)
+		os_write(t->fd, p, n);
+	t->failed = true;
+	return TRANSPORT_TLS;
+}
+
+static long drop(struct transport *t, char *p, size_t n)
+{
+	if (t->dropped >= LIMIT_DISCARD)
+		return OS_END;
+	long got = os_read(t->fd, p, n);
+	t->dropped += got > 0 ? (size_t)got : 0;
+	return got;
 }
 
 static void copy(char *to, const unsigned char *from, size_t n)
@@ -115,6 +135,8 @@ static long tls_write(struct transport *t, struct span s)
 
 long transport_read(struct transport *t, char *p, size_t n)
 {
+	if (t->failed)
+		return drop(t, p, n);
 	return t->secure ? tls_read(t, p, n) : os_read(t->fd, p, n);
 }
 

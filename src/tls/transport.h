@@ -3,6 +3,11 @@
  *
  * More than 0: so many bytes; 0: would block; below 0: OS_END, -errno or, by
  * TLS, TRANSPORT_TLS, and the connection is over.
+ *
+ * After TRANSPORT_TLS the peer was told why. Who closes before the peer's last
+ * bytes are read makes the kernel reset the connection, and the peer may hear
+ * of that alone: so transport_read() goes on to bring what it sends, for
+ * nothing but to be thrown away, and OS_END after LIMIT_DISCARD bytes.
  */
 #ifndef TLS_TRANSPORT_H
 #define TLS_TRANSPORT_H
@@ -18,6 +23,8 @@ struct transport {
 	unsigned sent; /* pieces of records; begins anew when full */
 	bool greeted;  /* the handshake is done, or there is none */
 	bool heard;    /* the peer has sent a byte of it */
+	bool failed;   /* TLS has; what still comes is thrown away */
+	size_t dropped;
 	struct tls_session tls;
 };
 

@@ -21,7 +21,13 @@ enum {
 	TLS_OTHER_NAME = 201,
 	TLS_UNREADABLE = 202,
 	TLS_LONG_CHAIN = 203,
+	TLS_PLAIN_HTTP = 204,
+	TLS_PROXY = 205,
 };
+
+/* In words.c: the alert for an error (RFC 5246 7.2.2), 0 if none is to be sent
+ * any more. */
+unsigned tls_error_alert(int error);
 
 struct identity {
 	br_x509_certificate chain[TLS_CHAIN];

@@ -317,6 +317,19 @@ static void refuses(void **state)
 	     "400 close: control character in the head, or a line that does "
 	     "not end in CRLF\n",
 	     NULL, CONN_LINGER},
+	    {"\x16\x03\x01",
+	     "400 close: control character in the head, or a "
+	     "line that does not end in CRLF: the client "
+	     "speaks TLS, this port does not\n",
+	     NULL, CONN_LINGER},
+	    {"PROXY UNKNOWN\r\n" HEALTH,
+	     "400 close: malformed request line: it begins as the PROXY "
+	     "protocol does, which is not spoken here\n",
+	     NULL, CONN_LINGER},
+	    {"\r\n\r\n",
+	     "400 close: malformed request line: it begins as the "
+	     "PROXY protocol does, which is not spoken here\n",
+	     NULL, CONN_LINGER},
 	    {"GET / HTTP/1.1\r\n\r\n" HEALTH,
 	     "400 close: exactly one valid Host is required\n", NULL,
 	     CONN_LINGER},
@@ -1105,6 +1118,37 @@ static void reads_no_more(void **state)
 	}
 }
 
+/* Lets go of what it held, says nothing more, and reads until its deadline,
+ * which a second failure does not move. */
+static void lingers(void **state)
+{
+	static char bytes[1024];
+	struct buf b = buf_of(bytes, sizeof bytes);
+	struct span request = compose(&b, HEAD ONE "|");
+	size_t room;
+	(void)state;
+	start_plain();
+	stalled = true;
+	send_bytes(request, request.n, 1, 0);
+	assert_int_not_equal(intake.recall.entry[0].claims, 0);
+	conn_linger(&conn, &service);
+	int64_t end_ms = service.now.ms + LIMIT_LINGER_MS;
+	assert_int_equal(intake.recall.entry[0].claims, 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(conn.state, CONN_LINGER);
+		assert_int_equal(conn.deadline_ms, end_ms);
+		assert_int_equal(conn_output(&conn).n, 0);
+		conn_room(&conn, &room);
+		assert_true(room > 0);
+		conn_received(&conn, room);
+		conn_step(&conn, &service);
+		service.now.ms++;
+		conn_linger(&conn, &service);
+	}
+	conn_expire(&conn, &service);
+	assert_int_equal(conn.state, CONN_CLOSED);
+}
+
 /* A client that goes away leaves no claim, and its alerts stay known. */
 static void closes(void **state)
 {
@@ -1698,6 +1742,7 @@ int main(void)
 	    cmocka_unit_test(keeps_deadlines),
 	    cmocka_unit_test(recognises_repeats),
 	    cmocka_unit_test(closes),
+	    cmocka_unit_test(lingers),
 	    cmocka_unit_test(holds_large_pages),
 	    cmocka_unit_test(reads_no_more),
 	    cmocka_unit_test(takes_large_bodies),
