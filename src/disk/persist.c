@@ -20,7 +20,7 @@ static void log_spool(struct persist *p, enum log_level level,
 }
 
 /* Beside -errno and STORE_NOT_REGULAR. */
-enum { NOT_OURS = STORE_NOT_REGULAR + 1 };
+enum { NOT_OURS = STORE_CUT + 1 };
 
 static bool failed_at_start(struct persist *p, const char *path, int error)
 {
@@ -84,7 +84,8 @@ static int make_file(struct persist *p, const char *path,
 		error = store_sync(p->fd);
 	if (!error)
 		error = sync_folder(p, path);
-	image_synced(&p->image, p->spool);
+	if (!error)
+		image_synced(&p->image, p->spool);
 	return error;
 }
 
@@ -206,6 +207,31 @@ static enum image_verdict recover(struct persist *p, struct spool *s,
 	return image_recover(&p->image, s, p->cursor_blocks, report);
 }
 
+/* Writes what was taken over once more. What an earlier process has written may
+ * be known to the kernel alone, also where its sync failed: then the kernel
+ * takes it for written, and a sync of ours would do nothing. */
+static int write_again(struct persist *p, const char *header, bool all)
+{
+	const struct spool *s = p->spool;
+	uint64_t from = spool_tail(s);
+	int error = store_write(p->fd, header, IMAGE_HEADER_BYTES, 0);
+	if (!error)
+		error = store_write(p->fd, p->cursor_blocks,
+				    sizeof p->cursor_blocks, IMAGE_BLOCK);
+	if (!error && all)
+		error =
+		    store_write(p->fd, s->ring, (size_t)s->size, IMAGE_RING);
+	while (!error && !all && from < s->head) {
+		uint64_t at = from % s->size, n = s->head - from;
+		if (n > s->size - at)
+			n = s->size - at;
+		error = store_write(p->fd, s->ring + at, (size_t)n,
+				    IMAGE_RING + at);
+		from += n;
+	}
+	return error ? error : store_sync(p->fd);
+}
+
 /* Takes over an existing file. 0, -errno, NOT_OURS, or a verdict above 0. */
 static int take_over(struct persist *p, struct hash_key *key)
 {
@@ -236,11 +262,7 @@ static int take_over(struct persist *p, struct hash_key *key)
 	if (verdict != IMAGE_GOOD)
 		return (int)verdict;
 	log_recovered(p, &report);
-	if (report.rewrite)
-		error =
-		    store_write(p->fd, s->ring, (size_t)s->size, IMAGE_RING);
-	if (!error)
-		error = store_sync(p->fd);
+	error = write_again(p, header, report.rewrite);
 	tell_lost(p, report.gaps);
 	tell_left(p, report.left);
 	return error;
@@ -363,10 +385,11 @@ static int begin_anew(struct persist *p, const char *path, int verdict,
 bool persist_open(struct persist *p, const struct config *config,
 		  struct spool *spool, struct intake *in, struct log *log)
 {
-	char path[256] = "";
+	char *path = p->path;
 	/* at most LIMIT_SPOOL_FILE_MAX */
 	size_t size = (size_t)config->spool_size / 8 * 8;
 	p->spool = spool;
+	p->key = &in->hash_key;
 	p->log = log;
 	memcpy(path, config->spool.p, config->spool.n);
 	char *ring = store_memory(size);
@@ -390,6 +413,40 @@ bool persist_open(struct persist *p, const struct config *config,
 	return verdict ? failed_at_start(p, path, verdict) : true;
 }
 
+/* Is what was synced in a file that a restart will find? */
+static int look(struct persist *p)
+{
+	int error = store_look(p->fd, (int64_t)(IMAGE_RING + p->spool->size));
+	p->anew = error == STORE_GONE || error == STORE_CUT;
+	if (p->anew) {
+		p->errors++;
+		log_spool(p, LOG_ERROR,
+			  error == STORE_GONE
+			      ? "the spool was removed: making a new one"
+			      : "the spool was cut: writing it again",
+			  p->path, 0);
+	}
+	return error;
+}
+
+/* All that is queued, into a file of that name. */
+static int make_anew(struct persist *p)
+{
+	int64_t size = (int64_t)(IMAGE_RING + p->spool->size);
+	if (store_look(p->fd, size) == STORE_GONE) {
+		int fd = store_make(p->path, p->fd);
+		if (fd < 0)
+			return fd;
+		store_close(p->fd);
+		p->fd = fd;
+	}
+	p->spool->synced = spool_tail(p->spool);
+	int error = make_file(p, p->path, p->key);
+	if (!error)
+		p->anew = false;
+	return error;
+}
+
 static int write_all(struct persist *p)
 {
 	size_t n;
@@ -397,6 +454,8 @@ static int write_all(struct persist *p)
 	if (error || n == 0 || !image_wants_sync(&p->image, p->spool))
 		return error;
 	error = store_sync(p->fd);
+	if (!error)
+		error = look(p);
 	if (error)
 		return error;
 	bool alarm = p->image.alarm_planned != p->image.alarm_safe;
@@ -417,7 +476,9 @@ void persist_sync(struct persist *p, int64_t now_ms)
 {
 	if (!p->on || (p->failed && now_ms < p->retry_ms))
 		return;
-	int error = write_all(p);
+	int error = p->anew ? 0 : write_all(p);
+	if (p->anew)
+		error = make_anew(p);
 	if (error) {
 		image_failed(&p->image);
 		p->errors++;

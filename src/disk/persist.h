@@ -12,13 +12,16 @@ struct persist {
 	bool on; /* there is a file */
 	int fd;
 	bool failed;
+	bool anew; /* the file is gone, or cut: it has to be made once more */
 	int64_t retry_ms; /* after a failure, not before */
 	uint64_t errors;
 	uint64_t left; /* alerts of sinks that are gone */
 	const char *name[LIMIT_SINKS];
 	struct image image;
 	struct spool *spool;
+	const struct hash_key *key; /* the intake's */
 	struct log *log;
+	char path[256];
 	char cursor_blocks[2 * IMAGE_BLOCK]; /* as read at start */
 };
 

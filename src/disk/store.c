@@ -49,10 +49,11 @@ int store_open(const char *path)
 
 int store_make(const char *path, int old_fd)
 {
-	struct stat st;
+	struct stat st, made;
 	int fd = open_locked(path, O_EXCL | O_NOFOLLOW);
-	if (fd >= 0 && fstat(old_fd, &st) == 0 &&
-	    (fchown(fd, st.st_uid, st.st_gid) == 0 || st.st_uid == geteuid()))
+	if (fd >= 0 && fstat(old_fd, &st) == 0 && fstat(fd, &made) == 0 &&
+	    (fchown(fd, st.st_uid, st.st_gid) == 0 ||
+	     st.st_uid == made.st_uid))
 		fchmod(fd, st.st_mode & 0777);
 	return fd;
 }
@@ -116,6 +117,16 @@ int store_sync(int fd)
 		failed = fdatasync(fd);
 	while (failed && errno == EINTR);
 	return failed ? -errno : 0;
+}
+
+int store_look(int fd, int64_t size)
+{
+	struct stat st;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_nlink == 0)
+		return STORE_GONE;
+	return st.st_size < size ? STORE_CUT : 0;
 }
 
 int store_sync_folder(const char *path)

@@ -9,7 +9,11 @@
 #include <stdint.h>
 
 /* Beside -errno. */
-enum { STORE_NOT_REGULAR = INT32_MIN };
+enum {
+	STORE_NOT_REGULAR = INT32_MIN,
+	STORE_GONE, /* the file has no name any more */
+	STORE_CUT,  /* it is shorter than it was made */
+};
 
 /* Opens or makes (mode 0600) a regular file and locks it for this process.
  * Returns a descriptor, -errno (-EBUSY if another process has it), or
@@ -27,6 +31,9 @@ int store_read(int fd, void *p, size_t n, uint64_t offset);
 int store_write(int fd, const void *p, size_t n, uint64_t offset);
 /* fdatasync(2). */
 int store_sync(int fd);
+/* 0 if the file still has a name and that size, STORE_GONE, STORE_CUT or
+ * -errno. */
+int store_look(int fd, int64_t size);
 /* Makes the file's name safe: syncs its folder. -EINVAL: this file system has
  * no such thing, fsync(2). */
 int store_sync_folder(const char *path);

@@ -24,7 +24,9 @@
 enum {
 	WRITE_FILE = 1 << 1,
 	READ_FILE = 1 << 2,
+	READ_DIR = 1 << 3, /* to sync it */
 	REMOVE_FILE = 1 << 5,
+	MAKE_FILE = 1 << 8,
 	MAKE_FIFO = 1 << 10,
 	IOCTL_DEV = 1 << 15, /* since ABI 5 */
 
@@ -124,6 +126,7 @@ void sandbox_allow(const struct sandbox *s, struct span path,
 	    [SANDBOX_READ] = READ_FILE,
 	    [SANDBOX_FIFO] = READ_FILE | WRITE_FILE | MAKE_FIFO,
 	    [SANDBOX_SERIAL] = READ_FILE | WRITE_FILE | IOCTL_DEV,
+	    [SANDBOX_FILE] = READ_FILE | WRITE_FILE | READ_DIR | MAKE_FILE,
 	    [SANDBOX_REMOVE] = REMOVE_FILE,
 	};
 	char name[LIMIT_SANDBOX_PATH];

@@ -1,7 +1,7 @@
 /*
  * sandbox.h - gives away what the process will not need any more, once all is
  * open: limits of resources, new rights, files (Landlock), and all system calls
- * but those of src/calls.def (seccomp).
+ * but those of src/guard/calls.def (seccomp).
  *
  * What the kernel lacks is left out and reported. Architecture independent: the
  * numbers of the calls come from the target's headers, the name that seccomp
@@ -17,6 +17,7 @@ enum sandbox_use {
 	SANDBOX_READ,   /* read again at SIGHUP */
 	SANDBOX_FIFO,   /* opened, and made if missing */
 	SANDBOX_SERIAL, /* opened, and set */
+	SANDBOX_FILE,   /* made again if it was removed */
 	SANDBOX_REMOVE, /* removed at the end */
 };
 

@@ -234,6 +234,7 @@ static void allow_files(const struct sandbox *s)
 				      p->kind == PLACE_FIFO ? SANDBOX_FIFO
 							    : SANDBOX_SERIAL);
 	}
+	sandbox_allow(s, c->spool, SANDBOX_FILE);
 	for (unsigned i = 0; i < c->listens; i++)
 		if (c->listen[i].family == ADDRESS_UNIX)
 			sandbox_allow(s, span_of(c->listen[i].path),

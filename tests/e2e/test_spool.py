@@ -224,15 +224,21 @@ def attach(server, out, *args):
     return tracer
 
 
-def test_a_record_of_a_killed_process_is_synced_before_its_200(spooled, path,
-                                                               tmp_path):
-    """It was written but not synced when the process was killed: it stands in
-    the kernel's memory only, and the power may go next."""
+@pytest.mark.parametrize("fault", ["signal=KILL", "error=EIO"])
+def test_a_record_of_a_killed_process_is_written_before_its_200(spooled, path,
+                                                                tmp_path,
+                                                                fault):
+    """It was written but not synced when the process was killed, or the sync
+    failed, after which the kernel takes it for written: it stands in the
+    kernel's memory only, and the power may go next."""
     server = spooled()
     tracer = attach(server, tmp_path / "trace1",
-                    "-e", "inject=fdatasync:signal=KILL:when=1")
+                    "-e", f"inject=fdatasync:{fault}:when=1")
     with server.connect() as c:
         c.send(post(group(3)))
+        if "KILL" not in fault:
+            assert c.answer().status == 503
+            server.signal(signal.SIGKILL)
         assert server.wait() == -signal.SIGKILL
     tracer.wait(DEADLINE)
     trace = tmp_path / "trace2"
@@ -252,8 +258,7 @@ def test_a_record_of_a_killed_process_is_synced_before_its_200(spooled, path,
         told = [read_logfmt(x) for x in log.read_text().splitlines()]
         address = [x["address"] for x in told if "address" in x][0]
         over = [x for x in told if "records" in x][0]
-        if over["records"] == "0":
-            pytest.skip("the record was not in the file")
+        assert over["records"] == "3"
         server.addresses = [address]
         assert server.accepts(group(3)).status == 200
     finally:
@@ -262,9 +267,15 @@ def test_a_record_of_a_killed_process_is_synced_before_its_200(spooled, path,
     wait_for("the trace", lambda: "killed by SIGKILL" in trace.read_text())
     calls = trace.read_text().splitlines()
     answer = [i for i, x in enumerate(calls) if "accepted 3 alerts" in x][0]
-    syncs = [x for x in calls[:answer]
-             if re.search(r"f(data)?sync\(\d+<[^>]*/spool>\)\s+= 0", x)]
+    syncs = [i for i, x in enumerate(calls[:answer])
+             if re.search(r"fdatasync\(\d+<[^>]*/spool>\)\s+= 0", x)]
     assert syncs, "\n".join(calls[:answer + 1])
+    written = {int(m.group(2)): int(m.group(1)) for m in
+               (re.search(r"/spool>, .*, (\d+), (\d+)\) = ", x)
+                for x in calls[:syncs[0]]) if m}
+    # header, both blocks of cursors, and the three records
+    assert written[0] == 64 and written[4096] == 8192
+    assert written[RING] > 3 * 88
 
 
 # --- the file ---------------------------------------------------------------
@@ -294,6 +305,51 @@ def fails_at_start(*options, limit=None):
     assert len(told.splitlines()) == 1, told
     assert read_logfmt(told.strip())["level"] == "error"
     return told
+
+
+@pytest.mark.parametrize("way", ["removed", "cut", "emptied"])
+def test_a_file_that_goes_while_it_runs_is_made_anew(spooled, file, path, way):
+    """What is queued, and what comes, is in a file that a restart finds."""
+    server = spooled()
+    server.accepts(group(3, name="Before"))
+    if way == "removed":
+        file.unlink()
+    else:
+        os.truncate(file, RING + 50 if way == "cut" else 0)
+    server.accepts(group(3, name="After"))
+    assert file.stat().st_size > 1 << 20
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "the spool was" in server.log() and str(file) in server.log()
+    assert server.metrics()["bellwire_spool_errors_total"] == 1
+    server.accepts(group(1, name="Later"))
+    server.signal(signal.SIGKILL)
+    server.wait()
+    server = spooled()
+    assert names_in(read_all(path, 7, server)) == \
+        numbered(0, 3, "Before") + numbered(0, 3, "After") + ["Later0"]
+    assert server.metrics()["bellwire_spool_errors_total"] == 0
+
+
+def test_where_no_new_file_can_be_made_nothing_is_accepted(start, tmp_path):
+    """The folder is not ours to write in."""
+    folder = tmp_path / "shut"
+    folder.mkdir()
+    if os.getuid() != 0:
+        pytest.skip("needs root")
+    for above in list(tmp_path.parents)[:-2]:
+        if "pytest" in str(above):
+            above.chmod(0o755)
+    tmp_path.chmod(0o755)
+    server = start("--spool", str(folder / "spool"), "--emit",
+                   f"fifo:{tmp_path}/bell,mode=0666", "--user", "65534", *QUICK)
+    server.accepts(group(1))
+    (folder / "spool").unlink()
+    assert server.post(group(2)).status == 503
+    assert server.status_of("/-/ready") == 503
+    assert "cannot write the spool" in server.log()
+    folder.chmod(0o777)  # and once it is
+    send_until_200(server, group(2), pause=0.1)
+    assert (folder / "spool").stat().st_size > 1 << 20
 
 
 def test_a_second_process_on_the_file_is_refused(spooled, file, path):
