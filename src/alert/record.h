@@ -16,8 +16,9 @@ enum record_kind {
 				  * that is not known */
 	RECORD_NOTICE_LOST,      /* places in the spool that were damaged */
 	RECORD_NOTICE_LEFT,      /* alerts of a sink that was taken out */
-	RECORD_NOTICE_SKIPPED,   /* alerts older than --max-age; not stored */
-	RECORD_NOTICE_DROPPED,   /* by a sink with wait=no; not stored */
+	RECORD_STORED_LAST = RECORD_NOTICE_LEFT, /* those below never are */
+	RECORD_NOTICE_SKIPPED, /* alerts older than --max-age */
+	RECORD_NOTICE_DROPPED, /* by a sink with wait=no */
 };
 
 struct record {

@@ -397,6 +397,8 @@ bool deliver_open(struct deliver *d, struct config *config, struct spool *spool,
 		struct delivery *s = &d->sink[i];
 		struct format *f = &config->sink[i].format;
 		s->at_once = DELIVER_MOST;
+		s->untold = spool->untold[i];
+		s->untold_at = spool->cursor[i];
 		int error = sink_open(&s->sink, &config->sink[i].place);
 		if (error == -EINVAL || error == -ENOTTY || error == -EBUSY ||
 		    (error && kind_of(d, i) != PLACE_SERIAL &&
@@ -414,11 +416,21 @@ bool deliver_open(struct deliver *d, struct config *config, struct spool *spool,
 	return true;
 }
 
+/* A restart has to know what no line has told of. */
+static void note_untold(struct deliver *d, unsigned sink)
+{
+	const struct delivery *s = &d->sink[sink];
+	bool told = s->untold_at < deliver_source(d, sink)->keep[sink];
+	d->spool->untold[sink] = (told ? 0 : s->untold) + s->untold_other;
+}
+
 void deliver_pump(struct deliver *d, struct moment now)
 {
 	for (unsigned i = 0; i < d->config->sinks; i++)
 		pump_sink(d, i, now);
 	deliver_make_room(d, now.ms);
+	for (unsigned i = 0; i < d->config->sinks; i++)
+		note_untold(d, i);
 }
 
 /* Would room be made if a sink that is FULL counted as stalled? */

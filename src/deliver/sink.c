@@ -151,7 +151,9 @@ long sink_take_back(struct sink *s, char *scratch, size_t n)
 
 void sink_drop_unsent(struct sink *s)
 {
-	if (s->fd >= 0 && s->place->kind == PLACE_SERIAL)
+	/* where it says that there is nothing, a pseudo-terminal has it for
+	 * its reader all the same */
+	if (s->place->kind == PLACE_SERIAL && sink_unsent(s))
 		tcflush(s->fd, TCIOFLUSH);
 }
 

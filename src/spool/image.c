@@ -6,7 +6,9 @@
  * Cursors: u32 magic, u32 count, u64 sequence, u64 how far the file was safe
  * when they were written, u64 head of what was under way, u64 the owner's
  * number as of that sync, then for each sink its name and its position, u64
- * each; in the last 4 bytes the CRC-32C of the rest.
+ * each, and u32 zero and the CRC-32C of all this. Behind it, for each sink, u64
+ * how many alerts it has given up and not told of, and the CRC-32C of the
+ * sequence number and these: other programs than this one leave that out.
  */
 #include "spool/image.h"
 
@@ -30,7 +32,9 @@ enum {
 	IMAGE_AT_HEAD = 24,
 	IMAGE_AT_ALARM = 32,
 	IMAGE_AT_CURSOR = 40,
-	CURSOR_CRC = IMAGE_CURSOR_BYTES - 4,
+	CURSOR_CRC = IMAGE_AT_CURSOR + 16 * LIMIT_SINKS + 4,
+	IMAGE_AT_UNTOLD = CURSOR_CRC + 4,
+	UNTOLD_CRC = IMAGE_AT_UNTOLD + 8 * LIMIT_SINKS,
 	SEQUENCE_STEP = 1 << 20, /* even: which block is safe stays */
 };
 
@@ -106,6 +110,25 @@ static uint64_t cursor_position(const char *p, unsigned i)
 	return get_u64(p + IMAGE_AT_CURSOR + 16 * i + 8);
 }
 
+/*@ requires \valid_read(p + (0 .. IMAGE_CURSOR_BYTES - 1));
+    assigns \nothing; */
+static uint32_t untold_crc(const char *p)
+{
+	return crc32c(crc32c(0, p + IMAGE_AT_SEQUENCE, 8), p + IMAGE_AT_UNTOLD,
+		      8 * LIMIT_SINKS);
+}
+
+/* 0 if the file does not say. */
+/*@ requires i < LIMIT_SINKS;
+    requires \valid_read(p + (0 .. IMAGE_CURSOR_BYTES - 1));
+    assigns \nothing; */
+static uint64_t cursor_untold(const char *p, unsigned i)
+{
+	return get_u32(p + UNTOLD_CRC) == untold_crc(p)
+		   ? get_u64(p + IMAGE_AT_UNTOLD + 8 * i)
+		   : 0;
+}
+
 /* The first record that a sink must be given: the saved one, or the next one
  * behind it if that one was lost to damage. */
 /*@ requires ring_ok(s) && from % 8 == 0 && from <= s->head;
@@ -128,7 +151,8 @@ static uint64_t align(const struct spool *s, uint64_t from, uint64_t wanted)
 /*@ requires \valid_read(i) && ring_ok(s) && \separated(i, s);
     requires from % 8 == 0 && from <= s->head && saved <= LIMIT_SINKS;
     requires \valid_read(p + (0 .. IMAGE_CURSOR_BYTES - 1));
-    assigns s->cursor[0 .. LIMIT_SINKS - 1], s->keep[0 .. LIMIT_SINKS - 1];
+    assigns s->cursor[0 .. LIMIT_SINKS - 1], s->keep[0 .. LIMIT_SINKS - 1],
+	    s->untold[0 .. LIMIT_SINKS - 1];
     ensures \forall integer k; 0 <= k < s->cursors ==>
 	from <= s->keep[k] <= s->head; */
 static void place_cursors(const struct image *i, struct spool *s, const char *p,
@@ -138,17 +162,22 @@ static void place_cursors(const struct image *i, struct spool *s, const char *p,
 	    loop invariant \forall integer k; 0 <= k < c ==>
 		from <= s->keep[k] <= s->head;
 	    loop assigns c, s->cursor[0 .. LIMIT_SINKS - 1],
-		 s->keep[0 .. LIMIT_SINKS - 1];
+		 s->keep[0 .. LIMIT_SINKS - 1],
+		 s->untold[0 .. LIMIT_SINKS - 1];
 	    loop variant s->cursors - c; */
 	for (unsigned c = 0; c < s->cursors; c++) {
-		uint64_t position = from;
+		uint64_t position = from, untold = 0;
 		/*@ loop invariant k <= saved;
-		    loop assigns k, position;
+		    loop assigns k, position, untold;
 		    loop variant saved - k; */
-		for (unsigned k = 0; k < saved; k++)
-			if (cursor_name(p, k) == i->sink[c])
-				position = cursor_position(p, k);
+		for (unsigned k = 0; k < saved; k++) {
+			if (cursor_name(p, k) != i->sink[c])
+				continue;
+			position = cursor_position(p, k);
+			untold = cursor_untold(p, k);
+		}
 		s->cursor[c] = s->keep[c] = align(s, from, position);
+		s->untold[c] = untold;
 	}
 }
 
@@ -312,14 +341,18 @@ static void plan_cursors(struct image *i, const struct spool *s)
 	i->alarm_told = i->alarm_safe;
 	/*@ loop invariant c <= s->cursors;
 	    loop assigns c, i->keep[0 .. LIMIT_SINKS - 1];
-	    loop assigns p[0 .. CURSOR_CRC - 1];
+	    loop assigns i->untold[0 .. LIMIT_SINKS - 1];
+	    loop assigns p[0 .. UNTOLD_CRC - 1];
 	    loop variant s->cursors - c; */
 	for (unsigned c = 0; c < s->cursors; c++) {
 		i->keep[c] = s->keep[c];
 		put_u64(p + IMAGE_AT_CURSOR + 16 * c, i->sink[c]);
 		put_u64(p + IMAGE_AT_CURSOR + 16 * c + 8, s->keep[c]);
+		i->untold[c] = s->untold[c];
+		put_u64(p + IMAGE_AT_UNTOLD + 8 * c, s->untold[c]);
 	}
 	put_u32(p + CURSOR_CRC, crc32c(0, p, CURSOR_CRC));
+	put_u32(p + UNTOLD_CRC, untold_crc(p));
 }
 
 size_t image_plan(struct image *i, struct spool *s, struct image_write *out)
@@ -333,7 +366,8 @@ size_t image_plan(struct image *i, struct spool *s, struct image_write *out)
 	    loop assigns c, moved;
 	    loop variant s->cursors - c; */
 	for (unsigned c = 0; c < s->cursors; c++)
-		moved = moved || i->keep[c] != s->keep[c];
+		moved = moved || i->keep[c] != s->keep[c] ||
+			i->untold[c] != s->untold[c];
 	if (s->synced == s->head && !moved)
 		return 0;
 	spool_seal(s);

@@ -24,7 +24,7 @@ enum {
 	IMAGE_BLOCK = 4096,
 	IMAGE_RING = 3 * IMAGE_BLOCK,
 	IMAGE_HEADER_BYTES = 64,
-	IMAGE_CURSOR_BYTES = 40 + 16 * LIMIT_SINKS + 8,
+	IMAGE_CURSOR_BYTES = 40 + 16 * LIMIT_SINKS + 8 + 8 * LIMIT_SINKS + 8,
 };
 
 enum image_verdict {
@@ -39,6 +39,7 @@ struct image {
 	uint64_t sequence;          /* of the cursors, last written */
 	uint64_t safe;              /* of those that a sync made safe */
 	uint64_t keep[LIMIT_SINKS]; /* as last written */
+	uint64_t untold[LIMIT_SINKS];
 	uint64_t sink[LIMIT_SINKS]; /* names of the sinks, see image_sink() */
 	uint64_t told_safe;         /* how far, by the cursors last written */
 	bool failed;                /* the last writing */

@@ -38,14 +38,17 @@ static bool is_json(struct span s, const char *first)
     assigns \nothing; */
 static bool is_sane(const struct record *r)
 {
-	return r->kind >= RECORD_ALERT && r->kind <= RECORD_NOTICE_LOST &&
+	const char *begins = r->kind == RECORD_ALERT             ? "{"
+			     : r->kind == RECORD_NOTICE_LEFT_OUT ? "["
+								 : NULL;
+	return r->kind >= RECORD_ALERT && r->kind <= RECORD_STORED_LAST &&
 	       r->envelope.status <= ALERT_RESOLVED &&
 	       r->json.n <= LIMIT_ALERT &&
 	       is_json(r->envelope.receiver, "\"n") &&
 	       is_json(r->envelope.group_key, "\"n") &&
 	       is_json(r->envelope.external_url, "\"n") &&
-	       is_json(r->json, "{") &&
-	       (r->json.p != NULL) == (r->kind == RECORD_ALERT);
+	       (r->json.p != NULL) == (begins != NULL) &&
+	       (begins == NULL || is_json(r->json, begins));
 }
 
 /* The length of a good record at that position and not beyond `end`, or 0. */
@@ -167,7 +170,7 @@ static uint64_t torn_bytes(const struct spool *s, uint64_t p, uint64_t end)
 	/* or it is cut before its position; one of an earlier lap is whole */
 	bool begun = length >= SPOOL_HEADER && length % 8 == 0 &&
 		     length <= SPOOL_RECORD_MAX && kind >= RECORD_ALERT &&
-		     kind <= RECORD_NOTICE_LOST && position == 0;
+		     kind <= RECORD_STORED_LAST && position == 0;
 	return position == p || begun ? length : 0;
 }
 

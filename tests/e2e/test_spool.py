@@ -118,6 +118,56 @@ def test_what_was_left_comes_without_any_other_event(spooled, path):
         assert names_in(reader.until_lines(3)) == numbered(0, 3)
 
 
+def test_each_kind_of_record_outlives_kill_9(spooled, path, start, file):
+    """A notice that is queued does not end what a restart reads."""
+    server = start("--spool", file, "--emit", f"fifo:{path}", "--emit",
+                   f"fifo:{path}2", *QUICK)
+    server.accepts(group(1, name="Left"))  # for the second one as well
+    server.signal(signal.SIGKILL)
+    server.wait()
+    server = spooled()  # and the second one is taken out
+    bad = alert("Bad", labels={"job": 5})
+    server.accepts(payload(alert("A"), bad, alert("B"), truncatedAlerts=3))
+    server.accepts(group(1, name="Last"))
+    for _ in range(2):  # twice over
+        server.signal(signal.SIGKILL)
+        server.wait()
+        server = spooled()
+        assert taken_over(server)["torn_bytes_dropped"] == 0
+        assert taken_over(server)["damaged_places"] == 0
+    with FifoReader(path) as reader:
+        text = reader.until("the last one",
+                            lambda got: b"Last0" in got).decode()
+    assert len(re.findall("NOTICE 1 alert [^\n]*sink", text)) == 1, text
+    assert re.search(r"NOTICE[^\n]*Bad[^\n]*labels.job", text), text
+    assert "NOTICE 3 alerts were left out by the sender" in text
+    assert {"Left0", "A", "B", "Last0"} <= set(names_in(
+        [x for x in text.splitlines() if "NOTICE" not in x]))
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_what_a_sink_gave_up_is_told_after_a_restart(start, file, path, end):
+    """wait=no: one NOTICE counts it, whichever process writes that."""
+    options = ("--spool", f"{file},size=256K", "--emit",
+               f"fifo:{path},wait=no", "--emit", "stdout", *QUICK)
+    server = start(*options)
+    for i in range(30):
+        server.accepts(group(20, name=f"G{i}x"))
+    assert server.metrics()[
+        f'bellwire_sink_dropped_total{{sink="fifo:{path}"}}'] > 0
+    server.accepts(group(1, name="Settled"))
+    server.signal(end)
+    server.wait()
+    server = start(*options)
+    server.accepts(group(1, name="Last"))
+    with FifoReader(path) as reader:
+        text = reader.until("the last", lambda got: b"Last0" in got).decode()
+    told = [int(n) for n in re.findall(r"NOTICE (\d+) alerts", text)]
+    lines = [x for x in text.splitlines() if "NOTICE" not in x]
+    assert len(told) == 1
+    assert told[0] + len(lines) == 30 * 20 + 2
+
+
 def test_lines_in_the_pipe_come_again_after_kill_9(spooled, path):
     """They were written, but nobody had read them."""
     server = spooled()

@@ -16,6 +16,8 @@ enum {
 	SEQUENCE_STEP = 1 << 20,
 };
 
+enum { CURSOR_CRC = 40 + 16 * LIMIT_SINKS + 4 };
+
 static const struct hash_key key = {0x0123456789abcdef, 0xfedcba9876543210};
 
 static char ring[RING], blocks[2 * IMAGE_BLOCK];
@@ -120,8 +122,7 @@ static void patch(size_t at, uint64_t value, size_t bytes)
 			put_u32(p + at, (uint32_t)value);
 		else
 			put_u64(p + at, value);
-		put_u32(p + IMAGE_CURSOR_BYTES - 4,
-			crc32c(0, p, IMAGE_CURSOR_BYTES - 4));
+		put_u32(p + CURSOR_CRC, crc32c(0, p, CURSOR_CRC));
 	}
 }
 
@@ -277,8 +278,7 @@ static void knows_what_was_safe(void **state)
 		for (size_t i = 0; i < 2 && k < 2; i++) {
 			char *p = blocks + i * IMAGE_BLOCK;
 			put_u64(p + IMAGE_AT_SAFE, i == k ? end[2] : 0);
-			put_u32(p + IMAGE_CURSOR_BYTES - 4,
-				crc32c(0, p, IMAGE_CURSOR_BYTES - 4));
+			put_u32(p + CURSOR_CRC, crc32c(0, p, CURSOR_CRC));
 		}
 		assert_int_equal(recover(&report), IMAGE_GOOD);
 		bool told = k < 2;
@@ -319,7 +319,10 @@ static void keeps_the_format(void **state)
 	put_u64(want + 48, first);
 	put_u64(want + 56, image_sink(&key, SPAN("fifo:/a")));
 	put_u64(want + 64, spool.head);
-	put_u32(want + sizeof want - 4, crc32c(0, want, sizeof want - 4));
+	put_u32(want + CURSOR_CRC, crc32c(0, want, CURSOR_CRC));
+	put_u32(want + sizeof want - 8,
+		crc32c(crc32c(0, want + 8, 8), want + CURSOR_CRC + 4,
+		       8 * LIMIT_SINKS));
 	const char *p = blocks + image.sequence % 2 * IMAGE_BLOCK;
 	assert_memory_equal(p, want, sizeof want);
 	assert_true(image.sequence != image.safe);

@@ -540,6 +540,12 @@ static void refuses_strange_records(void **state)
 	} table[] = {
 	    {{.kind = RECORD_ALERT, .json = SPAN("{}")}, true},
 	    {{.kind = RECORD_NOTICE_LOST}, true},
+	    {{.kind = RECORD_NOTICE_TRUNCATED}, true},
+	    {{.kind = RECORD_NOTICE_LEFT}, true},
+	    {{.kind = RECORD_NOTICE_LEFT_OUT, .json = SPAN("[null]")}, true},
+	    {{.kind = RECORD_NOTICE_LEFT_OUT, .json = SPAN("{}")}, false},
+	    {{.kind = RECORD_NOTICE_LEFT_OUT}, false},
+	    {{.kind = RECORD_NOTICE_DROPPED}, false},
 	    {{.kind = RECORD_NOTICE_LOST,
 	      .envelope = {SPAN("null"), SPAN("\"\""), SPAN("\"a\""),
 			   ALERT_RESOLVED}},
