@@ -1,5 +1,4 @@
 """Formats: what a line looks like, and what can never be in one."""
-import html
 import json
 import os
 import pty
@@ -7,7 +6,7 @@ import re
 
 import pytest
 
-from helpers import (HERE, SAMPLES, UNSAFE, alert, as_bytes, as_lines, is_safe,
+from helpers import (SAMPLES, UNSAFE, alert, as_bytes, as_lines, is_safe,
                      payload, read_logfmt, run, sample, unescape)
 
 
@@ -428,17 +427,3 @@ def test_render_is_what_a_server_emits(start, name, format_):
         return [re.sub(r"^(ts=)?\S+Z( NOTICE| status=notice)", r"\2", x)
                 for x in lines]
     assert but_now(as_lines(rendered.stdout)) == but_now(served)
-
-
-def test_the_picture_of_a_terminal_is_true():
-    """deploy/pictures/terminal.svg shows what these payloads make."""
-    picture = (HERE.parents[1] / "deploy/pictures/terminal.svg").read_text()
-    shown = html.unescape("".join(
-        re.findall(r"<text[^>]*>([^<]*)</text>", picture)))
-    for name, lines in (("single-1-firing", slice(0, 1)),
-                        ("control-1-firing", slice(0, 1)),
-                        ("truncated-1-firing", slice(-1, None)),
-                        ("single-2-resolved", slice(0, 1))):
-        line, = run("render", stdin=sample(name)).stdout.decode().splitlines()[lines]
-        # a notice begins with the time at which it came
-        assert line.partition(" ")[2] in shown, line
