@@ -233,6 +233,7 @@ def test_router(kitchen, tmp_path):
     text = kitchen.take(0, ("192.168.1.1:5000", "127.0.0.1:0"),
                         ("192.168.1.10", "127.0.0.1"),
                         ("/dev/ttyUSB0", device))
+    (tmp_path / "procd").mkdir()
     main, = Procd(tmp_path / "procd", text).instances.values()
     with End(os.open(other, os.O_RDWR | os.O_NOCTTY)) as end:
         bell = kitchen.keep(Bell(kitchen, shlex.join(
