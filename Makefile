@@ -43,12 +43,15 @@ Q :=
 SAY := @:
 else
 Q := @
-SAY := @printf '  %-5s %s\n'
+SAY := $(if $(findstring s,$(firstword -$(MAKEFLAGS))),@:,@printf '  %-5s %s\n')
 endif
 
+# What the compiler says of itself; nothing if there is none, see `ready`.
+asked = $(shell $(CC) $(1) 2>/dev/null)
+MACHINE := $(call asked,-dumpmachine)
+
 # musl of the target, as Debian's musl-dev lays it out.
-MUSL_TRIPLET ?= $(shell $(CC) -dumpmachine | \
-	sed 's/-pc-/-/; s/-unknown-/-/; s/-gnu/-musl/')
+MUSL_TRIPLET ?= $(subst -gnu,-musl,$(subst -unknown-,-,$(subst -pc-,-,$(MACHINE))))
 MUSL_INC ?= /usr/include/$(MUSL_TRIPLET)
 MUSL_LIB ?= /usr/lib/$(MUSL_TRIPLET)
 
@@ -56,7 +59,7 @@ WARNINGS := -std=c11 -Wall -Wextra -Wconversion -Wshadow -Werror \
 	-Wstrict-prototypes -Wmissing-prototypes -Wvla
 # `-isystem GCC` behind musl's headers: stddef.h and its like come from musl.
 TARGET_FLAGS = $(ARCH_FLAGS) -nostdinc -isystem $(MUSL_INC) \
-	-isystem $(shell $(CC) -print-file-name=include) \
+	-isystem $(call asked,-print-file-name=include) \
 	-ffunction-sections -fdata-sections -D_GNU_SOURCE $(HARDENING)
 # What is built in to make bugs harmless; musl gets it too if it is built here.
 tried = $(shell $(CC) $(1) -Werror -E -x c /dev/null >/dev/null 2>&1 && \
@@ -71,7 +74,7 @@ GRAPH := $(call tried,-fcallgraph-info=su)
 # The addresses in the file that depend on where it is loaded, packed: 9 KB less.
 # Debian's ld knows how for x86 alone, and musl's start on i386 needs some of
 # them before main() can see to them.
-ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine)),)
+ifneq ($(filter x86_64-%,$(MACHINE)),)
 PACK := -Wl,-z,pack-relative-relocs
 endif
 # musl-gcc cannot link a static PIE (wrong start files, or a loader asked for),
@@ -79,7 +82,7 @@ endif
 # crtbegin.o and its kin are for constructors, of which C has none.
 LINK_START = $(MUSL_LIB)/rcrt1.o
 LINK_END = -Wl,--start-group $(MUSL_LIB)/libc.a $(LIBGCC) -Wl,--end-group
-LIBGCC ?= $(shell $(CC) $(ARCH_FLAGS) -print-libgcc-file-name)
+LIBGCC ?= $(call asked,$(ARCH_FLAGS) -print-libgcc-file-name)
 LINK_FLAGS := -nostdlib -static -Wl,-pie,--no-dynamic-linker,-z,text \
 	-Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack \
 	-Wl,--build-id=none -Wl,-T,$(O)/target.ld
@@ -107,6 +110,16 @@ WORLD := $(addprefix os/,os log supervisor probe) \
 OBJECTS := $(patsubst %,$(O)/%.o,$(PURE) $(WORLD))
 
 all: $(O)/bellwire $(O)/bellwire.debug
+
+# What has to be there before anything is compiled for the target: musl, which
+# MUSL_READY is if it is built here, or which comes with the system.
+MUSL_READY ?= ready
+MISSING = $(if $(MACHINE),$(if $(filter ready,$(MUSL_READY)),$(if $(and \
+	$(wildcard $(MUSL_INC)/stdint.h),$(wildcard $(MUSL_LIB)/rcrt1.o)),,musl in \
+	$(MUSL_INC) and $(MUSL_LIB))),the compiler $(CC))
+ready:
+	@:$(if $(MISSING),$(error missing: $(MISSING); on Debian, `third_party/bootstrap \
+	$(or $(TARGET:%=target-%),build)` installs it))
 
 include third_party/rules.mk
 include tests/rules.mk
@@ -155,11 +168,11 @@ $(O)/flags:
 	@echo '$(FLAGS_NOW)' >$@
 $(OBJECTS): $(O)/flags
 
-$(O)/target.ld: third_party/target.ld $(O)/flags
+$(O)/target.ld: third_party/target.ld $(O)/flags | $(MUSL_READY)
 	$(Q)$(CC) $(ARCH_FLAGS) $(HARDENING) -E -P -x c $< -o $@
 
 $(O)/bellwire.debug: $(O)/target.ld $(OBJECTS) $(SHARED)/libbearssl.a $(LIBGCC) \
-		$(MUSL_READY) tests/check-elf
+		tests/check-elf | $(MUSL_READY)
 	$(SAY) LINK $@
 	$(Q)$(CC) $(LINK_FLAGS) $(PACK) $(LINK_ARCH) $(LDFLAGS) $(LINK_START) $(OBJECTS) \
 		$(SHARED)/libbearssl.a $(LINK_END) -o $@.new 2>$@.log || \
@@ -234,7 +247,7 @@ clean:
 distclean: clean
 	rm -rf third_party/unpacked third_party/cache
 
-.PHONY: all size run demo test dist image install uninstall format clean distclean
+.PHONY: all ready size run demo test dist image install uninstall format clean distclean
 .DELETE_ON_ERROR:
 
 -include $(OBJECTS:.o=.d)

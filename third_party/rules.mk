@@ -45,7 +45,7 @@ MUSL_SRC := $(UNPACKED)/musl
 UNZEROED := $(call tried,-ftrivial-auto-var-init=uninitialized)
 $(MUSL_SRC)/configure: third_party/manifest third_party/fetch
 	$(Q)third_party/fetch musl && touch $@
-$(MUSL)/lib/libc.a: $(MUSL_SRC)/configure $(SHARED)/parts.flags
+$(MUSL)/lib/libc.a: $(MUSL_SRC)/configure $(SHARED)/parts.flags | ready
 	$(SAY) MUSL $@
 	@rm -rf $(MUSL) && mkdir -p $(MUSL)/obj
 	$(Q)cd $(MUSL)/obj && $(CURDIR)/$(MUSL_SRC)/configure \

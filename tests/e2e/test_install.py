@@ -47,6 +47,21 @@ def test_install_and_uninstall(tmp_path):
     assert not [p for p in tmp_path.rglob("*") if p.is_file()]
 
 
+@pytest.mark.parametrize("setting, what", [
+    ("CC=no-such-gcc", "the compiler no-such-gcc"),
+    ("MUSL_INC=/no-such", "musl in /no-such"),
+    ("MUSL_LIB=/no-such", "musl in ")])
+def test_make_says_in_one_line_what_is_missing(tmp_path, setting, what):
+    flags = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    p = subprocess.run(["make", f"O={tmp_path}/build", setting],
+                       cwd=ROOT, env=flags, capture_output=True, text=True,
+                       timeout=DEADLINE)
+    assert p.returncode == 2 and p.stdout == ""
+    line, = p.stderr.splitlines()
+    assert f"missing: {what}" in line
+    assert "`third_party/bootstrap build` installs it" in line
+
+
 def bash(*words):
     """What bash offers for the last of these words."""
     done = subprocess.run(
