@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from helpers import BELLWIRE, HERE, alert, group, payload, wait_for
+from tls_helpers import pki  # noqa: F401 - a fixture
 
 ROOT = HERE.parents[1]
 SAMPLES = ROOT / "deploy/container"
@@ -24,7 +25,8 @@ LABELS = {"org.opencontainers.image.title": "bellwire",
           "org.opencontainers.image.licenses": "MIT",
           "org.opencontainers.image.description":
           "Alertmanager webhooks as lines"}
-HEALTHCHECK = {"Test": ["CMD", "/bellwire", "probe"], "Retries": 3,
+CONFIGURED = ["-c", "/bellwire.conf"]
+HEALTHCHECK = {"Test": ["CMD", "/bellwire", "probe", *CONFIGURED], "Retries": 3,
                "Interval": 30 * 10 ** 9, "Timeout": 6 * 10 ** 9}
 
 
@@ -75,7 +77,7 @@ def test_layout_is_the_same_each_time(layout, tmp_path):
 
 
 @pytest.mark.parametrize("architecture", ["amd64", "arm64"])
-def test_layout_has_the_program_alone_for_each_platform(layout, tmp_path,
+def test_layout_has_two_files_for_each_platform(layout, tmp_path,
                                                         architecture):
     config = json.loads(run(
         "skopeo", "--override-arch", architecture, "inspect", "--config",
@@ -84,16 +86,20 @@ def test_layout_has_the_program_alone_for_each_platform(layout, tmp_path,
     assert config["created"] == "2023-11-14T22:13:20Z"
     assert config["config"] == {
         "User": "65534:65534", "Entrypoint": ["/bellwire"],
-        "Cmd": ["--listen", ":5000"], "ExposedPorts": {"5000/tcp": {}},
+        "Cmd": CONFIGURED, "ExposedPorts": {"5000/tcp": {}},
         "StopSignal": "SIGTERM", "Labels": LABELS, "Healthcheck": HEALTHCHECK}
     digest, = config["rootfs"]["diff_ids"]
     layer = layout / "blobs/sha256" / digest.removeprefix("sha256:")
     with tarfile.open(layer) as tar:
-        member, = tar.getmembers()
-        assert (member.name, member.mode, member.uid, member.gid,
-                member.mtime) == ("bellwire", 0o755, 0, 0, 1700000000)
+        program, configuration = members = tar.getmembers()
+        assert [(m.name, m.mode) for m in members] == [
+            ("bellwire", 0o755), ("bellwire.conf", 0o644)]
+        assert {(m.uid, m.gid, m.mtime) for m in members} == {
+            (0, 0, 1700000000)}
         wanted = Path(BELLWIRE) if architecture == "amd64" else tmp_path / "arm"
-        assert tar.extractfile(member).read() == wanted.read_bytes()
+        assert tar.extractfile(program).read() == wanted.read_bytes()
+        assert tar.extractfile(configuration).read() == \
+            (SAMPLES / "bellwire.conf").read_bytes()
 
 
 def test_layout_can_be_copied_as_a_whole(layout, tmp_path):
@@ -150,6 +156,9 @@ class Engine:
         context = self.folder / "context/build"
         context.mkdir(parents=True)
         shutil.copy(BELLWIRE, context)
+        (self.folder / "context/deploy/container").mkdir(parents=True)
+        shutil.copy(SAMPLES / "bellwire.conf",
+                    self.folder / "context/deploy/container")
         return run("buildah", *self.store, "bud", "--quiet", "--isolation",
                    "chroot", "--format", "docker", "--file",
                    SAMPLES / "Containerfile", context.parent).split()[-1]
@@ -159,14 +168,14 @@ class Engine:
                    "--cgroup-manager", "cgroupfs", "--runtime", "runc",
                    *args, code=code)
 
-    def start(self, image, *args):
+    def start(self, image, *args, how=()):
         """As the Containerfile says, in 8 MiB. Limits of its own: podman's
         would be above what this machine may hand on."""
         return self.podman(
             "run", "--detach", "--network", "none", "--read-only",
             "--cap-drop", "all", "--security-opt", "no-new-privileges",
             "--memory", "8m", "--ulimit", "nofile=256:256", "--ulimit",
-            "nproc=64:64", image, *args).split()[-1]
+            "nproc=64:64", *how, image, *args).split()[-1]
 
     def inspect(self, container, what):
         return json.loads(self.podman("inspect", container, "--format",
@@ -255,8 +264,39 @@ def logs(engine, box):
     return p.stdout
 
 
+MUTUAL = ["--tls-client-ca", "/tls/ca.pem"]
+
+
+@pytest.mark.parametrize("mounted", ["options", "file"])
+@pytest.mark.parametrize("more", [[], MUTUAL], ids=["TLS", "mTLS"])
+def test_health_check_works_behind_tls(engine, pki, tmp_path, mounted, more):
+    secrets = tmp_path / "tls"
+    secrets.mkdir(mode=0o755)
+    for name, file in (("cert", pki.server().cert), ("key", pki.server().key),
+                       ("ca", pki.ca.cert)):
+        shutil.copy(file, secrets / f"{name}.pem")
+        os.chown(secrets / f"{name}.pem", 65534, 65534)
+    options = ["--tls-cert", "/tls/cert.pem", "--tls-key", "/tls/key.pem", *more]
+    how = ["--volume", f"{secrets}:/tls:ro"]
+    if mounted == "file":
+        conf = tmp_path / "bellwire.conf"
+        conf.write_text("listen = :5000\nhealth = 127.0.0.1:7000\n" + "".join(
+            f"{k[2:]} = {v}\n" for k, v in zip(options[::2], options[1::2])))
+        how += ["--volume", f"{conf}:/bellwire.conf:ro"]
+        options = []
+    box = engine.start(engine.build(), *CONFIGURED, *options, how=how)
+    wait_for("listening for health in the log",
+             lambda: "for=health" in logs(engine, box))
+    engine.podman("healthcheck", "run", box)
+    pid = engine.inspect(box, ".State.Pid")
+    assert run("nsenter", f"--net=/proc/{pid}/ns/net", "curl", "-s", "-o",
+               "/dev/null", "-w", "%{http_code}", "--cacert",
+               pki.ca.cert, "https://127.0.0.1:5000/-/ready",
+               code=35 if more else 0) == ("000" if more else "200")
+
+
 def test_health_check_fails_where_nothing_listens(engine):
-    box = engine.start(engine.build(), "--listen", ":5001")
+    box = engine.start(engine.build(), "--listen", ":5000")
     wait_for("listening in the log",
              lambda: "msg=listening" in logs(engine, box))
     engine.podman("healthcheck", "run", box, code=1)
