@@ -10,7 +10,7 @@ import { pathToFileURL } from "node:url";
 
 const unpacked = pathToFileURL(process.argv[2] + "/").href;
 
-// Where the schemas find each other, and the two helpers that they call.
+// Where the schemas find each other, and the three helpers that they call.
 const helpers = `
 const whole = (low, high) => ({ validate: n =>
 	Number.isInteger(n) && n >= low && n <= high });
@@ -23,12 +23,22 @@ export const formats = {
 	byte: { validate: s => /^([\\w+/]{4})*([\\w+/]{2}(==|[\\w+/]=))?$/.test(s) },
 };
 export default s => [...s].length;`;
+const re2 = `
+export default class extends RegExp {
+	constructor(pattern, flags) {
+		super(pattern.replace("(?i)", ""),
+			flags + (pattern.includes("(?i)") ? "i" : ""));
+	}
+}`;
 const hook = `
 const folders = [
 	["kubernetes-models/", "kubernetes/"],
 	["@kubernetes-models/apimachinery/", "kubernetes-apimachinery/"],
 ];
 export const resolve = (name, context, next) => {
+	if (name === "@kubernetes-models/validate/runtime/re2")
+		return { url: ${JSON.stringify("data:text/javascript," +
+			encodeURIComponent(re2))}, shortCircuit: true };
 	if (name.startsWith("@kubernetes-models/validate"))
 		return { url: ${JSON.stringify("data:text/javascript," +
 			encodeURIComponent(helpers))}, shortCircuit: true };
