@@ -15,12 +15,14 @@
  * line, or a device goes, the cursor goes back to `keep`.
  *
  * Where there is an overflow beside the spool's file (intake.h), a sink is
- *given one of the two at a time, and the other one when all of it has left.
+ * given one of the two at a time, and the other one when all of it has left.
  *
- *	 +--> UP -- write would block --> FULL -- poll says room --> UP
- *	 |     |                           |
- *	 |     +-- write failed, other end gone --> DOWN, rewound
- *	 +---- retry_ms has come and it could be opened ----+
+ *	            opened                would block
+ *	 DOWN ----------------> UP --------------------> FULL
+ *	 ^ ^ |                  | ^                        |
+ *	 | | + broke: later     | +---- poll says room ----+
+ *	 | +-+                  |                          |
+ *	 +----- broke, rewound -+--------------------------+
  */
 #ifndef DELIVER_DELIVER_H
 #define DELIVER_DELIVER_H
@@ -33,9 +35,17 @@
 #include "spool/spool.h"
 
 enum delivery_state {
-	DELIVERY_DOWN,
+	DELIVERY_DOWN, /* waits for its next try, or for something to write */
 	DELIVERY_UP,
-	DELIVERY_FULL,
+	DELIVERY_FULL, /* takes no more for now */
+};
+
+enum delivery_event {
+	DELIVERY_OPENED, /* or its other end is there again */
+	DELIVERY_BLOCKS, /* a write took less than it was given */
+	DELIVERY_HAS_ROOM,
+	DELIVERY_BROKE, /* it could not be opened or written, or its other end
+			   is gone */
 };
 
 /* Records in [from, to) that were too old when their turn came, `count` of them
@@ -45,6 +55,14 @@ struct skip_run {
 };
 
 enum { DELIVER_RUNS = 4 };
+
+/* When to try again, and what was said of it. */
+struct backoff {
+	int64_t retry_ms;
+	int64_t pause_ms;  /* doubles */
+	unsigned failures; /* in a row */
+	bool told;         /* the log says that it is down */
+};
 
 struct delivery {
 	struct sink sink;
@@ -64,11 +82,8 @@ struct delivery {
 	uint64_t untold_at; /* which comes before the record there */
 	uint64_t untold_other; /* and of that of the two it is not given now */
 	int64_t full_ms;       /* since when it is FULL */
-	int64_t retry_ms;      /* of DOWN */
 	int64_t look_ms, look_after_ms; /* when to ask what has left */
-	int64_t backoff_ms;
-	unsigned failures; /* in a row */
-	bool told;         /* the log says that it is down */
+	struct backoff backoff;
 	uint64_t lines, errors;
 };
 
@@ -88,6 +103,13 @@ enum {
 	DELIVER_STALLED_MS = 300,
 };
 
+/* Lines for one write. */
+struct batch {
+	uint64_t position[DELIVER_BATCH]; /* behind each record */
+	size_t end[DELIVER_BATCH];        /* of its line in `lines` */
+	char lines[2 * LIMIT_LINE];
+};
+
 struct deliver {
 	const struct config *config;
 	struct spool *spool;
@@ -98,9 +120,7 @@ struct deliver {
 	uint64_t progress; /* grows with all that sinks take */
 	struct alert alert;
 	struct alert_tokens tokens;
-	uint64_t position[DELIVER_BATCH]; /* behind each record of a batch */
-	size_t end[DELIVER_BATCH];        /* of its line in `lines` */
-	char lines[2 * LIMIT_LINE];
+	struct batch batch;
 };
 
 /* Opens the sinks of the configuration, whose cursors are the spool's. False
@@ -128,29 +148,5 @@ bool deliver_is_up(struct deliver *d, unsigned sink, struct moment now);
 void deliver_reopen(struct deliver *d, struct moment now);
 /* Puts everything back as it was; nothing is delivered any more. */
 void deliver_close(struct deliver *d);
-
-/* What the sink is given now: the spool, or the overflow. */
-static inline struct spool *deliver_source(const struct deliver *d,
-					   unsigned sink)
-{
-	return d->sink[sink].overflow ? d->overflow : d->spool;
-}
-/* Is there anything that it has not been given? */
-bool deliver_has_queued(const struct deliver *d, unsigned sink);
-
-/* In lines.c. Appends the line of the record in [from, to) for that sink, if it
- * wants one. */
-void deliver_render(struct deliver *d, unsigned sink, uint64_t from,
-		    uint64_t to, const struct record *r, struct buf *out);
-/* Finds the run of alerts that have waited longer than --max-age, from the
- * first record on of which nothing was ever written. */
-void deliver_skip_old(struct deliver *d, unsigned sink, struct moment now);
-/* Keeps half of the spool and of the overflow free, as far as the sinks that
- * hold it give way: they let go of the oldest records that they have not got.
- * Tells whether the spool is stuck. */
-void deliver_make_room(struct deliver *d, int64_t now_ms);
-/* Moves the cursor over records that the sink does not want: they hold nothing
- * up while it is down. */
-void deliver_pass_over(struct deliver *d, unsigned sink);
 
 #endif

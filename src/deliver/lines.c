@@ -1,7 +1,7 @@
 /* lines.c - what a sink is given of each record, and what it has to give up,
- * for deliver.h. */
+ * for inside.h. */
 #include "alert/read.h"
-#include "deliver/deliver.h"
+#include "deliver/inside.h"
 #include "render/render.h"
 
 /* The run that a record at that position belongs to, or NULL. */
