@@ -52,8 +52,7 @@ int store_make(const char *path, int old_fd)
 	struct stat st, made;
 	int fd = open_locked(path, O_EXCL | O_NOFOLLOW);
 	if (fd >= 0 && fstat(old_fd, &st) == 0 && fstat(fd, &made) == 0 &&
-	    (fchown(fd, st.st_uid, st.st_gid) == 0 ||
-	     st.st_uid == made.st_uid))
+	    (fchown(fd, st.st_uid, st.st_gid) == 0 || st.st_uid == made.st_uid))
 		fchmod(fd, st.st_mode & 0777);
 	return fd;
 }
