@@ -19,11 +19,11 @@
  *
  * An alert stays known until a request that holds it got its 200, or for
  * LIMIT_KNOWN_MS after the last one that did not: after that the same alert is
- *a new notification, unless --dedup is given: then an alert of the same labels,
- *status and startsAt counts as known for that time. Its name is a keyed hash of
- *receiver, groupKey, labels, fingerprint, status, startsAt and, if resolved,
- *endsAt; externalURL is no part of it, since it differs between two
- *Alertmanagers. An alert that no sink takes is counted and safe at once.
+ * a new notification, unless --dedup is given: then an alert of the same
+ * labels, status and startsAt counts as known for that time. Its name is a
+ * keyed hash of receiver, groupKey, labels, fingerprint, status, startsAt and,
+ * if resolved, endsAt; externalURL is no part of it, since it differs between
+ * two Alertmanagers. An alert that no sink takes is counted and safe at once.
  */
 #ifndef INTAKE_INTAKE_H
 #define INTAKE_INTAKE_H
