@@ -216,11 +216,6 @@ uint64_t intake_need(const struct offer *o)
 	return o->sinks ? spool_need(&o->record) : 0;
 }
 
-uint64_t intake_overflow_need(const struct offer *o)
-{
-	return o->missing ? 0 : intake_need(o);
-}
-
 void intake_note_firing(struct intake *in, const struct offer *o)
 {
 	if (in->firing)
@@ -306,7 +301,7 @@ enum intake_result intake_offer(struct intake *in, struct offer *o,
 	}
 	bool overflow = need && !spool_fits(in->spool, need, need);
 	in->spool->wanted = in->spool->wanted || overflow;
-	need = intake_overflow_need(o);
+	need = o->missing ? 0 : need; /* it is, or was, there */
 	/* it may have room in a moment, if nobody is stuck */
 	if (overflow && (in->overflow == NULL || !in->spool->stuck ||
 			 !spool_fits(in->overflow, need, need)))

@@ -99,8 +99,6 @@ bool intake_attach(struct intake *in, struct offer *o, unsigned slot,
 uint8_t intake_waits(const struct intake *in, uint8_t sinks);
 /* Bytes of the spool that it needs; none if no sink takes it. */
 uint64_t intake_need(const struct offer *o);
-/* The same of the overflow, which gets each alert once. */
-uint64_t intake_overflow_need(const struct offer *o);
 /* Queues an alert, in the overflow or in the spool; the caller knows that it
  * fits. */
 void intake_queue(struct intake *in, struct offer *o, unsigned slot,

@@ -192,7 +192,7 @@ static void add_need(struct need *need, const struct offer *o)
 	need->total += n;
 	if (n > need->largest)
 		need->largest = n;
-	n = intake_overflow_need(o);
+	n = o->missing ? 0 : n; /* it is, or was, there */
 	need->overflow_total += n;
 	if (n > need->overflow_largest)
 		need->overflow_largest = n;
