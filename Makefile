@@ -38,12 +38,14 @@ OBJDUMP ?= $(CROSS_COMPILE)objdump
 CFLAGS ?= -Os -g
 PYTHON ?= /usr/bin/python3
 
+# Was make given that short option?
+flag = $(findstring $(1),$(firstword -$(MAKEFLAGS)))
 ifeq ($(V),1)
 Q :=
 SAY := @:
 else
 Q := @
-SAY := $(if $(findstring s,$(firstword -$(MAKEFLAGS))),@:,@printf '  %-5s %s\n')
+SAY := $(if $(call flag,s),@:,@printf '  %-5s %s\n')
 endif
 
 # What the compiler says of itself; nothing if there is none, see `ready`.
@@ -118,8 +120,8 @@ MISSING = $(if $(MACHINE),$(if $(filter ready,$(MUSL_READY)),$(if $(and \
 	$(wildcard $(MUSL_INC)/stdint.h),$(wildcard $(MUSL_LIB)/rcrt1.o)),,musl in \
 	$(MUSL_INC) and $(MUSL_LIB))),the compiler $(CC))
 ready:
-	@:$(if $(MISSING),$(error missing: $(MISSING); on Debian, `third_party/bootstrap \
-	$(or $(TARGET:%=target-%),build)` installs it))
+	@:$(if $(call flag,n),,$(if $(MISSING),$(error missing: $(MISSING); on Debian, `third_party/bootstrap \
+	$(or $(TARGET:%=target-%),build)` installs it)))
 
 include third_party/rules.mk
 include tests/rules.mk
