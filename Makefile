@@ -226,6 +226,8 @@ size: all
 
 install: all
 	install -D -m 755 $(O)/bellwire $(DESTDIR)$(PREFIX)/bin/bellwire
+	install -D -m 755 deploy/each $(DESTDIR)$(PREFIX)/bin/bellwire-each
+	install -D -m 644 deploy/man/bellwire-each.1 $(MAN)/man1/bellwire-each.1
 	install -D -m 644 deploy/man/bellwire.8 $(MAN)/man8/bellwire.8
 	install -D -m 644 deploy/man/bellwire.conf.5 $(MAN)/man5/bellwire.conf.5
 	install -D -m 644 deploy/completion/bellwire.bash \
@@ -234,7 +236,8 @@ install: all
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_bellwire
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/bellwire $(MAN)/man8/bellwire.8 \
+	rm -f $(DESTDIR)$(PREFIX)/bin/bellwire $(DESTDIR)$(PREFIX)/bin/bellwire-each \
+		$(MAN)/man1/bellwire-each.1 $(MAN)/man8/bellwire.8 \
 		$(MAN)/man5/bellwire.conf.5 \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bellwire \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_bellwire

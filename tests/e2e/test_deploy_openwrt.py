@@ -54,6 +54,7 @@ class Procd:
 
     def __init__(self, tmp_path, text, ujail=True, seccomp=True, user=True,
                  how="start_service"):
+        tmp_path.mkdir(parents=True, exist_ok=True)
         (tmp_path / "config").write_text(text)
         if text:
             (tmp_path / "uci").write_text(uci(text))

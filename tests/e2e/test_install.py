@@ -1,11 +1,13 @@
 """What `make install` leaves on a system: program, manual pages, completion."""
 import os
+import re
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from helpers import BELLWIRE, DEADLINE, HERE
+from helpers import BELLWIRE, DEADLINE, HERE, wait_for
 
 ROOT = HERE.parents[1]
 COMPLETION = ROOT / "deploy/completion"
@@ -34,6 +36,8 @@ def test_install_and_uninstall(tmp_path):
              for p in tmp_path.rglob("*") if p.is_file()}
     assert files == {
         "bin/bellwire": 0o755,
+        "bin/bellwire-each": 0o755,
+        "share/man/man1/bellwire-each.1": 0o644,
         "share/man/man8/bellwire.8": 0o644,
         "share/man/man5/bellwire.conf.5": 0o644,
         "share/bash-completion/completions/bellwire": 0o644,
@@ -60,6 +64,43 @@ def test_make_says_in_one_line_what_is_missing(tmp_path, setting, what):
     line, = p.stderr.splitlines()
     assert f"missing: {what}" in line
     assert "`third_party/bootstrap build` installs it" in line
+
+
+def test_each_has_its_line_on_disk_before_the_command_runs(tmp_path):
+    """As the kernel is asked; a command that fails gets the line again."""
+    make("install", tmp_path)
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "ring").write_text(
+        f"#!/bin/sh\ncat >>{tmp_path}/rung\n[ -e {tmp_path}/well ]\n")
+    (tmp_path / "ring").chmod(0o755)
+    fifo = os.open(tmp_path / "fifo", os.O_RDWR)
+    with subprocess.Popen(
+            ["strace", "-f", "-qq", "-e", "trace=execve,fdatasync,fsync,sync",
+             "-o", tmp_path / "calls", tmp_path / "usr/bin/bellwire-each",
+             "fifo", "held", "./ring"], cwd=tmp_path,
+            start_new_session=True) as each:
+        try:
+            os.write(fifo, b"a line\n")
+            rung = tmp_path / "rung"
+            wait_for("the line twice", lambda: rung.exists() and
+                     rung.read_text().startswith("a line\na line\n"))
+            assert (tmp_path / "held").read_text() == "a line\n"
+            (tmp_path / "well").touch()
+            wait_for("success", lambda: not (tmp_path / "held").read_text())
+        finally:
+            os.killpg(each.pid, signal.SIGKILL)
+            os.close(fifo)
+    calls = re.findall(r"fdatasync|fsync|sync(?=\()|ring\"(?=, \[)",
+                       (tmp_path / "calls").read_text())
+    first = calls.index('ring"')
+    assert len(calls[:first]) == 2, calls  # the folder, then the line
+
+
+def test_each_says_what_it_wants():
+    done = subprocess.run([ROOT / "deploy/each", "fifo", "held"],
+                          capture_output=True, text=True, timeout=DEADLINE)
+    assert (done.returncode, done.stderr) == (
+        2, "usage: each FIFO HELD COMMAND...\n")
 
 
 def bash(*words):
