@@ -24,14 +24,15 @@ static bool is_within(const unsigned char *p, size_t n,
 
 static void check_identity(const struct identity *id, bool has_ca)
 {
-	ASSERT(id->chain_n > 0 && id->chain_n <= TLS_CHAIN);
+	ASSERT(id->chain_n > 0 && id->chain_n <= LIMIT_TLS_CHAIN);
 	ASSERT(id->chain_used <= sizeof id->chain_bytes);
 	for (size_t i = 0; i < id->chain_n; i++)
 		ASSERT(is_within(id->chain[i].data, id->chain[i].data_len,
 				 id->chain_bytes, id->chain_used));
 	ASSERT(id->key.key_type == BR_KEYTYPE_RSA ||
 	       id->key.key_type == BR_KEYTYPE_EC);
-	ASSERT(has_ca == (id->anchor_n > 0) && id->anchor_n <= TLS_ANCHORS);
+	ASSERT(has_ca == (id->anchor_n > 0) &&
+	       id->anchor_n <= LIMIT_TLS_ANCHORS);
 	ASSERT(id->anchor_used <= sizeof id->anchor_bytes);
 	for (size_t i = 0; i < id->anchor_n; i++) {
 		const br_x509_trust_anchor *a = &id->anchor[i];

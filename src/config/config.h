@@ -28,7 +28,8 @@ enum config_sandbox {
 };
 
 struct sink_config {
-	char name[LIMIT_SINK_PLACE]; /* as written, up to the first comma */
+	/* KIND:PLACE as written, up to the first comma */
+	char name[sizeof "serial:" + LIMIT_SINK_PLACE];
 	struct place place;
 	struct format format;
 	struct filter filter;

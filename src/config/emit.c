@@ -30,7 +30,7 @@ static const char *set_filter_key(struct filter *f, struct span key,
 {
 	if (span_eq(key, SPAN("match"))) {
 		if (f->matches == LIMIT_MATCHES)
-			return "at most 8 match keys";
+			return "at most " LIMIT_TEXT(MATCHES) " match keys";
 		if (!config_read_match(v, &f->match[f->matches], true))
 			return "match=LABEL=VALUE or match=LABEL!=VALUE";
 		f->matches++;
@@ -84,9 +84,12 @@ static const char *set_place_key(struct place *p, struct span key,
 			   ? NULL
 			   : "mode=0640, three octal digits";
 	if (p->kind == PLACE_SERIAL && span_eq(key, SPAN("baud")))
+		/* clang-format off */
 		return config_read_baud(v, &p->baud)
 			   ? NULL
-			   : "baud=115200 or another rate of 50 to 12000000";
+			   : "baud=115200 or another rate of "
+			     LIMIT_TEXT(BAUD_LEAST) " to " LIMIT_TEXT(BAUD);
+	/* clang-format on */
 	if (p->kind == PLACE_SERIAL && span_eq(key, SPAN("frame")))
 		return config_read_frame(v, p) ? NULL
 					       : "frame=8n1 and its like";
@@ -98,9 +101,11 @@ static const char *set_place_key(struct place *p, struct span key,
 	       "wait, mode for a fifo, baud frame flow for a serial line";
 }
 
-/* KIND[:PLACE] */
-static bool read_place(struct span v, struct place *p)
+/* KIND[:PLACE]. NULL or what would be right. */
+static const char *read_place(struct span v, struct place *p)
 {
+	static const char kinds[] =
+	    "stdout, fifo:PATH or serial:DEV, and [,key=value...]";
 	struct span kind;
 	*p = (struct place){.mode = 0640,
 			    .baud = 115200,
@@ -109,17 +114,19 @@ static bool read_place(struct span v, struct place *p)
 			    .stop_bits = 1};
 	span_split(&v, ':', &kind);
 	if (span_eq(kind, SPAN("stdout")))
-		return v.p == NULL;
+		return v.p == NULL ? NULL : kinds;
 	if (span_eq(kind, SPAN("fifo")))
 		p->kind = PLACE_FIFO;
 	else if (span_eq(kind, SPAN("serial")))
 		p->kind = PLACE_SERIAL;
 	else
-		return false;
+		return kinds;
 	if (v.n == 0)
-		return false;
+		return kinds;
+	if (v.n > LIMIT_SINK_PLACE)
+		return "a place of at most " LIMIT_TEXT(SINK_PLACE) " bytes";
 	memcpy(p->path, v.p, v.n);
-	return true;
+	return NULL;
 }
 
 static const char *set_sink_key(const struct config *c, struct sink_config *s,
@@ -148,17 +155,16 @@ const char *config_set_emit(struct config *c, struct span v)
 	struct sink_config *s = &c->sink[c->sinks];
 	struct span part;
 	if (c->sinks == LIMIT_SINKS)
-		return "at most 8 sinks";
+		return "at most " LIMIT_TEXT(SINKS) " sinks";
 	*s = (struct sink_config){0};
 	span_split(&v, ',', &part);
-	if (part.n >= sizeof s->name)
-		return "a place of at most 255 bytes";
-	if (!read_place(part, &s->place))
-		return "stdout, fifo:PATH or serial:DEV, and [,key=value...]";
+	const char *wrong = read_place(part, &s->place);
+	if (wrong)
+		return wrong;
 	memcpy(s->name, part.p, part.n);
 	s->format.crlf = s->place.kind == PLACE_SERIAL;
 	while (span_split(&v, ',', &part)) {
-		const char *wrong = set_sink_key(c, s, part);
+		wrong = set_sink_key(c, s, part);
 		if (wrong)
 			return wrong;
 	}

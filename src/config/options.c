@@ -7,7 +7,7 @@
 static const char *set_listen(struct config *c, struct span v)
 {
 	if (c->listens == LIMIT_LISTENERS)
-		return "at most 4 addresses";
+		return "at most " LIMIT_TEXT(LISTENERS) " addresses";
 	if (!address_read(v, &c->listen[c->listens]))
 		return "HOST:PORT with a numeric host, [v6]:PORT, :PORT or "
 		       "unix:PATH, such as 127.0.0.1:5000";
@@ -26,7 +26,7 @@ static const char *set_health(struct config *c, struct span v)
 
 static const char *set_path(struct config *c, struct span v)
 {
-	bool good = v.n && v.p[0] == '/' && v.n <= 1024;
+	bool good = v.n && v.p[0] == '/' && v.n <= LIMIT_URL_PATH;
 	for (size_t i = 0; i < v.n; i++)
 		good = good && char_is_visible(v.p[i]) && v.p[i] != '?' &&
 		       v.p[i] != '#';
@@ -44,7 +44,7 @@ static const char *set_template(struct config *c, struct span v)
 					    SPAN("logfmt")};
 	struct template *t = &c->template[c->templates];
 	if (c->templates == LIMIT_TEMPLATES)
-		return "at most 8 templates";
+		return "at most " LIMIT_TEXT(TEMPLATES) " templates";
 	span_split(&v, '=', &t->name);
 	bool good = v.p && t->name.n && v.n <= LIMIT_TEMPLATE;
 	for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
@@ -52,7 +52,8 @@ static const char *set_template(struct config *c, struct span v)
 	for (unsigned i = 0; i < c->templates; i++)
 		good = good && !span_eq(t->name, c->template[i].name);
 	if (!good)
-		return "NAME=TEXT with a new name and at most 1024 bytes";
+		return "NAME=TEXT with a new name and "
+		       "at most " LIMIT_TEXT(TEMPLATE) " bytes";
 	t->text = v;
 	c->templates++;
 	return template_check(v);
@@ -70,10 +71,15 @@ static const char *set_spool(struct config *c, struct span v)
 		    !config_read_size(part, &c->spool_size) ||
 		    c->spool_size < LIMIT_SPOOL_MEMORY ||
 		    c->spool_size > LIMIT_SPOOL_FILE_MAX)
-			return "FILE[,size=N] with N from 256K to 1G";
+			/* clang-format off */
+			return "FILE[,size=N] with N from "
+			       LIMIT_TEXT(SPOOL_MEMORY_KIB) "K to "
+			       LIMIT_TEXT(SPOOL_FILE_MAX_GIB) "G";
+		/* clang-format on */
 	}
-	if (c->spool.n == 0 || c->spool.n > 200)
-		return "FILE[,size=N] with a name of at most 200 bytes";
+	if (c->spool.n == 0 || c->spool.n > LIMIT_NAME)
+		return "FILE[,size=N] with a name of "
+		       "at most " LIMIT_TEXT(NAME) " bytes";
 	return NULL;
 }
 
@@ -115,7 +121,7 @@ static const char *set_deadman(struct config *c, struct span v)
 		return "T[,LABEL=VALUE...], such as 5m,alertname=Watchdog";
 	while (span_split(&v, ',', &part)) {
 		if (n == LIMIT_MATCHES)
-			return "at most 8 labels";
+			return "at most " LIMIT_TEXT(MATCHES) " labels";
 		struct match *m = &c->deadman_match[n++];
 		if (!config_read_match(part, m, false))
 			return "LABEL=VALUE behind each comma";
@@ -146,7 +152,7 @@ static const char *set_allow(struct config *c, struct span v)
 	struct span part;
 	while (span_split(&v, ',', &part)) {
 		if (c->allows == LIMIT_ALLOWS)
-			return "at most 32 address ranges";
+			return "at most " LIMIT_TEXT(ALLOWS) " address ranges";
 		if (!address_read_range(part, &c->allow[c->allows++]))
 			return "CIDR[,CIDR], such as 10.0.0.0/8,::1";
 	}
@@ -156,7 +162,9 @@ static const char *set_allow(struct config *c, struct span v)
 static const char *set_name(struct span v, struct span *out)
 {
 	*out = v;
-	return v.n && v.n <= 200 ? NULL : "a name of 1 to 200 bytes";
+	return v.n && v.n <= LIMIT_NAME
+		   ? NULL
+		   : "a name of 1 to " LIMIT_TEXT(NAME) " bytes";
 }
 
 static const char *set_tls_cert(struct config *c, struct span v)
@@ -177,7 +185,7 @@ static const char *set_tls_client_ca(struct config *c, struct span v)
 static const char *set_tls_client_name(struct config *c, struct span v)
 {
 	if (c->tls_names == LIMIT_TLS_NAMES)
-		return "at most 16 names";
+		return "at most " LIMIT_TEXT(TLS_NAMES) " names";
 	return set_name(v, &c->tls_name[c->tls_names++]);
 }
 
@@ -233,7 +241,9 @@ const struct option *config_options(void)
 	/* clang-format off */
 	static const struct option table[] = {
 	    {SPAN("listen"), "ADDR", "127.0.0.1:5000",
-	     "HOST:PORT, [v6]:PORT, :PORT or unix:PATH; up to 4", true,
+	     "HOST:PORT, [v6]:PORT, :PORT or unix:PATH; up to "
+	     LIMIT_TEXT(LISTENERS),
+	     true,
 	     set_listen},
 	    {SPAN("health"), "ADDR", NULL,
 	     "health and readiness alone, plain and open, whatever else is "
@@ -246,7 +256,9 @@ const struct option *config_options(void)
 	     "'short={STATUS} {labels.alertname}'",
 	     true, set_template},
 	    {SPAN("emit"), "SINK", "stdout",
-	     "stdout, fifo:PATH or serial:DEV, [,key=value...]; up to 8", true,
+	     "stdout, fifo:PATH or serial:DEV, [,key=value...]; up to "
+	     LIMIT_TEXT(SINKS),
+	     true,
 	     config_set_emit},
 	    {SPAN("spool"), "FILE[,size=N]", NULL,
 	     "keep accepted alerts in FILE until they are emitted", false,
@@ -275,7 +287,7 @@ const struct option *config_options(void)
 	     set_basic_file},
 	    {SPAN("auth-hmac-file"), "FILE", NULL,
 	     "secrets of Grafana's signatures, one a line; signed bodies may "
-	     "have 32 KiB",
+	     "have " LIMIT_TEXT(WHOLE_BODY) " bytes",
 	     false, set_hmac_file},
 	    {SPAN("allow"), "CIDR[,CIDR]", NULL,
 	     "source addresses that may connect", true, set_allow},

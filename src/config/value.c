@@ -90,7 +90,7 @@ bool config_read_mode(struct span v, uint32_t *mode)
 bool config_read_baud(struct span v, uint32_t *baud)
 {
 	uint64_t n;
-	if (!span_u64(v, &n) || n < 50 || n > LIMIT_BAUD)
+	if (!span_u64(v, &n) || n < LIMIT_BAUD_LEAST || n > LIMIT_BAUD)
 		return false;
 	*baud = (uint32_t)n;
 	return true;

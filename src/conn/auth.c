@@ -131,7 +131,7 @@ static bool add(struct auth_entry *entries, unsigned *count, struct span text,
 		if (line.n == 0 || line.p[0] == '#')
 			continue;
 		if (*count == LIMIT_SECRETS)
-			expected = "at most 64 lines";
+			expected = "at most " LIMIT_TEXT(SECRETS) " lines";
 		else if (read(line, &entries[*count])) {
 			++*count;
 			continue;
@@ -158,16 +158,19 @@ bool auth_add_tokens(struct auth *a, struct span text, struct buf *error)
 
 bool auth_add_basic(struct auth *a, struct span text, struct buf *error)
 {
-	return add(a->basic, &a->basics, text, read_basic,
-		   "user:password of at most 512 bytes, or user:sha256: and 64 "
-		   "hex digits, none of the other hashes of htpasswd",
-		   error);
+	/* clang-format off */
+	static const char expected[] =
+	    "user:password of at most " LIMIT_TEXT(PASSWORD) " bytes, or "
+	    "user:sha256: and 64 hex digits, none of the other hashes of "
+	    "htpasswd";
+	/* clang-format on */
+	return add(a->basic, &a->basics, text, read_basic, expected, error);
 }
 
 bool auth_add_keys(struct auth *a, struct span text, struct buf *error)
 {
 	return add(a->key, &a->keys, text, read_key,
-		   "a secret of at most 512 bytes", error);
+		   "a secret of at most " LIMIT_TEXT(PASSWORD) " bytes", error);
 }
 
 bool auth_is_on(const struct auth *a)

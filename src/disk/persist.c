@@ -90,10 +90,10 @@ static int make_file(struct persist *p, const char *path,
 }
 
 /* The i-th name beside the file that nobody is likely to use. */
-static void put_name(char name[256], const char *path, const char *what,
+static void put_name(char name[LIMIT_PATH], const char *path, const char *what,
 		     unsigned i)
 {
-	struct buf b = buf_of(name, 255);
+	struct buf b = buf_of(name, LIMIT_PATH - 1);
 	buf_str(&b, path);
 	buf_str(&b, what);
 	buf_i64(&b, os_unix_s());
@@ -109,7 +109,7 @@ enum { NAMES = 100 };
 /* Renames a file that is not ours, and opens a new one under its name. */
 static int set_aside(struct persist *p, const char *path, const char *why)
 {
-	char name[256];
+	char name[LIMIT_PATH];
 	struct log_line l;
 	int error = -EEXIST;
 	for (unsigned i = 0; i < NAMES && error == -EEXIST; i++) {
@@ -303,7 +303,7 @@ static bool move_records(struct spool *to, const struct spool *from)
 static int replace_file(struct persist *p, const char *path,
 			const struct hash_key *key)
 {
-	char name[256];
+	char name[LIMIT_PATH];
 	int old_fd = p->fd;
 	p->fd = -EEXIST;
 	for (unsigned i = 0; i < NAMES && p->fd == -EEXIST; i++) {

@@ -21,7 +21,7 @@ struct persist {
 	struct spool *spool;
 	const struct hash_key *key; /* the intake's */
 	struct log *log;
-	char path[256];
+	char path[LIMIT_PATH];
 	char cursor_blocks[2 * IMAGE_BLOCK]; /* as read at start */
 };
 

@@ -1,6 +1,8 @@
 /* store.c - see store.h. */
 #include "disk/store.h"
 
+#include "facts/limits.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -130,7 +132,7 @@ int store_look(int fd, int64_t size)
 
 int store_sync_folder(const char *path)
 {
-	char folder[256] = ".";
+	char folder[LIMIT_PATH] = ".";
 	const char *slash = strrchr(path, '/');
 	size_t n = slash ? (size_t)(slash - path) + (slash == path) : 0;
 	if (n >= sizeof folder)

@@ -22,8 +22,9 @@ enum place_flow {
 
 struct place {
 	enum place_kind kind;
-	char path[LIMIT_SINK_PLACE]; /* zero-terminated; of all but stdout */
-	uint32_t mode;               /* of a FIFO that is made */
+	char
+	    path[LIMIT_SINK_PLACE + 1]; /* zero-terminated; of all but stdout */
+	uint32_t mode;                  /* of a FIFO that is made */
 	uint32_t baud;
 	uint8_t data_bits, stop_bits;
 	char parity; /* n, e, o */

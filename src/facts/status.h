@@ -8,6 +8,8 @@
 #ifndef FACTS_STATUS_H
 #define FACTS_STATUS_H
 
+#include "facts/limits.h"
+
 /* clang-format off */
 #define STATUSES(X) \
 	X(OK, 200, "", "ok") \
@@ -30,20 +32,25 @@
 	X(NO_LENGTH, 411, "no_length", "a body needs Content-Length or " \
 	  "Transfer-Encoding: chunked") \
 	X(BODY_SIZE, 413, "body_too_large", "body larger than --max-body") \
-	X(SIGNED_SIZE, 413, "body_too_large", "a signed body larger than 32768 " \
-	  "bytes: it could not be checked before its alerts are emitted") \
-	X(ALERT_SIZE, 413, "alert_too_large", "alert larger than 32768 bytes") \
-	X(TOO_MANY, 413, "too_many_labels", "more than 128 labels or " \
-	  "annotations") \
-	X(TOO_DEEP, 413, "too_deep", "JSON nested over 32 deep") \
-	X(URI_SIZE, 414, "uri_too_long", "request line longer than 4096 bytes") \
+	X(SIGNED_SIZE, 413, "body_too_large", "a signed body larger than " \
+	  LIMIT_TEXT(WHOLE_BODY) " bytes: it could not be checked before its " \
+	  "alerts are emitted") \
+	X(ALERT_SIZE, 413, "alert_too_large", "alert larger than " \
+	  LIMIT_TEXT(ALERT) " bytes") \
+	X(TOO_MANY, 413, "too_many_labels", "more than " LIMIT_TEXT(LABELS) \
+	  " labels or annotations") \
+	X(TOO_DEEP, 413, "too_deep", "JSON nested over " LIMIT_TEXT(JSON_DEPTH) \
+	  " deep") \
+	X(URI_SIZE, 414, "uri_too_long", "request line longer than " \
+	  LIMIT_TEXT(REQUEST_LINE) " bytes") \
 	X(MEDIA_TYPE, 415, "media_type", "Content-Type must be " \
 	  "application/json") \
 	X(ENCODING, 415, "content_encoding", "Content-Encoding must be " \
 	  "identity") \
 	X(EXPECTATION, 417, "expectation", "only 100-continue can be expected") \
 	X(NOT_PAYLOAD, 422, "not_payload", "not a webhook payload") \
-	X(HEAD_SIZE, 431, "head_too_large", "head larger than 8192 bytes") \
+	X(HEAD_SIZE, 431, "head_too_large", "head larger than " \
+	  LIMIT_TEXT(HEAD) " bytes") \
 	X(UNKNOWN_METHOD, 501, "method", "unknown method") \
 	X(CODING, 501, "transfer_coding", "only chunked is supported in " \
 	  "Transfer-Encoding") \

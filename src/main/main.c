@@ -202,7 +202,7 @@ static int find_user(void)
 /* Gives up rights, once everything is open. */
 static int drop(void)
 {
-	char root[256] = "";
+	char root[LIMIT_PATH] = "";
 	const struct config *c = &the.config;
 	if (c->root.n)
 		memcpy(root, c->root.p, c->root.n);
@@ -299,7 +299,7 @@ static int serve(int argc, const char *const *argv)
 /* Tells of one file that is needed after --user and --chroot. */
 static void check_file(struct buf *out, struct span path, bool write)
 {
-	char name[256] = "", root[256] = "";
+	char name[LIMIT_SINK_PLACE + 1] = "", root[LIMIT_PATH] = "";
 	const struct config *c = &the.config;
 	if (path.p == NULL)
 		return;

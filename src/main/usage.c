@@ -1,8 +1,28 @@
 /* usage.c - see usage.h. */
 #include "main/usage.h"
 
+#include "facts/limits.h"
 #include "tls/tls.h"
 #include "version.h"
+
+static void put_limits(struct buf *out)
+{
+	static const struct {
+		const char *name, *unit;
+		uint32_t value;
+	} table[] = {
+#define LIMIT_ROW(name, unit, beyond) \
+	{"  " #name " ", unit "; beyond: " beyond "\n", LIMIT_##name},
+	    LIMITS(LIMIT_ROW)
+#undef LIMIT_ROW
+	};
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		buf_str(out, table[i].name);
+		buf_u64(out, table[i].value);
+		buf_str(out, table[i].unit[0] == ';' ? "" : " ");
+		buf_str(out, table[i].unit);
+	}
+}
 
 void usage_put_version(struct buf *out)
 {
@@ -15,13 +35,7 @@ void usage_put_version(struct buf *out)
 		buf_str(out, tls_version());
 	}
 	buf_str(out, "\n\nlimits:\n");
-#define LIMIT_ROW(name, value, unit, beyond)            \
-	buf_str(out, "  " #name " ");                   \
-	buf_u64(out, (uint64_t)LIMIT_##name);           \
-	buf_str(out, sizeof(unit) > 1 ? " " unit : ""); \
-	buf_str(out, "; beyond: " beyond "\n");
-	LIMITS(LIMIT_ROW)
-#undef LIMIT_ROW
+	put_limits(out);
 }
 
 void usage_put_help(struct buf *out)

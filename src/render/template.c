@@ -140,7 +140,7 @@ const char *template_check(struct span text)
 		if (piece.p == NULL)
 			return "a } behind each {, and {{ for a brace";
 		if (take_columns(&piece) > LIMIT_TEMPLATE)
-			return "at most 1024 columns";
+			return "at most " LIMIT_TEXT(TEMPLATE) " columns";
 		while (take_source(&piece, &source))
 			if (!is_source(source))
 				return "in braces: status STATUS labels "

@@ -8,7 +8,7 @@
 static bool read_public_file(const char *option, struct span name, char *memory,
 			     struct span *text, struct buf *error)
 {
-	char path[256] = "";
+	char path[LIMIT_PATH] = "";
 	memcpy(path, name.p, name.n);
 	long n = os_read_file(path, memory, LIMIT_SECRET_FILE);
 	error->n = 0;
@@ -30,7 +30,7 @@ static bool read_secret_file(const char *option, struct span name, char *memory,
 			     struct span *text, struct log *log,
 			     struct buf *error)
 {
-	char path[256] = "";
+	char path[LIMIT_PATH] = "";
 	struct log_line l;
 	if (!read_public_file(option, name, memory, text, error))
 		return false;

@@ -115,9 +115,12 @@ static bool add_certificate(void *context, const char *name, struct span der,
 		*wrong = "a certificate that cannot be read";
 		return false;
 	}
-	if (id->chain_n == TLS_CHAIN ||
+	if (id->chain_n == LIMIT_TLS_CHAIN ||
 	    der.n > sizeof id->chain_bytes - id->chain_used) {
-		*wrong = "more than 8 certificates or 16 KiB";
+		/* clang-format off */
+		*wrong = "more than " LIMIT_TEXT(TLS_CHAIN)
+			 " certificates or " LIMIT_TEXT(TLS_CHAIN_KIB) " KiB";
+		/* clang-format on */
 		return false;
 	}
 	unsigned char *p = id->chain_bytes + id->chain_used;
@@ -195,9 +198,12 @@ static bool add_anchor(void *context, const char *name, struct span der,
 		return false;
 	}
 	br_x509_trust_anchor *a = &id->anchor[id->anchor_n];
-	if (id->anchor_n == TLS_ANCHORS || !keep_key(id, &a->pkey, key) ||
+	if (id->anchor_n == LIMIT_TLS_ANCHORS || !keep_key(id, &a->pkey, key) ||
 	    (a->dn.data = keep(id, dn.p, dn.n)) == NULL) {
-		*wrong = "more than 16 CAs or 16 KiB";
+		/* clang-format off */
+		*wrong = "more than " LIMIT_TEXT(TLS_ANCHORS)
+			 " CAs or " LIMIT_TEXT(TLS_ANCHORS_KIB) " KiB";
+		/* clang-format on */
 		return false;
 	}
 	a->dn.len = dn.n;

@@ -10,11 +10,9 @@
 #include <bearssl.h>
 
 enum {
-	TLS_CHAIN = 8,            /* certificates of our own */
-	TLS_CHAIN_BYTES = 16384,  /* all of them, DER */
-	TLS_ANCHORS = 16,         /* CAs of clients */
-	TLS_ANCHOR_BYTES = 16384, /* their names and keys */
-	TLS_LEAF_BYTES = 4096,    /* a client's certificate */
+	TLS_CHAIN_BYTES = LIMIT_TLS_CHAIN_KIB * 1024,    /* DER */
+	TLS_ANCHOR_BYTES = LIMIT_TLS_ANCHORS_KIB * 1024, /* names, keys */
+	TLS_LEAF_BYTES = 4096, /* a client's certificate */
 	/* errors of our own, behind BearSSL's for certificates (32 to 62) and
 	 * below those of alerts (256) */
 	TLS_NOT_FOR_CLIENTS = 200,
@@ -30,13 +28,13 @@ enum {
 unsigned tls_error_alert(int error);
 
 struct identity {
-	br_x509_certificate chain[TLS_CHAIN];
+	br_x509_certificate chain[LIMIT_TLS_CHAIN];
 	size_t chain_n;
 	unsigned char chain_bytes[TLS_CHAIN_BYTES];
 	size_t chain_used;
 	br_skey_decoder_context key; /* holds the key that it decoded */
 	unsigned issuer_key_type;
-	br_x509_trust_anchor anchor[TLS_ANCHORS];
+	br_x509_trust_anchor anchor[LIMIT_TLS_ANCHORS];
 	size_t anchor_n;
 	unsigned char anchor_bytes[TLS_ANCHOR_BYTES];
 	size_t anchor_used;

@@ -100,8 +100,11 @@ static const struct word table[] = {
      "the certificate is not for clients (extended key usage)"},
     {TLS_OTHER_NAME, ACCESS_DENIED,
      "the client's name is not in --tls-client-name"},
+    /* clang-format off */
     {TLS_LONG_CHAIN, BAD_CERTIFICATE,
-     "the client shows more than 8 certificates, or 16384 bytes"},
+     "the client shows more than " LIMIT_TEXT(TLS_CLIENT_CHAIN)
+     " certificates, or " LIMIT_TEXT(TLS_CLIENT_BYTES) " bytes"},
+    /* clang-format on */
     {TLS_UNREADABLE, BAD_CERTIFICATE,
      "the client's certificate is too large or malformed"},
     {TLS_PLAIN_HTTP, SAID, "plain HTTP on a port that speaks TLS"},

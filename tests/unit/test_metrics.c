@@ -219,7 +219,7 @@ static void leaves_out_what_is_not_known(void **state)
 /* The largest page there can be fits an answer. */
 static void fits_an_answer(void **state)
 {
-	static char names[LIMIT_SINKS][LIMIT_SINK_PLACE];
+	static char names[LIMIT_SINKS][LIMIT_SINK_PLACE + 8];
 	(void)state;
 	fill();
 	memset(&counters, 0x7f, sizeof counters);
