@@ -23,14 +23,36 @@ enum record_kind {
 
 struct record {
 	enum record_kind kind;
-	uint64_t key;       /* the alert's name, see intake.h */
-	uint64_t count;     /* of a notice; of an alert: bit i: it is for sink i
-			     * alone and those like it, 0: for all that want it */
-	int64_t received_s; /* when it was accepted, seconds since 1970 */
+	uint64_t key;        /* the alert's name, see intake.h */
+	uint64_t count;      /* of a notice; of an alert: record_for() */
+	int64_t received_s;  /* when it was accepted, seconds since 1970 */
 	int64_t received_ms; /* the same on this process's monotonic clock */
 	struct envelope envelope;
 	struct span json;  /* the alert, raw */
 	struct span index; /* of it, by this process; see alert_index() */
 };
+
+/* `count` of an alert: bit i of `only`: it is for sink i, of those that want
+ * it; none set: for all of these. Bit i of `wanted`: sink i wanted it when it
+ * came.
+ */
+enum { RECORD_ONLY_BITS = 8, RECORD_FOR_NOBODY = 1 << 16 };
+
+static inline uint64_t record_for(unsigned only, unsigned wanted)
+{
+	return only | (uint64_t)wanted << RECORD_ONLY_BITS;
+}
+
+static inline bool record_is_for(const struct record *r, unsigned sink)
+{
+	uint64_t only = r->count & (RECORD_FOR_NOBODY | 0xff);
+	return r->kind != RECORD_ALERT || only == 0 || (only >> sink & 1);
+}
+
+static inline bool record_was_wanted(const struct record *r, unsigned sink)
+{
+	return r->kind == RECORD_ALERT &&
+	       (r->count >> (RECORD_ONLY_BITS + sink) & 1);
+}
 
 #endif

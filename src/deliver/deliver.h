@@ -130,6 +130,10 @@ bool deliver_open(struct deliver *d, struct config *config, struct spool *spool,
 		  struct spool *overflow, struct counters *counters,
 		  struct log *log, bool colour, struct moment now);
 
+/* Alerts that an earlier process had queued for a sink that does not want them
+ * any more, each for each such sink. */
+uint64_t deliver_count_left(struct deliver *d);
+
 /* Writes what there is to write and the sinks take. */
 void deliver_pump(struct deliver *d, struct moment now);
 

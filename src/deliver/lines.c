@@ -36,15 +36,6 @@ static void render_dropped(const struct delivery *s, const struct format *f,
 	render_record(out, f, &notice, NULL);
 }
 
-/* One that is queued again is for those that had not got it. */
-static bool is_for(const struct spool *q, unsigned sink, uint64_t to,
-		   const struct record *r)
-{
-	bool all = r->kind != RECORD_ALERT || r->count == 0 ||
-		   (q->renumbered && to <= q->started);
-	return all || (r->count >> sink & 1);
-}
-
 /* Takes the alert of the record that ends at `to` apart, into d->alert. What
  * this process has put into the spool was taken apart before. False if it is
  * not of our making: a file that was tampered with. */
@@ -80,7 +71,7 @@ void deliver_render(struct deliver *d, unsigned sink, uint64_t from,
 			render_skipped(d, sink, run, r, out);
 		return;
 	}
-	if (!is_for(q, sink, to, r))
+	if (!record_is_for(r, sink))
 		return;
 	if (r->kind == RECORD_ALERT) {
 		if (take_apart(d, q, sink, to, r)) {
@@ -112,11 +103,24 @@ static bool is_old(const struct deliver *d, unsigned sink,
 static bool is_wanted(struct deliver *d, const struct spool *q, unsigned sink,
 		      uint64_t to, const struct record *r)
 {
-	if (!is_for(q, sink, to, r))
+	if (!record_is_for(r, sink))
 		return false;
 	return r->kind != RECORD_ALERT || !take_apart(d, q, sink, to, r) ||
 	       filter_wants(&d->config->sink[sink].filter, &r->envelope,
 			    &d->alert);
+}
+
+uint64_t deliver_count_left(struct deliver *d)
+{
+	const struct spool *q = d->spool;
+	uint64_t n = 0;
+	struct record r;
+	for (unsigned i = 0; i < d->config->sinks; i++)
+		for (uint64_t to = q->cursor[i];
+		     to < q->started && spool_get(q, &to, &r);)
+			n += record_was_wanted(&r, i) && record_is_for(&r, i) &&
+			     !is_wanted(d, q, i, to, &r);
+	return n;
 }
 
 /* Lets go of runs that `keep` has passed; false if there is no place for one

@@ -141,9 +141,7 @@ static void log_recovered(struct persist *p, const struct spool_report *r)
 	log_end(p->log, &l);
 }
 
-/* Alerts that got their 200 and that nobody gets any more, as their sinks were
- * taken out of the configuration. */
-static void tell_left(struct persist *p, uint64_t left)
+void persist_tell_left(struct persist *p, uint64_t left)
 {
 	struct log_line l;
 	struct record r = {.kind = RECORD_NOTICE_LEFT,
@@ -155,8 +153,8 @@ static void tell_left(struct persist *p, uint64_t left)
 	if (left && spool_fits(p->spool, need, need))
 		spool_put(p->spool, &r);
 	if (left && log_begin(p->log, &l, LOG_WARN,
-			      "a sink is gone from the configuration with "
-			      "alerts that it had not got")) {
+			      "sinks that were taken out, or want other "
+			      "alerts now, had not got some of theirs")) {
 		log_number(&l, "alerts", (int64_t)left);
 		log_end(p->log, &l);
 	}
@@ -264,7 +262,7 @@ static int take_over(struct persist *p, struct hash_key *key)
 	log_recovered(p, &report);
 	error = write_again(p, header, report.rewrite);
 	tell_lost(p, report.gaps);
-	tell_left(p, report.left);
+	persist_tell_left(p, report.left);
 	return error;
 }
 
@@ -294,7 +292,6 @@ static bool move_records(struct spool *to, const struct spool *from)
 		spool_put(to, &r);
 	}
 	to->started = to->head;
-	to->renumbered = from->renumbered;
 	return true;
 }
 
@@ -355,7 +352,7 @@ static int move_over(struct persist *p, const char *path, struct hash_key *key)
 		return error;
 	log_recovered(p, &report);
 	tell_lost(p, report.gaps);
-	tell_left(p, report.left);
+	persist_tell_left(p, report.left);
 	return 0;
 }
 

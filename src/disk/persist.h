@@ -37,6 +37,10 @@ bool persist_open(struct persist *p, const struct config *config,
 
 /* Writes what the file does not have, and makes it safe if anyone waits. */
 void persist_sync(struct persist *p, int64_t now_ms);
+/* Tells of alerts that got their 200 and that a sink does not get any more, as
+ * it was taken out of the configuration or wants others: by a notice, the log
+ * and a counter. */
+void persist_tell_left(struct persist *p, uint64_t left);
 /* When the dead man's switch fired, 0 if it has not: kept for the next process
  * from that sync on that makes the alert itself safe. */
 void persist_note_alarm(struct persist *p, int64_t fired_s);

@@ -208,7 +208,9 @@ void metrics_put(struct buf *out, const struct counters *c,
 	single(out, "bellwire_spool_errors_total", "counter",
 	       "Failed writes and syncs of the spool's file.", g->spool_errors);
 	single(out, "bellwire_spool_left_behind_total", "counter",
-	       "Alerts in the spool whose sink was taken out.", g->spool_left);
+	       "Alerts in the spool whose sink was taken out or wants "
+	       "others now.",
+	       g->spool_left);
 	single(out, "bellwire_firing_alerts", "gauge",
 	       "Alerts that /alerts lists.", g->firing);
 	single(out, "bellwire_firing_forgotten_total", "counter",

@@ -238,7 +238,6 @@ static void offer_again(struct intake *in, struct offer *o, unsigned slot)
 		spool_take_from(in->overflow, start_of(old), left);
 	if (old)
 		recall_remove(&in->recall, old);
-	o->record.count = o->missing;
 	o->sinks = o->waits = o->missing;
 }
 
@@ -259,6 +258,8 @@ static void put(struct intake *in, struct offer *o, unsigned slot,
 {
 	struct spool *s = overflow ? in->overflow : in->spool;
 	uint64_t from = s->head;
+	if (o->record.kind == RECORD_ALERT)
+		o->record.count = record_for(o->missing, o->sinks);
 	uint64_t to = spool_put(s, &o->record);
 	struct recall_entry *e =
 	    remember(&in->recall, o->record.key, o, from, to, overflow);
@@ -320,8 +321,10 @@ bool intake_put_own(struct intake *in, const struct offer *o)
 	}
 	if (need && (s == NULL || !spool_fits(s, need, need)))
 		return false;
+	struct record r = o->record;
+	r.count = record_for(0, o->sinks);
 	if (need)
-		spool_put(s, &o->record);
+		spool_put(s, &r);
 	intake_note_firing(in, o);
 	return true;
 }

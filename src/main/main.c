@@ -140,9 +140,13 @@ static bool open_sinks(void)
 {
 	const char *no_color = getenv("NO_COLOR");
 	struct moment now = {os_monotonic_ms(), os_unix_s()};
-	return deliver_open(&the.deliver, &the.config, &the.spool,
-			    the.intake.overflow, &the.counters, &the.log,
-			    no_color == NULL || *no_color == '\0', now);
+	bool opened = deliver_open(&the.deliver, &the.config, &the.spool,
+				   the.intake.overflow, &the.counters, &the.log,
+				   no_color == NULL || *no_color == '\0', now);
+	if (opened && the.persist.on)
+		persist_tell_left(&the.persist,
+				  deliver_count_left(&the.deliver));
+	return opened;
 }
 
 static bool open_spool(void)

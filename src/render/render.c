@@ -39,7 +39,7 @@ static struct notice notice_of(enum record_kind kind)
 	case RECORD_NOTICE_LEFT:
 		return (struct notice){"left_behind",
 				       "left behind by a sink that was taken "
-				       "out"};
+				       "out or changed"};
 	case RECORD_NOTICE_DROPPED:
 		return (struct notice){"dropped", "dropped here for newer "
 						  "ones"};

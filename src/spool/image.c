@@ -293,7 +293,8 @@ enum image_verdict image_recover(struct image *i, struct spool *s,
 		report->torn = head - s->head;
 	place_cursors(i, s, best, saved, from);
 	report->left = count_left(i, s, best, saved, from);
-	s->renumbered = !names_same(i, s, best, saved);
+	if (!names_same(i, s, best, saved))
+		spool_forget_sinks(s);
 	i->alarm = i->alarm_planned = i->alarm_safe = i->alarm_told =
 	    get_u64(best + IMAGE_AT_ALARM);
 	/* No number comes twice: two writes that were both torn within the

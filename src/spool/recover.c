@@ -225,3 +225,20 @@ void spool_recover(struct spool *s, uint64_t from, uint64_t safe,
 	s->sealed = s->synced = s->started = s->head;
 	s->freed = from;
 }
+
+void spool_forget_sinks(struct spool *s)
+{
+	uint64_t from = spool_tail(s), to = from;
+	struct record r;
+	while (spool_get(s, &to, &r)) {
+		char *h = place(s, from);
+		if (is_pad(h))
+			h = s->ring;
+		if (r.kind == RECORD_ALERT && r.count) {
+			put_u64(h + RECORD_AT_COUNT, 0);
+			put_u32(h + RECORD_AT_CRC,
+				spool_checksum(h, get_u32(h)));
+		}
+		from = to;
+	}
+}

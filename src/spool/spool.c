@@ -200,15 +200,16 @@ void spool_take_from(struct spool *s, uint64_t from, unsigned sinks)
 {
 	uint64_t to = from;
 	struct record r;
-	unsigned all = (1U << s->cursors) - 1;
+	unsigned left = 0;
 	if (!spool_get(s, &to, &r) || r.kind != RECORD_ALERT)
 		return;
 	char *h = place(s, from);
 	if (is_pad(h))
 		h = s->ring;
-	/* 0 stands for all: a bit that no sink has, for none */
-	uint64_t left = (r.count ? r.count : all) & ~(uint64_t)sinks;
-	put_u64(h + RECORD_AT_COUNT, left ? left : (uint64_t)1 << LIMIT_SINKS);
+	for (unsigned i = 0; i < s->cursors; i++)
+		if (record_is_for(&r, i) && !(sinks >> i & 1))
+			left |= 1U << i;
+	put_u64(h + RECORD_AT_COUNT, left ? left : RECORD_FOR_NOBODY);
 }
 
 uint32_t spool_checksum(const char *h, uint32_t length)

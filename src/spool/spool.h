@@ -44,7 +44,6 @@ struct spool {
 	uint64_t freed;   /* the file says that those before it are done */
 	bool wanted;      /* room was asked for in vain since the last sync */
 	bool stuck;       /* only sinks that take nothing hold its tail */
-	bool renumbered;  /* sinks of records before `started` were others */
 	uint64_t started; /* head when this process began */
 	struct spool_drop drop[LIMIT_SINKS][SPOOL_DROPS]; /* the newest first */
 };
@@ -202,6 +201,11 @@ struct spool_report {
 void spool_recover(struct spool *s, uint64_t from, uint64_t safe,
 		   struct spool_report *report);
 
+/* Numbers of sinks in what was taken over mean nothing any more: each alert is
+ * for all that want it. In recover.c; the caller writes the ring again. */
+/*@ requires ring_ok(s) && positions_ok(s);
+    assigns s->ring[0 .. s->size - 1]; */
+void spool_forget_sinks(struct spool *s);
 /* Takes a record that is for these sinks (bit i: sink i) from them: the record
  * in [from, to) that none of them has begun. */
 void spool_take_from(struct spool *s, uint64_t from, unsigned sinks);

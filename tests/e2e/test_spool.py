@@ -599,9 +599,45 @@ def test_what_a_sink_leaves_behind_that_was_taken_out_is_told(start, file, path,
     server = start("--spool", f"{file}{size}", "--emit", "stdout")
     line, = wait_for("its notice", server.lines)
     assert " NOTICE 20 alerts were left behind " in line
-    assert any("gone from the configuration" in x and "alerts=20" in x
+    assert any("were taken out" in x and "alerts=20" in x
                for x in server.log_lines())
     assert server.metrics()["bellwire_spool_left_behind_total"] == 20
+
+
+@pytest.mark.parametrize("before, after, left", [
+    (",match=severity=critical", ",match=severity=page", 20),
+    ("", ",match=severity=page", 20),
+    (",match=severity=critical", "", 0),
+    (",match=severity=page", "", 0),
+    (",match=severity=critical", ",match=severity!=page", 0),
+])
+def test_what_a_changed_match_leaves_behind_is_told(start, file, path, before,
+                                                    after, left):
+    """The other sink has had all; it gets the notice as well, once."""
+    server = start("--spool", file, "--emit", f"fifo:{path}{before}", "--emit",
+                   "stdout", *QUICK)
+    server.accepts(group(20))
+    server.accepts(payload(alert("Odd", labels={"severity": "odd"})))
+    wait_for("the other sink", lambda: len(server.lines()) == 21)
+    server.signal(signal.SIGKILL)
+    server.wait()
+    options = ("--spool", file, "--emit", f"fifo:{path}{after}", "--emit",
+               "stdout", *QUICK)
+    odd = 1 if before == "" else 0
+    for first in (True, False):
+        server = start(*options)
+        last = f"Last{first}"
+        server.accepts(payload(alert(last, labels={"severity": "page"})))
+        wait_for("the last", lambda server=server, last=last: last in
+                 server.output().decode())
+        told = [x for x in server.lines() if "NOTICE" in x]
+        assert len(told) == (first and left > 0)
+        assert server.metrics()["bellwire_spool_left_behind_total"] == \
+            (left + odd if first and left else 0)
+        if told:
+            assert f" NOTICE {left + odd} alerts were left behind " in told[0]
+        server.signal(signal.SIGKILL)
+        server.wait()
 
 
 def test_a_sink_in_the_place_of_another_gets_what_that_had_not(start, file,
