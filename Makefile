@@ -100,7 +100,7 @@ PURE := $(addprefix base/,text bytes time address hash) \
 	$(addprefix config/,entries options emit value) \
 	$(addprefix http/,head scan target body answer) \
 	$(addprefix intake/,receive intake recall firing deadman) \
-	$(addprefix conn/,conn notification request window auth) \
+	$(addprefix conn/,conn answer notification request window auth) \
 	tls/cert
 WORLD := $(addprefix os/,os log supervisor probe) \
 	$(addprefix guard/,loaded privilege sandbox) \

@@ -1,6 +1,7 @@
-/* notification.c - a notification's body and its alerts, for conn.c: the states
- * BODY, COMMIT and WAIT. */
-#include "conn/inside.h"
+/* notification.c - see notification.h. */
+#include "conn/notification.h"
+
+#include "conn/answer.h"
 
 #include <string.h>
 
