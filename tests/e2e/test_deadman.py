@@ -198,6 +198,10 @@ def test_survives_restarts_with_a_spool(start, tmp_path, how):
     options = ("--deadman", SHORT, "--spool", str(tmp_path / "spool"))
 
     def end(server):
+        # written is not yet known to be written: until then it may come again
+        wait_for("the spool",
+                 lambda: server.metrics()["bellwire_spool_bytes"] == 0)
+        server.metrics()  # the turn after that
         if how == "kill":
             server.ended_by_test = True
             server.kill()
@@ -208,9 +212,6 @@ def test_survives_restarts_with_a_spool(start, tmp_path, how):
     first = start(*options)
     wait_fired(first)
     wait_for("the gauge", lambda: first.metrics()[FIRED] == 1)
-    # written is not yet known to be written: until then it may come again
-    wait_for("the spool", lambda: first.metrics()["bellwire_spool_bytes"] == 0)
-    first.metrics()  # the turn after that
     end(first)
     second = start(*options)
     assert second.metrics()[FIRED] == 1
