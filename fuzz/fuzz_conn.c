@@ -38,6 +38,7 @@ static struct intake intake;
 static struct auth auth;
 static struct counters counters;
 static struct receive_memory memory;
+static struct deadman deadman = {.config = &config};
 static struct spool spool;
 static char ring[(2 * SPOOL_RECORD_MAX + 7) / 8 * 8];
 
@@ -427,14 +428,16 @@ static void check(void)
 	const struct window *w = &conn.window;
 	ASSERT(w->begin <= w->body_end && w->body_end <= w->raw);
 	ASSERT(w->raw <= w->filled && w->filled <= sizeof w->bytes);
-	ASSERT(conn.out_sent <= conn.out.n && !conn.out.cut);
+	ASSERT(conn.answer.out_sent <= conn.answer.out.n &&
+	       !conn.answer.out.cut);
 	ASSERT(spool_used(&spool) <= spool.size);
-	ASSERT(conn.why_n <= sizeof conn.why);
+	ASSERT(conn.report.why_n <= sizeof conn.report.why);
 	size_t room;
 	conn_room(&conn, &room);
 	/* whoever waits for bytes has room for them */
-	bool reads = conn.state == CONN_HEAD || conn.state == CONN_DISCARD ||
-		     (conn.state == CONN_BODY && !conn.receive.blocked);
+	bool reads =
+	    conn.state == CONN_HEAD || conn.state == CONN_DISCARD ||
+	    (conn.state == CONN_BODY && !conn.notification.receive.blocked);
 	ASSERT(!reads || conn.eof || room);
 	check_records();
 }
@@ -493,16 +496,13 @@ static void attend(bool stalled, bool slowly)
 {
 	for (int turn = 0; turn < 20000; turn++) {
 		enum conn_state before = conn.state;
-		conn_step(&conn, &service);
-		if (conn.told) {
-			run.told++;
-			conn.told = false;
-		}
+		enum conn_event event = conn_step(&conn, &service);
+		run.told += event == CONN_ANSWERED;
 		check();
-		if (conn.state == CONN_QUESTION) {
+		if (event == CONN_ASKS)
 			answer_page();
+		if (event != CONN_RESTS)
 			continue;
-		}
 		bool busy = take_output(slowly) && !slowly;
 		busy = run_sinks(stalled) || busy;
 		if (!busy && conn.state == before)
@@ -536,6 +536,7 @@ static void start(bool durable)
 				   .auth = &auth,
 				   .counters = &counters,
 				   .memory = &memory,
+				   .deadman = &deadman,
 				   .now = {1000, 1795485352}};
 	memset(tallies, 0, sizeof tallies);
 	memset(&run, 0, offsetof(struct run, said));

@@ -101,7 +101,7 @@ static void run_sinks(void)
 static enum status take_whole(struct span body)
 {
 	uint64_t head = spool.head;
-	receive_start(&receive, 1, true);
+	receive_start(&receive, 1, RECEIVE_WHOLE);
 	enum status status =
 	    receive_whole(&receive, &intake, &memory, body, now);
 	while (status == STATUS_OK && receive.blocked) {
@@ -109,7 +109,7 @@ static enum status take_whole(struct span body)
 		status = receive_more(&receive, &intake, &memory, body.p, 0,
 				      body.n, now);
 	}
-	if (status == STATUS_OK && receive.stepwise) {
+	if (status == STATUS_OK && receive.mode == RECEIVE_STEPWISE) {
 		do {
 			run_sinks();
 			status = receive_end(&receive, &intake, now);
@@ -126,7 +126,7 @@ static enum status take_pieces(struct span body, size_t step)
 {
 	enum status status = STATUS_OK;
 	size_t end = 0;
-	receive_start(&receive, 1, false);
+	receive_start(&receive, 1, RECEIVE_STREAM);
 	while (status == STATUS_OK && (end < body.n || receive.blocked)) {
 		uint64_t at = receive_hold(&receive);
 		if (!receive.blocked)

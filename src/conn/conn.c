@@ -1,9 +1,4 @@
-/*
- * conn.c - see conn.h.
- *
- * Invariants: the body in the window starts at offset body_at of the whole one.
- * A claim on an alert in the intake exists from BODY to the end of ANSWER only.
- */
+/* conn.c - see conn.h. */
 #include "conn/answer.h"
 #include "conn/notification.h"
 
@@ -12,23 +7,20 @@
 void conn_open(struct conn *c, unsigned slot, int64_t now_ms)
 {
 	/* everything but the large buffers, which nobody reads unwritten */
-	memset(c, 0, offsetof(struct conn, receive));
+	memset(c, 0, offsetof(struct conn, notification.receive));
 	c->slot = slot;
 	c->deadline_ms = now_ms + LIMIT_IDLE_MS;
 	c->since_ms = now_ms;
-	c->out = buf_of(c->out_bytes, sizeof c->out_bytes);
-	c->out_sent = 0;
-	c->page = SPAN_NONE;
-	c->settled = c->told = c->odd = false;
-	c->why_n = c->asked_n = 0;
+	c->answer.out = buf_of(c->out_bytes, sizeof c->out_bytes);
 	window_clear(&c->window);
-	receive_start(&c->receive, slot, true);
+	receive_start(&c->notification.receive, slot, RECEIVE_WHOLE);
 }
 
 char *conn_room(struct conn *c, size_t *n)
 {
-	bool reads = c->state == CONN_HEAD || c->state == CONN_DISCARD ||
-		     (c->state == CONN_BODY && !c->receive.blocked);
+	bool reads =
+	    c->state == CONN_HEAD || c->state == CONN_DISCARD ||
+	    (c->state == CONN_BODY && !c->notification.receive.blocked);
 	*n = 0;
 	if (c->state == CONN_LINGER) {
 		*n = sizeof c->window.bytes; /* thrown away as it comes */
@@ -52,25 +44,27 @@ void conn_ended(struct conn *c)
 
 struct span conn_output(const struct conn *c)
 {
-	if (c->out.n == 0)
-		return c->page;
-	return (struct span){c->out.p + c->out_sent, c->out.n - c->out_sent};
+	const struct answer *a = &c->answer;
+	if (a->out.n == 0)
+		return a->page;
+	return (struct span){a->out.p + a->out_sent, a->out.n - a->out_sent};
 }
 
 bool conn_holds_page(const struct conn *c)
 {
-	return c->page.n != 0 && c->state != CONN_CLOSED;
+	return c->answer.page.n != 0 && c->state != CONN_CLOSED;
 }
 
 void conn_sent(struct conn *c, size_t n)
 {
-	if (c->out.n == 0) {
-		c->page = span_skip(c->page, n);
+	struct answer *a = &c->answer;
+	if (a->out.n == 0) {
+		a->page = span_skip(a->page, n);
 		return;
 	}
-	c->out_sent += n;
-	if (c->out_sent == c->out.n)
-		c->out.n = c->out_sent = 0;
+	a->out_sent += n;
+	if (a->out_sent == a->out.n)
+		a->out.n = a->out_sent = 0;
 }
 
 static void note_asked(struct conn *c, const struct http_request *r)
@@ -80,25 +74,25 @@ static void note_asked(struct conn *c, const struct http_request *r)
 	    [HTTP_POST] = "POST ",      [HTTP_PUT] = "PUT ",
 	    [HTTP_OTHER_METHOD] = "- ",
 	};
-	struct buf asked = buf_of(c->asked, sizeof c->asked);
+	struct buf asked = buf_of(c->report.asked, sizeof c->report.asked);
 	buf_str(&asked, methods[r->method]);
-	text_show(&asked, r->path, sizeof c->asked - 8);
-	c->asked_n = asked.n;
+	text_show(&asked, r->path, sizeof c->report.asked - 8);
+	c->report.asked_n = asked.n;
 }
 
 /* Who comes to the wrong place hears of the right one. */
 static void note_where(struct conn *c, const struct service *s,
 		       const struct http_request *r, enum status status)
 {
-	struct buf why = buf_of(c->why, sizeof c->why);
+	struct buf why = buf_of(c->report.why, sizeof c->report.why);
 	if ((status != STATUS_NOT_FOUND && status != STATUS_METHOD) ||
 	    c->health_only)
 		return;
 	if (span_starts(r->path, SPAN("/api/v")))
 		buf_str(&why, "this is no Alertmanager; ");
 	buf_str(&why, "notifications are posted to ");
-	text_show(&why, s->config->path, sizeof c->why / 2);
-	c->why_n = why.n;
+	text_show(&why, s->config->path, sizeof c->report.why / 2);
+	c->report.why_n = why.n;
 }
 
 static void begin_request(struct conn *c, struct service *s,
@@ -107,21 +101,20 @@ static void begin_request(struct conn *c, struct service *s,
 	http_body_start(&c->body, r);
 	c->had_head = true;
 	c->since_ms = s->now.ms;
-	c->http10 = r->http10;
-	c->head_only = r->method == HTTP_HEAD;
+	c->answer.http10 = r->http10;
+	c->answer.head_only = r->method == HTTP_HEAD;
 	c->wants_text = r->wants_text;
-	c->close = !r->keep_alive;
+	c->answer.close = !r->keep_alive;
 	c->expecting = (r->expect_continue || r->expect_other) &&
 		       c->body.state != HTTP_BODY_DONE &&
 		       window_raw(&c->window).n == 0;
-	c->body_bytes = c->body_at = 0;
 	if (r->unknown_coding) {
 		conn_refuse(c, s, STATUS_CODING);
 		return;
 	}
-	enum status status =
-	    request_judge(r, s->config, s->auth, s->now.s, c->health_only,
-			  &c->target, &c->signature, &c->allow);
+	enum status status = request_judge(
+	    r, s->config, s->auth, s->now.s, c->health_only, &c->target,
+	    &c->notification.signature, &c->answer.allow);
 	note_asked(c, r);
 	note_where(c, s, r, status);
 	window_wipe(&c->window, r->credential);
@@ -134,14 +127,14 @@ static void begin_request(struct conn *c, struct service *s,
 /* What came is no request: is it something else that is known by its start? */
 static void note_stranger(struct conn *c, struct span in)
 {
-	struct buf why = buf_of(c->why, sizeof c->why);
+	struct buf why = buf_of(c->report.why, sizeof c->report.why);
 	if (span_starts(in, SPAN("\x16")))
 		buf_str(&why, "the client speaks TLS, this port does not");
 	else if (span_starts(in, SPAN("PROXY ")) ||
 		 span_starts(in, SPAN("\r\n\r\n")))
 		buf_str(&why, "it begins as the PROXY protocol does, which is "
 			      "not spoken here");
-	c->why_n = why.n;
+	c->report.why_n = why.n;
 }
 
 /* True if the state changed. */
@@ -158,7 +151,7 @@ static bool step_head(struct conn *c, struct service *s)
 			c->state = CONN_CLOSED;
 		return c->eof;
 	}
-	c->http10 = c->head_only = false;
+	c->answer.http10 = c->answer.head_only = false;
 	if (status == STATUS_OK)
 		status = http_parse_head((struct span){in.p, length}, &r);
 	if (status != STATUS_OK) {
@@ -175,19 +168,19 @@ static bool step_head(struct conn *c, struct service *s)
 static bool step_discard(struct conn *c, struct service *s)
 {
 	struct span in = window_raw(&c->window), data;
-	while (c->body.state != HTTP_BODY_DONE && in.n && !c->close) {
+	while (c->body.state != HTTP_BODY_DONE && in.n && !c->answer.close) {
 		enum status status = http_body_next(&c->body, &in, &data);
 		window_take(&c->window, in);
 		window_drop_body(&c->window);
 		if (status != STATUS_OK || data.n > c->discard_left)
-			c->close = true;
+			c->answer.close = true;
 		else
 			c->discard_left -= data.n;
 	}
 	if (c->body.state != HTTP_BODY_DONE) {
-		if (!c->close && !c->eof)
+		if (!c->answer.close && !c->eof)
 			return false;
-		c->close = true;
+		c->answer.close = true;
 	}
 	conn_conclude(c, s);
 	return true;
@@ -195,24 +188,25 @@ static bool step_discard(struct conn *c, struct service *s)
 
 static void release(struct conn *c, struct service *s, bool settled)
 {
-	if (c->notification)
-		intake_release(s->intake, c->slot, &c->receive.wait, settled,
+	if (c->notification.claims)
+		intake_release(s->intake, c->slot,
+			       &c->notification.receive.wait, settled,
 			       s->now.ms);
-	c->notification = false;
+	c->notification.claims = false;
 }
 
 /* The answer is on its way whole: the request is over. */
 static bool step_answer(struct conn *c, struct service *s)
 {
-	if (c->out.n || c->page.n)
+	if (c->answer.out.n || c->answer.page.n)
 		return false;
-	release(c, s, c->settled);
+	release(c, s, c->answer.settled);
 	c->since_ms = s->now.ms;
 	window_drop_body(&c->window);
-	c->why_n = c->asked_n = 0;
+	c->report.why_n = c->report.asked_n = 0;
 	c->scan = (struct http_scan){0};
-	c->http10 = c->head_only = false;
-	if (c->close) {
+	c->answer.http10 = c->answer.head_only = false;
+	if (c->answer.close) {
 		c->state = CONN_LINGER;
 		c->deadline_ms = s->now.ms + LIMIT_LINGER_MS;
 		if (c->eof)
@@ -228,19 +222,35 @@ static bool step_answer(struct conn *c, struct service *s)
  * that sinks make progress within --ack-timeout. */
 static void watch_progress(struct conn *c, const struct service *s)
 {
-	bool blocked = c->receive.blocked &&
+	struct notification *n = &c->notification;
+	bool blocked = n->receive.blocked &&
 		       (c->state == CONN_BODY || c->state == CONN_COMMIT);
-	if (blocked && !c->blocked)
-		c->body_left_ms = c->deadline_ms - s->now.ms;
-	if (blocked && (!c->blocked || c->progress != s->progress))
+	if (blocked && !n->blocked)
+		n->body_left_ms = c->deadline_ms - s->now.ms;
+	if (blocked && (!n->blocked || n->progress != s->progress))
 		c->deadline_ms = s->now.ms + (int64_t)s->config->ack_timeout_ms;
-	if (!blocked && c->blocked && c->state == CONN_BODY)
-		c->deadline_ms = s->now.ms + c->body_left_ms;
-	c->blocked = blocked;
-	c->progress = s->progress;
+	if (!blocked && n->blocked && c->state == CONN_BODY)
+		c->deadline_ms = s->now.ms + n->body_left_ms;
+	n->blocked = blocked;
+	n->progress = s->progress;
 }
 
-void conn_step(struct conn *c, struct service *s)
+/* What the owner was not told yet, in the order in which it came. */
+static enum conn_event take_event(struct conn *c)
+{
+	struct conn_report *r = &c->report;
+	if (r->other_version) {
+		r->other_version = false;
+		return CONN_TOOK_OTHER_VERSION;
+	}
+	if (r->answered) {
+		r->answered = false;
+		return CONN_ANSWERED;
+	}
+	return c->state == CONN_QUESTION ? CONN_ASKS : CONN_RESTS;
+}
+
+enum conn_event conn_step(struct conn *c, struct service *s)
 {
 	bool go_on = true;
 	while (go_on) {
@@ -271,6 +281,7 @@ void conn_step(struct conn *c, struct service *s)
 		}
 	}
 	watch_progress(c, s);
+	return take_event(c);
 }
 
 void conn_expire(struct conn *c, struct service *s)
@@ -285,8 +296,8 @@ void conn_expire(struct conn *c, struct service *s)
 		break;
 	case CONN_BODY:
 		conn_refuse(c, s,
-			    c->receive.blocked ? STATUS_NO_ROOM
-					       : STATUS_SLOW_BODY);
+			    c->notification.receive.blocked ? STATUS_NO_ROOM
+							    : STATUS_SLOW_BODY);
 		break;
 	case CONN_COMMIT:
 		conn_refuse(c, s, STATUS_NO_ROOM);
@@ -296,7 +307,7 @@ void conn_expire(struct conn *c, struct service *s)
 		conn_answer(c, s, STATUS_NOT_SAFE);
 		break;
 	case CONN_DISCARD:
-		c->close = true;
+		c->answer.close = true;
 		conn_conclude(c, s);
 		break;
 	case CONN_QUESTION:
@@ -319,8 +330,8 @@ void conn_close(struct conn *c, struct service *s)
 void conn_linger(struct conn *c, struct service *s)
 {
 	release(c, s, false);
-	c->out.n = c->out_sent = 0;
-	c->page = SPAN_NONE;
+	c->answer.out.n = c->answer.out_sent = 0;
+	c->answer.page = SPAN_NONE;
 	if (c->state != CONN_LINGER)
 		c->deadline_ms = s->now.ms + LIMIT_LINGER_MS;
 	c->state = CONN_LINGER;

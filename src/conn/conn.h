@@ -11,6 +11,7 @@
 
 #include "conn/request.h"
 #include "conn/window.h"
+#include "intake/deadman.h"
 #include "intake/receive.h"
 
 /*
@@ -34,6 +35,15 @@ enum conn_state {
 	CONN_CLOSED,
 };
 
+/* What came out of a step. */
+enum conn_event {
+	CONN_RESTS, /* until there are bytes, room or time; it may have output
+		     */
+	CONN_ASKS,  /* the QUESTION: see conn_answer_page() */
+	CONN_TOOK_OTHER_VERSION, /* an odd payload, taken all the same */
+	CONN_ANSWERED,           /* a request; the report and the status tell */
+};
+
 /* What all connections share. */
 struct service {
 	const struct config *config;
@@ -41,10 +51,44 @@ struct service {
 	struct intake *intake;
 	struct counters *counters;
 	struct receive_memory *memory;
+	struct deadman *deadman;
 	bool stopping;     /* answers close the connection */
 	uint64_t progress; /* bytes that sinks have taken */
-	int64_t fed_ms;    /* when a notification fed the dead man's switch */
 	struct moment now;
+};
+
+/* A notification on its way in: BODY, COMMIT and WAIT. */
+struct notification {
+	uint64_t body_at;    /* offset of the window's body in the whole one */
+	uint64_t body_bytes; /* decoded so far */
+	struct auth_signature signature; /* that the body must have */
+	bool claims;                     /* may have some in the intake */
+	bool blocked;         /* waits for room since the last step */
+	uint64_t progress;    /* of the service, then */
+	int64_t body_left_ms; /* what was left of the body's time, then */
+	struct receive receive;
+};
+
+/* How a request is answered. */
+struct answer {
+	enum status status; /* how the request ends */
+	bool head_only;     /* HEAD: no body */
+	bool http10;
+	bool close;   /* the connection, after it */
+	bool settled; /* it tells the sender not to repeat */
+	const char *allow;
+	struct span page; /* behind `out`; the owner's memory */
+	struct buf out;
+	size_t out_sent;
+};
+
+/* For the owner's log. What is true was not told yet. */
+struct conn_report {
+	bool answered;      /* a request was */
+	bool other_version; /* a payload was odd */
+	size_t why_n, asked_n;
+	char why[LIMIT_PLACE];
+	char asked[LIMIT_PLACE / 2]; /* method and path, made safe */
 };
 
 struct conn {
@@ -58,38 +102,13 @@ struct conn {
 	bool health_only; /* of --health; set by the owner once it is open */
 	bool eof;         /* the peer sends no more */
 
-	uint64_t body_at;    /* offset of the window's body in the whole one */
-	uint64_t body_bytes; /* decoded so far */
 	struct http_scan scan;
 	struct http_body body;
-	struct auth_signature signature; /* that the body must have */
-	bool whole;                      /* the body is taken as one, so far */
-	bool expecting;                  /* 100 Continue is owed */
-	bool head_only;                  /* HEAD: no body in the answer */
-	bool http10;
-	bool close; /* after the answer */
-	const char *allow;
+	bool expecting; /* 100 Continue is owed */
 	uint64_t discard_left;
-	bool blocked;         /* waits for room since the last step */
-	uint64_t progress;    /* of the service, then */
-	int64_t body_left_ms; /* what was left of the body's time, then */
-	bool notification;    /* may have claims in the intake */
-	enum status status;   /* how the request ends */
-	struct receive receive;
-
-	struct span page; /* of the answer, behind `out`; the owner's memory */
-	struct buf out;
-	size_t out_sent;
-	bool settled; /* the answer at hand tells the sender not to repeat */
-
-	/* For the owner's log: a request was answered. Cleared by the owner. */
-	bool told;
-	bool odd;
-	char why[LIMIT_PLACE];
-	size_t why_n;
-	char asked[LIMIT_PLACE / 2]; /* method and path, made safe */
-	size_t asked_n;
-
+	struct answer answer;
+	struct conn_report report;
+	struct notification notification;
 	struct window window;
 	char out_bytes[LIMIT_ANSWER];
 };
@@ -107,8 +126,9 @@ void conn_ended(struct conn *c);
 struct span conn_output(const struct conn *c);
 void conn_sent(struct conn *c, size_t n);
 
-/* Goes on as far as possible. */
-void conn_step(struct conn *c, struct service *s);
+/* Goes on as far as possible, and says what its owner is to do about it. Call
+ * it again until it rests. */
+enum conn_event conn_step(struct conn *c, struct service *s);
 /* Answers the QUESTION. A page that is too large for the connection's own
  * memory must stay where it is while conn_holds_page(). */
 void conn_answer_page(struct conn *c, struct service *s, enum status status,

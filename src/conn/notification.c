@@ -1,4 +1,9 @@
-/* notification.c - see notification.h. */
+/*
+ * notification.c - see notification.h.
+ *
+ * Invariants: the body in the window starts at offset body_at of the whole one.
+ * A claim on an alert in the intake exists from BODY to the end of ANSWER only.
+ */
 #include "conn/notification.h"
 
 #include "conn/answer.h"
@@ -8,71 +13,64 @@
 void conn_begin_body(struct conn *c, struct service *s,
 		     const struct http_request *r)
 {
+	struct notification *n = &c->notification;
+	bool whole = r->chunked || r->length <= LIMIT_WHOLE_BODY;
 	c->state = CONN_BODY;
-	c->notification = true;
 	c->deadline_ms = s->now.ms + LIMIT_BODY_MS;
-	c->whole = r->chunked || r->length <= LIMIT_WHOLE_BODY;
-	receive_start(&c->receive, c->slot, c->whole);
+	n->claims = true;
+	n->body_bytes = n->body_at = 0;
+	receive_start(&n->receive, c->slot,
+		      whole ? RECEIVE_WHOLE : RECEIVE_STREAM);
 	if (c->expecting)
-		buf_str(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
+		buf_str(&c->answer.out, "HTTP/1.1 100 Continue\r\n\r\n");
 	c->expecting = false;
 }
 
-static void note_why(struct conn *c)
+/* The alerts, or the body that has them, are refused. */
+static void refuse_alerts(struct conn *c, struct service *s, enum status status)
 {
-	const struct buf *why = &c->receive.payload.why;
-	c->why_n = why->n;
-	memcpy(c->why, why->p, why->n);
+	const struct buf *why = &c->notification.receive.payload.why;
+	c->report.why_n = why->n;
+	memcpy(c->report.why, why->p, why->n);
+	conn_decide(c, s, status);
 }
 
-/* A notification was found good, or an alert of one that is decoded as it
- * arrives: all is well up to here, whether there is room for it or not. */
-static void feed_switch(const struct conn *c, struct service *s)
+/* A whole body. */
+static void take_whole(struct conn *c, struct service *s)
 {
-	if (s->config->deadman_matches == 0 || c->receive.feeds)
-		s->fed_ms = s->now.ms;
-}
-
-/* All of the body was read. */
-static void end_body(struct conn *c, struct service *s)
-{
-	struct receive *r = &c->receive;
+	struct notification *n = &c->notification;
 	struct span body = window_body(&c->window);
-	c->state = CONN_COMMIT;
-	if (!c->whole)
-		return;
-	if (c->signature.given &&
-	    !auth_is_signed(s->auth, &c->signature, body)) {
+	if (n->signature.given &&
+	    !auth_is_signed(s->auth, &n->signature, body)) {
 		conn_decide(c, s, STATUS_UNAUTHORIZED);
 		return;
 	}
 	enum status status =
-	    receive_whole(r, s->intake, s->memory, body, s->now);
+	    receive_whole(&n->receive, s->intake, s->memory, body, s->now);
 	if (status == STATUS_OK || status == STATUS_NO_ROOM)
-		feed_switch(c, s);
-	if (status != STATUS_OK) {
-		note_why(c);
-		conn_decide(c, s, status);
-	}
+		deadman_feed(s->deadman, n->receive.feeds, s->now);
+	if (status != STATUS_OK)
+		refuse_alerts(c, s, status);
 }
 
-/* Hands what there is of a large body on, and lets go of what was used. */
+/* Hands what there is of a large body on, and lets go of what was used. False:
+ * it was refused, or waits for room. */
 static bool feed(struct conn *c, struct service *s)
 {
-	struct receive *r = &c->receive;
+	struct notification *n = &c->notification;
+	struct receive *r = &n->receive;
 	struct span body = window_body(&c->window);
 	enum status status = receive_more(r, s->intake, s->memory, body.p,
-					  c->body_at, body.n, s->now);
+					  n->body_at, body.n, s->now);
 	if (status != STATUS_OK) {
-		note_why(c);
-		conn_decide(c, s, status);
+		refuse_alerts(c, s, status);
 		return false;
 	}
 	if (r->payload.count)
-		feed_switch(c, s);
-	size_t used = (size_t)(receive_hold(r) - c->body_at);
+		deadman_feed(s->deadman, r->feeds, s->now);
+	size_t used = (size_t)(receive_hold(r) - n->body_at);
 	window_drop(&c->window, used);
-	c->body_at += used;
+	n->body_at += used;
 	return !r->blocked;
 }
 
@@ -82,90 +80,109 @@ static uint64_t announced(const struct http_body *b)
 	return b->state == HTTP_BODY_DATA && b->left < INT64_MAX ? b->left : 0;
 }
 
+/* Takes framing and one piece of the body off what came. */
+static enum status take_piece(struct conn *c, const struct service *s)
+{
+	struct notification *n = &c->notification;
+	struct span in = window_raw(&c->window), data;
+	enum status status = http_body_next(&c->body, &in, &data);
+	window_take(&c->window, in);
+	window_append(&c->window, data);
+	n->body_bytes += data.n;
+	if (n->body_bytes + announced(&c->body) > s->config->max_body)
+		return STATUS_BODY_SIZE;
+	if (status != STATUS_OK || n->body_bytes <= LIMIT_WHOLE_BODY)
+		return status;
+	if (n->signature.given)
+		return STATUS_SIGNED_SIZE;
+	if (n->receive.mode == RECEIVE_WHOLE)
+		receive_start(&n->receive, c->slot, RECEIVE_STREAM);
+	return STATUS_OK;
+}
+
+static enum status take_pieces(struct conn *c, const struct service *s)
+{
+	enum status status = STATUS_OK;
+	while (status == STATUS_OK && c->body.state != HTTP_BODY_DONE &&
+	       window_raw(&c->window).n)
+		status = take_piece(c, s);
+	return status;
+}
+
 bool conn_step_body(struct conn *c, struct service *s)
 {
-	struct span in, data;
-	if (c->receive.blocked && !feed(c, s))
+	struct receive *r = &c->notification.receive;
+	if (r->blocked && !feed(c, s))
 		return c->state != CONN_BODY;
-	in = window_raw(&c->window);
-	while (c->body.state != HTTP_BODY_DONE && in.n) {
-		enum status status = http_body_next(&c->body, &in, &data);
-		window_take(&c->window, in);
-		window_append(&c->window, data);
-		c->body_bytes += data.n;
-		if (c->body_bytes + announced(&c->body) > s->config->max_body)
-			status = STATUS_BODY_SIZE;
-		if (status == STATUS_BODY_SIZE) {
-			conn_decide(c, s, status);
-			return true;
-		}
-		if (status != STATUS_OK) {
-			conn_refuse(c, s, status);
-			return true;
-		}
-		if (c->signature.given && c->body_bytes > LIMIT_WHOLE_BODY) {
-			conn_decide(c, s, STATUS_SIGNED_SIZE);
-			return true;
-		}
-		if (c->whole && c->body_bytes > LIMIT_WHOLE_BODY) {
-			c->whole = false;
-			receive_start(&c->receive, c->slot, false);
-		}
+	enum status status = take_pieces(c, s);
+	if (status == STATUS_BODY_SIZE || status == STATUS_SIGNED_SIZE) {
+		conn_decide(c, s, status);
+		return true;
 	}
-	if (!c->whole && !feed(c, s))
+	if (status != STATUS_OK) {
+		conn_refuse(c, s, status);
+		return true;
+	}
+	if (r->mode == RECEIVE_STREAM && !feed(c, s))
 		return c->state != CONN_BODY;
 	if (c->body.state == HTTP_BODY_DONE) {
-		end_body(c, s);
+		c->state = CONN_COMMIT;
+		if (r->mode == RECEIVE_WHOLE)
+			take_whole(c, s);
 		return true;
 	}
-	if (c->eof) {
+	if (c->eof)
 		conn_refuse(c, s, STATUS_CUT_BODY);
-		return true;
-	}
-	return false;
+	return c->eof;
+}
+
+/* The end of a body whose alerts were taken one by one. */
+static enum status end_alerts(struct conn *c, struct service *s)
+{
+	struct receive *r = &c->notification.receive;
+	enum status status = receive_end(r, s->intake, s->now);
+	if (status == STATUS_OK)
+		deadman_feed(s->deadman, r->feeds, s->now);
+	return status;
 }
 
 bool conn_step_commit(struct conn *c, struct service *s)
 {
-	struct receive *r = &c->receive;
-	bool more = !c->whole || r->stepwise;
-	if (more && r->at_hand != PAYLOAD_MORE && !feed(c, s))
-		return c->state != CONN_COMMIT;
-	enum status status =
-	    more ? receive_end(r, s->intake, s->now) : STATUS_OK;
-	if (status != STATUS_OK) {
-		note_why(c);
-		conn_decide(c, s, status);
-		return true;
+	struct receive *r = &c->notification.receive;
+	if (r->mode != RECEIVE_WHOLE) {
+		if (r->at_hand != PAYLOAD_MORE && !feed(c, s))
+			return c->state != CONN_COMMIT;
+		enum status status = end_alerts(c, s);
+		if (status != STATUS_OK) {
+			refuse_alerts(c, s, status);
+			return true;
+		}
 	}
-	if (more)
-		feed_switch(c, s);
 	if (r->blocked)
 		return false;
 	window_drop_body(&c->window);
 	c->state = CONN_WAIT;
 	c->deadline_ms = s->now.ms + (int64_t)s->config->ack_timeout_ms;
-	c->odd = r->payload.odd;
+	c->report.other_version = r->payload.odd;
 	return true;
 }
 
 bool conn_step_wait(struct conn *c, struct service *s)
 {
-	if (!intake_is_safe(s->intake, &c->receive.wait))
+	if (!intake_is_safe(s->intake, &c->notification.receive.wait))
 		return false;
 	conn_answer(c, s, STATUS_OK);
 	return true;
 }
 
-/* Which sink it is that the alerts wait for, or the disk. */
 void conn_note_what_is_slow(struct conn *c, const struct service *s)
 {
-	int slow = intake_waits_for(s->intake, &c->receive.wait);
-	struct buf why = buf_of(c->why, sizeof c->why);
+	int slow = intake_waits_for(s->intake, &c->notification.receive.wait);
+	struct buf why = buf_of(c->report.why, sizeof c->report.why);
 	buf_str(&why, "waited for ");
 	text_show(&why,
 		  slow < 0 ? SPAN("the spool's file")
 			   : span_of(s->config->sink[slow].name),
-		  sizeof c->why / 2);
-	c->why_n = why.n;
+		  sizeof c->report.why / 2);
+	c->report.why_n = why.n;
 }

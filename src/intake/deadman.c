@@ -73,7 +73,7 @@ bool deadman_is_heard(struct deadman *d)
 	return o.sinks != 0;
 }
 
-int64_t deadman_start(struct deadman *d, int64_t fired_s, struct moment now)
+void deadman_start(struct deadman *d, int64_t fired_s, struct moment now)
 {
 	char bytes[ALERT_BYTES];
 	struct buf json = buf_of(bytes, sizeof bytes);
@@ -85,16 +85,24 @@ int64_t deadman_start(struct deadman *d, int64_t fired_s, struct moment now)
 		make_offer(d, &o, &json, false, fired_s, now);
 		intake_note_firing(d->intake, &o);
 	}
-	return d->fired_s ? now.ms - (int64_t)d->config->deadman_ms : now.ms;
+	/* an alert that is out: nothing came for as long as it takes */
+	d->fed_ms =
+	    d->fired_s ? now.ms - (int64_t)d->config->deadman_ms : now.ms;
 }
 
-void deadman_turn(struct deadman *d, int64_t fed_ms, struct moment now)
+void deadman_feed(struct deadman *d, bool matches, struct moment now)
+{
+	if (d->config->deadman_matches == 0 || matches)
+		d->fed_ms = now.ms;
+}
+
+void deadman_turn(struct deadman *d, struct moment now)
 {
 	uint64_t most = d->config->deadman_ms;
 	char bytes[ALERT_BYTES];
 	struct buf json = buf_of(bytes, sizeof bytes);
 	struct offer o;
-	bool old = now.ms - fed_ms >= (int64_t)most;
+	bool old = now.ms - d->fed_ms >= (int64_t)most;
 	d->waits = false;
 	if (most == 0 || old == (d->fired_s != 0))
 		return;
@@ -106,12 +114,12 @@ void deadman_turn(struct deadman *d, int64_t fed_ms, struct moment now)
 		d->fired_s = old ? since_s : 0;
 }
 
-int64_t deadman_deadline(const struct deadman *d, int64_t fed_ms,
-			 int64_t now_ms)
+int64_t deadman_deadline(const struct deadman *d, int64_t now_ms)
 {
 	if (d->config->deadman_ms == 0)
 		return INT64_MAX;
 	if (d->waits)
 		return now_ms + RETRY_MS;
-	return d->fired_s ? INT64_MAX : fed_ms + (int64_t)d->config->deadman_ms;
+	return d->fired_s ? INT64_MAX
+			  : d->fed_ms + (int64_t)d->config->deadman_ms;
 }

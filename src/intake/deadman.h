@@ -20,20 +20,22 @@ struct deadman {
 	struct intake *intake;
 	struct receive_memory *memory;
 	bool waits;      /* for room in the spool */
+	int64_t fed_ms;  /* when a notification fed the switch last */
 	int64_t fired_s; /* since when the alert is out, 0: it is not */
 };
 
 /* Starts the switch. fired_s: what an earlier process has left, 0 for nothing;
- * then the alert counts as emitted. Returns the time of the last feeding that
- * is to be assumed. */
-int64_t deadman_start(struct deadman *d, int64_t fired_s, struct moment now);
+ * then the alert counts as emitted. */
+void deadman_start(struct deadman *d, int64_t fired_s, struct moment now);
 /* Is there a sink that takes its alert? */
 bool deadman_is_heard(struct deadman *d);
-/* Queues the alert or its resolution if it is time for it. fed_ms: when the
- * switch was fed last. */
-void deadman_turn(struct deadman *d, int64_t fed_ms, struct moment now);
+/* A notification was found good, or an alert of one that is taken as it
+ * arrives, whether there is room for it or not. matches: an alert of it is one
+ * that --deadman names. */
+void deadman_feed(struct deadman *d, bool matches, struct moment now);
+/* Queues the alert or its resolution if it is time for it. */
+void deadman_turn(struct deadman *d, struct moment now);
 /* When to call that again if nothing happens; INT64_MAX: no need. */
-int64_t deadman_deadline(const struct deadman *d, int64_t fed_ms,
-			 int64_t now_ms);
+int64_t deadman_deadline(const struct deadman *d, int64_t now_ms);
 
 #endif

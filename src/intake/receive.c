@@ -1,13 +1,14 @@
 /* receive.c - see receive.h. */
 #include "intake/receive.h"
 
-void receive_start(struct receive *r, unsigned slot, bool whole)
+void receive_start(struct receive *r, unsigned slot, enum receive_mode mode)
 {
-	payload_start(&r->payload, whole);
+	r->mode = mode;
+	payload_start(&r->payload, mode != RECEIVE_STREAM);
 	r->wait = INTAKE_NO_WAIT;
 	r->envelope = (struct envelope){0};
 	r->slot = slot;
-	r->blocked = r->stepwise = r->feeds = false;
+	r->blocked = r->feeds = false;
 	r->at_hand = PAYLOAD_MORE;
 	r->left_out = 0;
 }
@@ -303,7 +304,7 @@ static enum status wait_for_room(struct receive *r, struct intake *in,
 	r->wait = INTAKE_NO_WAIT;
 	if (spool_could_fit(in->spool, need->total, need->largest))
 		return STATUS_NO_ROOM;
-	r->stepwise = true;
+	r->mode = RECEIVE_STEPWISE;
 	r->envelope = r->payload.envelope;
 	r->left_out = 0;
 	payload_start(&r->payload, true);
@@ -356,7 +357,8 @@ static enum intake_result take_alert(struct receive *r, struct intake *in,
 				     struct moment now)
 {
 	struct payload *p = &r->payload;
-	const struct envelope *e = r->stepwise ? &r->envelope : &p->envelope;
+	const struct envelope *e =
+	    r->mode == RECEIVE_STEPWISE ? &r->envelope : &p->envelope;
 	char bytes[NOTICE_TEXT];
 	struct offer o;
 	struct span json = {alert, (size_t)(p->end - p->start)};
@@ -416,7 +418,8 @@ enum status receive_end(struct receive *r, struct intake *in, struct moment now)
 		return status;
 	if (p->truncated) {
 		intake_name_notice(in, &o, RECORD_NOTICE_TRUNCATED,
-				   r->stepwise ? &r->envelope : &p->envelope,
+				   r->mode == RECEIVE_STEPWISE ? &r->envelope
+							       : &p->envelope,
 				   p->truncated, SPAN_NONE, now);
 		r->blocked =
 		    intake_offer(in, &o, r->slot, &r->wait) == INTAKE_NO_ROOM;

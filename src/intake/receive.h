@@ -37,7 +37,16 @@ struct receive_memory {
 	char index[LIMIT_WHOLE_BODY];
 };
 
+/* How a body is taken. */
+enum receive_mode {
+	RECEIVE_WHOLE,    /* as one, or not at all */
+	RECEIVE_STEPWISE, /* one that needs more than the spool: alert by alert,
+			   * found good already */
+	RECEIVE_STREAM,   /* alert by alert, as it arrives */
+};
+
 struct receive {
+	enum receive_mode mode;
 	struct payload payload;
 	struct intake_wait wait;  /* when safe, see intake_is_safe() */
 	struct envelope envelope; /* of a whole body */
@@ -46,18 +55,18 @@ struct receive {
 	/* and it is the one that payload stands behind; MORE: there is none */
 	enum payload_event at_hand;
 	bool feeds;        /* an alert of it feeds the dead man's switch */
-	bool stepwise;     /* a whole body that needs more than the spool */
 	uint64_t left_out; /* alerts that could not be taken */
 	enum status left_out_why; /* the first of them */
 	size_t left_out_at_n;     /* and its place */
 	char left_out_at[LIMIT_PLACE];
 };
 
-void receive_start(struct receive *r, unsigned slot, bool whole);
+/* Mode WHOLE or STREAM. */
+void receive_start(struct receive *r, unsigned slot, enum receive_mode mode);
 
-/* A whole body. OK: all queued or known, or blocked in stepwise mode: then call
- * receive_more() with the same bytes. NO_ROOM: nothing queued, or what is new
- * is in the overflow. Otherwise a cause, nothing queued, and r->payload.why
+/* A whole body. OK: all queued or known, or blocked, STEPWISE from then on:
+ * call receive_more() with the same bytes. NO_ROOM: nothing queued, or what is
+ * new is in the overflow. Otherwise a cause, nothing queued, and r->payload.why
  * tells more. */
 enum status receive_whole(struct receive *r, struct intake *in,
 			  struct receive_memory *m, struct span body,

@@ -132,6 +132,7 @@ static bool assemble(void)
 	    .intake = &the.intake,
 	    .counters = &the.counters,
 	    .memory = &the.memory,
+	    .deadman = &the.server.deadman,
 	};
 	return true;
 }

@@ -71,11 +71,11 @@ bool offline_render(struct server *s, char *memory, size_t n, struct buf *why)
 	put(s, c, SPAN("0\r\n\r\n"));
 	if (s->deliver->sink[0].state == DELIVERY_DOWN)
 		return false;
-	if (c->status == STATUS_OK && c->state == CONN_ANSWER)
+	if (c->answer.status == STATUS_OK && c->state == CONN_ANSWER)
 		return true;
-	buf_str(why, status_info(c->status)->text);
-	if (c->why_n)
+	buf_str(why, status_info(c->answer.status)->text);
+	if (c->report.why_n)
 		buf_str(why, ": ");
-	buf_put(why, (struct span){c->why, c->why_n});
+	buf_put(why, (struct span){c->report.why, c->report.why_n});
 	return false;
 }

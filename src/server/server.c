@@ -126,8 +126,7 @@ static int64_t next_deadline(const struct server *s)
 	int64_t refusals = refusals_deadline(&s->refusals);
 	if (refusals < least)
 		least = refusals;
-	int64_t deadman =
-	    deadman_deadline(&s->deadman, s->service.fed_ms, now_ms);
+	int64_t deadman = deadman_deadline(&s->deadman, now_ms);
 	if (deadman < least && !s->service.stopping)
 		least = deadman;
 	if (s->supervisor.watchdog_ms && s->watchdog_at_ms < least)
@@ -350,7 +349,7 @@ static void turn(struct server *s)
 			slot_turn(s, k);
 	}
 	if (!s->service.stopping)
-		deadman_turn(&s->deadman, s->service.fed_ms, s->service.now);
+		deadman_turn(&s->deadman, s->service.now);
 	persist_note_alarm(s->persist, s->deadman.fired_s);
 	refusals_tell(&s->refusals, s->log, s->service.now.ms);
 	/* requests that waited for room may have found it */
@@ -379,8 +378,7 @@ void server_run(struct server *s)
 	    log_begin(s->log, &l, LOG_WARN,
 		      "no sink takes the dead man's alert"))
 		log_end(s->log, &l);
-	s->service.fed_ms = deadman_start(
-	    &s->deadman, persist_alarm(s->persist), s->service.now);
+	deadman_start(&s->deadman, persist_alarm(s->persist), s->service.now);
 	/* no event will tell of what an earlier process left */
 	deliver_pump(s->deliver, s->service.now);
 	while (!has_stopped(s)) {

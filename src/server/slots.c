@@ -13,7 +13,7 @@ enum {
 
 void slot_close(struct server *s, struct slot *k)
 {
-	s->page_freed |= k->conn.page.n != 0;
+	s->page_freed |= k->conn.answer.page.n != 0;
 	conn_close(&k->conn, &s->service);
 	transport_close(&k->transport);
 	k->used = false;
@@ -96,7 +96,8 @@ static void log_login(struct server *s, const struct slot *k)
 	if (!may_tell(s) || !log_begin(s->log, &l, LOG_WARN, "request refused"))
 		return;
 	log_address(&l, "peer", &k->peer);
-	log_text(&l, "request", (struct span){k->conn.asked, k->conn.asked_n});
+	log_text(&l, "request",
+		 (struct span){k->conn.report.asked, k->conn.report.asked_n});
 	log_number(&l, "code", info->code);
 	log_text(&l, "reason", span_of(info->label));
 	log_text(&l, "why", span_of(info->text));
@@ -107,7 +108,7 @@ static void log_login(struct server *s, const struct slot *k)
 /* 200 for the others of its group. */
 static void log_left_out(struct server *s, const struct slot *k)
 {
-	const struct receive *r = &k->conn.receive;
+	const struct receive *r = &k->conn.notification.receive;
 	char bytes[LIMIT_PLACE * 2];
 	struct buf why = buf_of(bytes, sizeof bytes);
 	struct log_line l;
@@ -127,8 +128,9 @@ static void log_answered(struct server *s, const struct slot *k)
 	if (!log_begin(s->log, &l, LOG_DEBUG, "request answered"))
 		return;
 	log_address(&l, "peer", &k->peer);
-	log_text(&l, "request", (struct span){k->conn.asked, k->conn.asked_n});
-	log_number(&l, "code", status_info(k->conn.status)->code);
+	log_text(&l, "request",
+		 (struct span){k->conn.report.asked, k->conn.report.asked_n});
+	log_number(&l, "code", status_info(k->conn.answer.status)->code);
 	log_end(s->log, &l);
 }
 
@@ -136,14 +138,16 @@ static void log_answer(struct server *s, const struct slot *k)
 {
 	const struct conn *c = &k->conn;
 	struct refusal what = {.peer = k->peer,
-			       .status = c->status,
-			       .asked = {c->asked, c->asked_n},
-			       .why = {c->why, c->why_n}};
-	if (c->status == STATUS_OK && c->notification && c->receive.left_out)
+			       .status = c->answer.status,
+			       .asked = {c->report.asked, c->report.asked_n},
+			       .why = {c->report.why, c->report.why_n}};
+	if (c->answer.status == STATUS_OK && c->notification.claims &&
+	    c->notification.receive.left_out)
 		log_left_out(s, k);
-	else if (c->status == STATUS_OK || c->status == STATUS_NOT_READY)
+	else if (c->answer.status == STATUS_OK ||
+		 c->answer.status == STATUS_NOT_READY)
 		log_answered(s, k);
-	else if (c->status == STATUS_UNAUTHORIZED)
+	else if (c->answer.status == STATUS_UNAUTHORIZED)
 		log_login(s, k);
 	else
 		refusals_note(&s->refusals, s->log, &what, s->service.now.ms);
@@ -173,46 +177,76 @@ static void give_up(struct server *s, struct slot *k, long why)
 		conn_close(&k->conn, &s->service);
 }
 
+/* What a step of a connection asks for. Returns what that has cost, in bytes of
+ * answers; 0 also for a page that is not to be had now. */
+static size_t attend(struct server *s, struct slot *k, enum conn_event event)
+{
+	enum { A_REQUEST = 1024 }; /* what one costs besides its page */
+	switch (event) {
+	case CONN_RESTS:
+		break;
+	case CONN_ASKS:
+		return server_answer(s, &k->conn);
+	case CONN_TOOK_OTHER_VERSION:
+		log_other_version(s, k);
+		break;
+	case CONN_ANSWERED:
+		log_answer(s, k);
+		return A_REQUEST;
+	}
+	return 0;
+}
+
+enum flushed {
+	FLUSH_NOTHING, /* there was nothing to be sent, or nobody to send it to
+			*/
+	FLUSH_SOME,
+	FLUSH_FULL, /* the peer does not take it */
+};
+
+/* Sends what there is to be sent. */
+static enum flushed flush(struct server *s, struct slot *k)
+{
+	struct conn *c = &k->conn;
+	struct span out = conn_output(c);
+	bool full = transport_is_full(&k->transport);
+	if ((out.n == 0 && !full) || c->state == CONN_CLOSED)
+		return FLUSH_NOTHING;
+	/* without bytes of its own, this sends what TLS holds back */
+	long put = transport_write(&k->transport, out);
+	if (put < 0) {
+		give_up(s, k, put);
+		return FLUSH_NOTHING;
+	}
+	if (put == 0 && (out.n || transport_is_full(&k->transport)))
+		return FLUSH_FULL;
+	bool held = conn_holds_page(c);
+	conn_sent(c, (size_t)put);
+	s->page_freed |= held && !conn_holds_page(c);
+	return FLUSH_SOME;
+}
+
 /* Lets a connection go on until it needs bytes, room or time, or has had its
  * share of the turn: who asks for a thousand pages at once is answered between
  * the others. */
 static void go_on(struct server *s, struct slot *k)
 {
-	enum { A_REQUEST = 1024 }; /* what one costs besides its page */
 	struct conn *c = &k->conn;
 	size_t done = 0;
-	for (;;) {
+	enum flushed flushed = FLUSH_SOME;
+	while (flushed == FLUSH_SOME) {
 		if (done >= LIMIT_TURN) {
 			s->yielded = true;
 			return;
 		}
-		conn_step(c, &s->service);
-		if (c->odd)
-			log_other_version(s, k);
-		c->odd = false;
-		if (c->state == CONN_QUESTION)
-			done += server_answer(s, c);
-		if (c->told) {
-			log_answer(s, k);
-			done += A_REQUEST;
-		}
-		c->told = false;
-		struct span out = conn_output(c);
-		bool full = transport_is_full(&k->transport);
-		if ((out.n == 0 && !full) || c->state == CONN_CLOSED)
-			break;
-		/* without bytes of its own, this sends what TLS holds back */
-		long put = transport_write(&k->transport, out);
-		if (put < 0) {
-			give_up(s, k, put);
-			break;
-		}
-		if (put == 0 && (out.n || transport_is_full(&k->transport)))
-			return;
-		bool held = conn_holds_page(c);
-		conn_sent(c, (size_t)put);
-		s->page_freed |= held && !conn_holds_page(c);
+		enum conn_event event = conn_step(c, &s->service);
+		done += attend(s, k, event);
+		bool refused = event == CONN_ASKS && c->state == CONN_QUESTION;
+		if (event == CONN_RESTS || refused)
+			flushed = flush(s, k);
 	}
+	if (flushed == FLUSH_FULL)
+		return;
 	if (c->state == CONN_LINGER && !k->ended)
 		k->ended = transport_end(&k->transport);
 	if (c->state == CONN_CLOSED)

@@ -19,6 +19,7 @@ static struct intake intake;
 static struct auth auth;
 static struct counters counters;
 static struct receive_memory memory;
+static struct deadman deadman;
 static struct spool spool;
 static char ring[LIMIT_SPOOL_MEMORY];
 static struct alert alert;
@@ -42,6 +43,7 @@ static void start(size_t ring_size, int argc, const char *const *argv)
 	memset(&counters, 0, sizeof counters);
 	memset(&intake, 0, sizeof intake);
 	memset(&auth, 0, sizeof auth);
+	deadman = (struct deadman){.config = &config};
 	intake.spool = &spool;
 	intake.config = &config;
 	intake.counters = &counters;
@@ -50,6 +52,7 @@ static void start(size_t ring_size, int argc, const char *const *argv)
 				   .intake = &intake,
 				   .counters = &counters,
 				   .memory = &memory,
+				   .deadman = &deadman,
 				   .now = {1000, 0}};
 	answers = buf_of(answer_bytes, sizeof answer_bytes);
 	lines = buf_of(line_bytes, sizeof line_bytes);
@@ -99,41 +102,55 @@ static bool run_sinks(void)
 	return n != 0;
 }
 
+static void answer_question(void)
+{
+	static const struct span pages[] = {
+	    [REQUEST_METRICS] = SPAN("metrics\n"),
+	    [REQUEST_HEALTHY] = SPAN("healthy\n"),
+	    [REQUEST_READY] = SPAN("ready\n"),
+	    [REQUEST_NOTIFICATION] = SPAN("?\n"),
+	};
+	conn_answer_page(&conn, &service, STATUS_OK, pages[conn.target],
+			 "text/plain");
+}
+
+/* Steps until it rests, and does what it asks for. */
+static void step(void)
+{
+	static bool odd;
+	for (;;) {
+		switch (conn_step(&conn, &service)) {
+		case CONN_RESTS:
+			return;
+		case CONN_ASKS:
+			answer_question();
+			break;
+		case CONN_TOOK_OTHER_VERSION:
+			odd = true;
+			break;
+		case CONN_ANSWERED:
+			buf_u64(&told, status_info(conn.answer.status)->code);
+			buf_char(&told, odd ? '!' : ' ');
+			odd = false;
+			break;
+		}
+	}
+}
+
 /* All that the owner does between two reads. */
 static void attend(size_t out_step)
 {
-	bool again = true;
-	conn_step(&conn, &service);
-	while (again) {
-		struct span out = conn_output(&conn);
-		again = false;
-		if (conn.told) {
-			buf_u64(&told, status_info(conn.status)->code);
-			buf_char(&told, conn.odd ? '!' : ' ');
-			conn.told = conn.odd = false;
-		}
-		if (conn.state == CONN_QUESTION) {
-			static const struct span pages[] = {
-			    [REQUEST_METRICS] = SPAN("metrics\n"),
-			    [REQUEST_HEALTHY] = SPAN("healthy\n"),
-			    [REQUEST_READY] = SPAN("ready\n"),
-			    [REQUEST_NOTIFICATION] = SPAN("?\n"),
-			};
-			conn_answer_page(&conn, &service, STATUS_OK,
-					 pages[conn.target], "text/plain");
-			again = true;
-		} else if (out.n) {
-			if (out_step && out.n > out_step)
-				out.n = out_step;
+	struct span out;
+	do {
+		step();
+		out = conn_output(&conn);
+		if (out_step && out.n > out_step)
+			out.n = out_step;
+		if (out.n) {
 			buf_put(&answers, out);
 			conn_sent(&conn, out.n);
-			again = true;
-		} else if (run_sinks()) {
-			again = true;
 		}
-		if (again)
-			conn_step(&conn, &service);
-	}
+	} while (out.n || run_sinks());
 }
 
 static void attend_all(void)
@@ -823,10 +840,10 @@ static void feeds_the_switch(void **state)
 		start(sizeof ring, 2,
 		      (const char *const[]){"--deadman", table[i].deadman});
 		service.now.ms = 5000;
-		service.fed_ms = 17;
+		deadman.fed_ms = 17;
 		struct span in = compose(&b, table[i].request);
 		send_bytes(in, in.n, 1, 0);
-		CHECK(service.fed_ms == (table[i].feeds ? 5000 : 17), "row %zu",
+		CHECK(deadman.fed_ms == (table[i].feeds ? 5000 : 17), "row %zu",
 		      i);
 	}
 }
@@ -1110,7 +1127,7 @@ static void reads_no_more(void **state)
 	assert_int_equal(conn.deadline_ms, service.now.ms + LIMIT_PAGE_MS);
 	conn_expire(&conn, &service);
 	assert_int_equal(conn.state, CONN_ANSWER);
-	assert_int_equal(conn.status, STATUS_PAGE_BUSY);
+	assert_int_equal(conn.answer.status, STATUS_PAGE_BUSY);
 	for (int i = 0; i < 2; i++) {
 		conn_expire(&conn, &service);
 		assert_int_equal(conn.state, CONN_CLOSED);

@@ -28,7 +28,8 @@ static void start(void)
 	intake.config = &config;
 	intake.counters = &counters;
 	intake.firing = &firing;
-	d = (struct deadman){&config, &intake, &memory, false, 0};
+	d = (struct deadman){
+	    .config = &config, .intake = &intake, .memory = &memory};
 }
 
 /* The alerts queued since `from`: F firing, R resolved. */
@@ -64,15 +65,16 @@ static void fires_and_resolves_by_the_clock(void **state)
 	uint64_t from = 0;
 	(void)state;
 	start();
-	assert_int_equal(deadman_start(&d, 0, (struct moment){1000, 50}), 1000);
+	deadman_start(&d, 0, (struct moment){1000, 50});
+	assert_int_equal(d.fed_ms, 1000);
 	for (size_t i = 0; i < COUNT(table); i++) {
 		struct moment now = {table[i].now_ms, 60 + (int64_t)i};
-		deadman_turn(&d, table[i].fed_ms, now);
+		d.fed_ms = table[i].fed_ms;
+		deadman_turn(&d, now);
 		const char *got = queued(&from);
 		CHECK(strcmp(got, table[i].queued) == 0,
 		      "row %zu: queued \"%s\"", i, got);
-		CHECK(deadman_deadline(&d, table[i].fed_ms, now.ms) ==
-			  table[i].deadline_ms,
+		CHECK(deadman_deadline(&d, now.ms) == table[i].deadline_ms,
 		      "row %zu: another deadline", i);
 	}
 	assert_int_equal(counters.alerts_firing, 0);
@@ -89,22 +91,26 @@ static void waits_for_room(void **state)
 	while (spool_fits(&spool, SPOOL_HEADER, SPOOL_HEADER))
 		spool_put(&spool, &r);
 	from = spool.head;
-	deadman_turn(&d, 0, now);
+	d.fed_ms = 0;
+	deadman_turn(&d, now);
 	assert_string_equal(queued(&from), "");
 	assert_true(spool.wanted);
 	assert_int_equal(d.fired_s, 0);
-	assert_int_equal(deadman_deadline(&d, 0, now.ms), now.ms + 1000);
+	assert_int_equal(deadman_deadline(&d, now.ms), now.ms + 1000);
 	spool.cursor[0] = spool.keep[0] = spool.head;
-	deadman_turn(&d, 0, now);
+	d.fed_ms = 0;
+	deadman_turn(&d, now);
 	assert_string_equal(queued(&from), "F");
 	assert_int_equal(d.fired_s, 1);
 	/* it is fed before there was room for it: nothing to tell */
 	start();
 	while (spool_fits(&spool, SPOOL_HEADER, SPOOL_HEADER))
 		spool_put(&spool, &r);
-	deadman_turn(&d, 0, now);
+	d.fed_ms = 0;
+	deadman_turn(&d, now);
 	assert_true(d.waits);
-	deadman_turn(&d, now.ms, now);
+	d.fed_ms = now.ms;
+	deadman_turn(&d, now);
 	assert_false(d.waits);
 	assert_int_equal(d.fired_s, 0);
 }
@@ -115,23 +121,26 @@ static void goes_on_where_an_earlier_process_was(void **state)
 	struct record r;
 	(void)state;
 	start();
-	int64_t fed_ms = deadman_start(&d, 42, (struct moment){10, 1000});
+	deadman_start(&d, 42, (struct moment){10, 1000});
 	assert_int_equal(d.fired_s, 42);
 	assert_true(firing_next(&firing, &at, &r));
-	deadman_turn(&d, fed_ms, (struct moment){100000, 1000});
+	deadman_turn(&d, (struct moment){100000, 1000});
 	assert_string_equal(queued(&from), "");
-	deadman_turn(&d, 100001, (struct moment){100001, 1001});
+	d.fed_ms = 100001;
+	deadman_turn(&d, (struct moment){100001, 1001});
 	assert_string_equal(queued(&from), "R");
 	at = 0;
 	assert_false(firing_next(&firing, &at, &r));
 	/* or was switched off meanwhile */
 	start();
 	config.deadman_ms = 0;
-	assert_int_equal(deadman_start(&d, 42, (struct moment){10, 0}), 10);
-	deadman_turn(&d, 10, (struct moment){100000, 0});
+	deadman_start(&d, 42, (struct moment){10, 0});
+	assert_int_equal(d.fed_ms, 10);
+	d.fed_ms = 10;
+	deadman_turn(&d, (struct moment){100000, 0});
 	assert_int_equal(d.fired_s, 0);
 	assert_int_equal(spool.head, 0);
-	assert_int_equal(deadman_deadline(&d, 0, 0), INT64_MAX);
+	assert_int_equal(deadman_deadline(&d, 0), INT64_MAX);
 }
 
 /* A clock before 1970, as on a board without one. */
@@ -143,10 +152,12 @@ static void fires_whatever_the_clock_says(void **state)
 	config.deadman_matches = 1;
 	config.deadman_match[0] = (struct match){SPAN("a"), SPAN("b"), false};
 	deadman_start(&d, 0, (struct moment){0, 0});
-	deadman_turn(&d, 0, (struct moment){T, 0});
+	d.fed_ms = 0;
+	deadman_turn(&d, (struct moment){T, 0});
 	assert_string_equal(queued(&from), "F");
 	assert_int_equal(d.fired_s, 1);
-	deadman_turn(&d, T, (struct moment){T, -5});
+	d.fed_ms = T;
+	deadman_turn(&d, (struct moment){T, -5});
 	assert_string_equal(queued(&from), "R");
 }
 

@@ -58,7 +58,7 @@ static size_t run_sink(size_t most)
 static enum status take_whole(struct span body)
 {
 	char *copy = copy_of(body);
-	receive_start(&receive, 1, true);
+	receive_start(&receive, 1, RECEIVE_WHOLE);
 	enum status s = receive_whole(&receive, &intake, &memory,
 				      (struct span){copy, body.n}, now);
 	run_sink(SIZE_MAX);
@@ -70,7 +70,7 @@ static enum status take_pieces(struct span body, size_t first, size_t step)
 {
 	enum status s = STATUS_OK;
 	size_t end = 0, n = first;
-	receive_start(&receive, 1, false);
+	receive_start(&receive, 1, RECEIVE_STREAM);
 	while (s == STATUS_OK && (end < body.n || receive.blocked)) {
 		uint64_t at = receive_hold(&receive);
 		if (receive.blocked) {
@@ -451,24 +451,24 @@ static void refuses_without_room(void **state)
 	struct span body = make_body(40, 500);
 	(void)state;
 	start(RING);
-	receive_start(&receive, 1, true);
+	receive_start(&receive, 1, RECEIVE_WHOLE);
 	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
 			 STATUS_OK);
 	intake_release(&intake, 1, &receive.wait, false, 0);
 	uint64_t head = spool.head;
 	/* the same is known and needs none; more of it does */
-	receive_start(&receive, 2, true);
+	receive_start(&receive, 2, RECEIVE_WHOLE);
 	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
 			 STATUS_OK);
 	assert_int_equal(spool.head, head);
 	intake_release(&intake, 2, &receive.wait, false, 0);
 	body = make_body(41, 700);
-	receive_start(&receive, 3, true);
+	receive_start(&receive, 3, RECEIVE_WHOLE);
 	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
 			 STATUS_OK);
 	head = spool.head;
 	body = make_body(42, 690);
-	receive_start(&receive, 4, true);
+	receive_start(&receive, 4, RECEIVE_WHOLE);
 	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
 			 STATUS_NO_ROOM);
 	assert_int_equal(spool.head, head);
@@ -485,10 +485,11 @@ static void goes_step_by_step(void **state)
 	assert_true(body.n <= LIMIT_WHOLE_BODY);
 	for (size_t most = 1; most < 1000; most *= 7) {
 		start(RING);
-		receive_start(&receive, 1, true);
+		receive_start(&receive, 1, RECEIVE_WHOLE);
 		enum status s =
 		    receive_whole(&receive, &intake, &memory, body, now);
-		assert_true(receive.stepwise && receive.blocked);
+		assert_true(receive.mode == RECEIVE_STEPWISE &&
+			    receive.blocked);
 		while (s == STATUS_OK && receive.blocked) {
 			uint64_t at = receive_hold(&receive);
 			run_sink(most);
@@ -518,7 +519,7 @@ static void holds_the_smallest_alerts(void **state)
 		buf_str(&b, ",{}");
 	buf_str(&b, "]}");
 	assert_false(b.cut);
-	receive_start(&receive, 1, true);
+	receive_start(&receive, 1, RECEIVE_WHOLE);
 	assert_int_equal(
 	    receive_whole(&receive, &intake, &memory, buf_span(&b), now),
 	    STATUS_OK);
