@@ -247,6 +247,37 @@ static void read_alerts(struct receive *r, struct intake *in,
 	}
 }
 
+/* One that was found, as an offer again. */
+static struct offer note_offer(const struct receive_note *note,
+			       const struct receive *r,
+			       const struct receive_memory *m, struct span body,
+			       struct moment now)
+{
+	return (struct offer){
+	    .record = {.kind = RECORD_ALERT,
+		       .key = note->key,
+		       .received_s = now.s,
+		       .received_ms = now.ms,
+		       .envelope = r->payload.envelope,
+		       .json = note_json(note, body),
+		       .index = note_index(note, m)},
+	    .dedup_key = note->dedup_key,
+	    .firing_key = note->firing_key,
+	    .sinks = note->sinks,
+	    .waits = note->waits,
+	    .missing = note->missing,
+	    .resolved = note->resolved,
+	};
+}
+
+/* With --dedup an alert may have a twin in its very body. */
+static bool has_twin(struct receive *r, struct intake *in,
+		     const struct receive_note *note, struct offer *o)
+{
+	return in->config->dedup_ms && !note->left_out && !note->missing &&
+	       intake_attach(in, o, r->slot, &r->wait);
+}
+
 static void queue_alerts(struct receive *r, struct intake *in,
 			 const struct receive_memory *m, struct span body,
 			 size_t n, bool overflow, struct moment now)
@@ -254,36 +285,18 @@ static void queue_alerts(struct receive *r, struct intake *in,
 	char bytes[NOTICE_TEXT];
 	for (size_t i = 0; i < n; i++) {
 		const struct receive_note *note = &m->note[i];
-		struct offer o = {
-		    .record = {.kind = RECORD_ALERT,
-			       .key = note->key,
-			       .received_s = now.s,
-			       .received_ms = now.ms,
-			       .envelope = r->payload.envelope,
-			       .json = note_json(note, body),
-			       .index = note_index(note, m)},
-		    .dedup_key = note->dedup_key,
-		    .firing_key = note->firing_key,
-		    .sinks = note->sinks,
-		    .waits = note->waits,
-		    .missing = note->missing,
-		    .resolved = note->resolved,
-		};
-		/* with --dedup it may have a twin in this very body */
-		if (note->attached ||
-		    (in->config->dedup_ms && !note->left_out &&
-		     !note->missing &&
-		     intake_attach(in, &o, r->slot, &r->wait))) {
+		struct offer o = note_offer(note, r, m, body, now);
+		if (note->attached || has_twin(r, in, note, &o)) {
 			in->counters->duplicates++;
-		} else if (note->left_out) {
-			r->payload.count = i + 1;
+			continue;
+		}
+		if (note->left_out) {
+			r->payload.count = i + 1; /* for the place in `why` */
 			read_left_out(r, in, o.record.json, bytes, &o, now);
 			r->payload.count = n;
-			intake_queue(in, &o, r->slot, &r->wait, overflow);
 			in->counters->left_out[r->payload.status]++;
-		} else {
-			intake_queue(in, &o, r->slot, &r->wait, overflow);
 		}
+		intake_queue(in, &o, r->slot, &r->wait, overflow);
 	}
 }
 
@@ -311,11 +324,28 @@ static enum status wait_for_room(struct receive *r, struct intake *in,
 	return receive_more(r, in, m, body.p, 0, body.n, now);
 }
 
+/* Names the notice of alerts that Alertmanager has cut off. False: there are
+ * none, or the request is attached to it already. */
+static bool read_truncated(struct receive *r, struct intake *in,
+			   struct offer *notice, struct need *need,
+			   struct moment now)
+{
+	const struct payload *p = &r->payload;
+	if (p->truncated == 0)
+		return false;
+	intake_name_notice(in, notice, RECORD_NOTICE_TRUNCATED, &p->envelope,
+			   p->truncated, SPAN_NONE, now);
+	if (intake_attach(in, notice, r->slot, &r->wait))
+		return false;
+	add_need(need, notice);
+	return true;
+}
+
+/* Find, read, reserve, queue. */
 enum status receive_whole(struct receive *r, struct intake *in,
 			  struct receive_memory *m, struct span body,
 			  struct moment now)
 {
-	struct payload *p = &r->payload;
 	struct need need = {0};
 	struct offer notice;
 	size_t n;
@@ -328,14 +358,7 @@ enum status receive_whole(struct receive *r, struct intake *in,
 		intake_release(in, r->slot, &r->wait, false, now.ms);
 		return status;
 	}
-	bool truncated = p->truncated != 0;
-	if (truncated) {
-		intake_name_notice(in, &notice, RECORD_NOTICE_TRUNCATED,
-				   &p->envelope, p->truncated, SPAN_NONE, now);
-		truncated = !intake_attach(in, &notice, r->slot, &r->wait);
-		if (truncated)
-			add_need(&need, &notice);
-	}
+	bool truncated = read_truncated(r, in, &notice, &need, now);
 	bool overflow = !spool_fits(in->spool, need.total, need.largest);
 	in->spool->wanted = in->spool->wanted || overflow;
 	if (overflow && !fits_overflow(in, &need))
