@@ -35,7 +35,6 @@ static struct {
 	struct log log;
 	struct privilege_ids ids;
 	struct server server;
-	struct secrets secrets[2];
 	char file[LIMIT_CONFIG_FILE];
 	char text[LIMIT_CONFIG_FILE * 2];
 	_Alignas(8) char ring[LIMIT_SPOOL_MEMORY];
@@ -123,12 +122,10 @@ static bool assemble(void)
 	the.server.deliver = &the.deliver;
 	the.server.persist = &the.persist;
 	prepare_deadman();
-	the.server.secrets = &the.secrets[0];
-	the.server.spare = &the.secrets[1];
 	the.server.counters = &the.counters;
 	the.server.service = (struct service){
 	    .config = &the.config,
-	    .auth = &the.secrets[0].auth,
+	    .auth = &keyring_now(&the.server.keyring)->auth,
 	    .intake = &the.intake,
 	    .counters = &the.counters,
 	    .memory = &the.memory,
@@ -190,7 +187,8 @@ static int load_secrets(void)
 {
 	char bytes[LIMIT_PLACE * 2];
 	struct buf error = buf_of(bytes, sizeof bytes);
-	if (secrets_load(&the.secrets[0], &the.config, &the.log, &error))
+	if (secrets_load(keyring_now(&the.server.keyring), &the.config,
+			 &the.log, &error))
 		return EXIT_FINE;
 	return fail(EXIT_USAGE, buf_span(&error));
 }

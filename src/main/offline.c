@@ -47,7 +47,7 @@ static void put(struct server *s, struct conn *c, struct span bytes)
 
 bool offline_render(struct server *s, char *memory, size_t n, struct buf *why)
 {
-	struct conn *c = &s->slot[0].conn;
+	struct conn *c = &s->slots.slot[0].conn;
 	char bytes[LIMIT_HEAD];
 	struct buf line = buf_of(bytes, sizeof bytes);
 	long got;

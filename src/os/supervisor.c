@@ -71,3 +71,16 @@ void supervisor_tell(const struct supervisor *s, const char *state)
 	if (s->fd >= 0)
 		send(s->fd, state, strlen(state), MSG_NOSIGNAL);
 }
+
+void supervisor_turn(struct supervisor *s, int64_t now_ms)
+{
+	if (s->watchdog_ms == 0 || now_ms < s->watchdog_at_ms)
+		return;
+	supervisor_tell(s, "WATCHDOG=1");
+	s->watchdog_at_ms = now_ms + s->watchdog_ms;
+}
+
+int64_t supervisor_deadline(const struct supervisor *s)
+{
+	return s->watchdog_ms ? s->watchdog_at_ms : INT64_MAX;
+}

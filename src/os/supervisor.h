@@ -9,8 +9,9 @@
 #include "base/text.h"
 
 struct supervisor {
-	int fd;              /* where to send word, or -1: nobody listens */
-	int64_t watchdog_ms; /* send word this often at least; 0: never */
+	int fd;                 /* where to send word, or -1: nobody listens */
+	int64_t watchdog_ms;    /* send word this often at least; 0: never */
+	int64_t watchdog_at_ms; /* the next time; at once if it has passed */
 };
 
 /* Reads the environment: how many descriptors were handed over, from 3 on.
@@ -19,5 +20,9 @@ unsigned supervisor_sockets(void);
 void supervisor_open(struct supervisor *s);
 /* Sends a state such as "READY=1"; nobody there is no error. */
 void supervisor_tell(const struct supervisor *s, const char *state);
+/* Feeds the watchdog if it is time for it. */
+void supervisor_turn(struct supervisor *s, int64_t now_ms);
+/* When to call that; INT64_MAX: no need. */
+int64_t supervisor_deadline(const struct supervisor *s);
 
 #endif

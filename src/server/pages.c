@@ -1,14 +1,20 @@
-/* pages.c - the pages that the server itself knows: health and metrics. */
+/* pages.c - see pages.h. */
 #include "render/render.h"
 #include "server/server.h"
 
 #include "version.h"
 
+void pages_open(struct pages *p)
+{
+	p->statm = os_process_open();
+	p->start_s = os_unix_s();
+}
+
 static unsigned used_slots(const struct server *s)
 {
 	unsigned n = 0;
-	for (unsigned i = 0; i < s->slots; i++)
-		n += s->slot[i].used;
+	for (unsigned i = 0; i < s->slots.n; i++)
+		n += s->slots.slot[i].used;
 	return n;
 }
 
@@ -24,7 +30,7 @@ static void fill_gauges(struct server *s, struct gauges *g)
 		    .errors = s->deliver->sink[i].errors,
 		    .dropped = s->deliver->sink[i].dropped,
 		    .up = deliver_is_up(s->deliver, i, s->service.now)};
-	os_process_read(s->statm, s->descriptors, &p);
+	os_process_read(s->pages.statm, s->descriptors, &p);
 	g->spool_bytes = spool_used(spool);
 	g->spool_size = spool->size;
 	g->spool_errors = s->persist->errors;
@@ -35,7 +41,7 @@ static void fill_gauges(struct server *s, struct gauges *g)
 	g->firing_forgotten = s->service.intake->firing->forgotten;
 	g->deadman = s->config->deadman_ms ? s->deadman.fired_s != 0 : -1;
 	g->cpu_us = p.cpu_us;
-	g->start_s = s->start_s;
+	g->start_s = s->pages.start_s;
 	g->resident_bytes = p.resident_bytes;
 	g->virtual_bytes = p.virtual_bytes;
 	g->open_fds = p.open_fds;
@@ -75,11 +81,12 @@ static bool put_alert(struct server *s, struct buf *page,
 	size_t mark = page->n;
 	if (page->cap - page->n < LIMIT_LINE + 8)
 		return false;
-	if (alert_parse(&s->alert, &s->tokens, r->json, &why) != STATUS_OK)
+	if (alert_parse(&s->pages.alert, &s->pages.tokens, r->json, &why) !=
+	    STATUS_OK)
 		return true;
 	if (f->kind == FORMAT_JSON && mark > 2)
 		buf_char(page, ',');
-	render_record(page, f, r, &s->alert);
+	render_record(page, f, r, &s->pages.alert);
 	return true;
 }
 
@@ -87,11 +94,12 @@ static bool put_alert(struct server *s, struct buf *page,
 static size_t answer_alerts(struct server *s, struct conn *c)
 {
 	struct format f = {.kind = c->wants_text ? FORMAT_LINE : FORMAT_JSON};
-	struct buf page = buf_of(s->alerts_page, sizeof s->alerts_page);
+	struct buf page = buf_of(s->pages.alerts, sizeof s->pages.alerts);
 	struct record r;
 	uint64_t position = 0;
-	for (unsigned i = 0; i < s->slots; i++)
-		if (s->slot[i].used && conn_holds_page(&s->slot[i].conn))
+	for (unsigned i = 0; i < s->slots.n; i++)
+		if (s->slots.slot[i].used &&
+		    conn_holds_page(&s->slots.slot[i].conn))
 			return 0;
 	if (!c->wants_text)
 		buf_str(&page, "[\n");
@@ -106,10 +114,10 @@ static size_t answer_alerts(struct server *s, struct conn *c)
 	return page.n;
 }
 
-size_t server_answer(struct server *s, struct conn *c)
+size_t pages_answer(struct server *s, struct conn *c)
 {
 	static const char text[] = "text/plain; charset=utf-8";
-	struct buf page = buf_of(s->page, sizeof s->page);
+	struct buf page = buf_of(s->pages.page, sizeof s->pages.page);
 	struct gauges g;
 	switch (c->target) {
 	case REQUEST_METRICS:

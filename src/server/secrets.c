@@ -121,3 +121,18 @@ void secrets_wipe(struct secrets *s)
 {
 	text_wipe((char *)s, sizeof *s);
 }
+
+struct secrets *keyring_now(struct keyring *k)
+{
+	return &k->set[k->now];
+}
+
+struct secrets *keyring_next(struct keyring *k)
+{
+	return &k->set[!k->now];
+}
+
+void keyring_turn(struct keyring *k)
+{
+	k->now = !k->now;
+}

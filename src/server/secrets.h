@@ -25,4 +25,16 @@ bool secrets_load(struct secrets *s, const struct config *config,
 /* Overwrites them. */
 void secrets_wipe(struct secrets *s);
 
+/* Those in force, and room for the next ones. */
+struct keyring {
+	struct secrets set[2];
+	unsigned now; /* which are in force */
+};
+
+struct secrets *keyring_now(struct keyring *k);
+/* All zero, to be loaded. */
+struct secrets *keyring_next(struct keyring *k);
+/* The next ones are in force from now on. */
+void keyring_turn(struct keyring *k);
+
 #endif

@@ -51,7 +51,7 @@ static bool inherit(struct server *s)
 /* Of those that are open by now, all that are there for good. */
 static int highest_descriptor(const struct server *s)
 {
-	int highest = s->statm;
+	int highest = s->pages.statm;
 	for (unsigned i = 0; i < s->listeners; i++)
 		if (s->listener[i].fd > highest)
 			highest = s->listener[i].fd;
@@ -87,7 +87,7 @@ bool server_open(struct server *s)
 			return false;
 	if (s->config->has_health && !listen_at(s, &s->config->health, true))
 		return false;
-	s->statm = os_process_open();
+	pages_open(&s->pages);
 	s->descriptors = os_descriptor_limit();
 	/* a connection, and one more that takes its place */
 	int64_t needed = highest_descriptor(s) + 3;
@@ -101,17 +101,16 @@ bool server_open(struct server *s)
 	}
 	int64_t room =
 	    s->descriptors - RESERVED_FDS - s->listeners - s->config->sinks;
-	s->slots = room >= LIMIT_CONNECTIONS ? LIMIT_CONNECTIONS
-		   : room > 1                ? (unsigned)room
-					     : 1;
-	if (s->slots < LIMIT_CONNECTIONS &&
+	s->slots.n = room >= LIMIT_CONNECTIONS ? LIMIT_CONNECTIONS
+		     : room > 1                ? (unsigned)room
+					       : 1;
+	if (s->slots.n < LIMIT_CONNECTIONS &&
 	    log_begin(s->log, &l, LOG_WARN,
 		      "few descriptors, so fewer connections")) {
 		log_number(&l, "descriptors", s->descriptors);
-		log_number(&l, "connections", s->slots);
+		log_number(&l, "connections", s->slots.n);
 		log_end(s->log, &l);
 	}
-	s->start_s = os_unix_s();
 	return true;
 }
 
@@ -129,15 +128,17 @@ static int64_t next_deadline(const struct server *s)
 	int64_t deadman = deadman_deadline(&s->deadman, now_ms);
 	if (deadman < least && !s->service.stopping)
 		least = deadman;
-	if (s->supervisor.watchdog_ms && s->watchdog_at_ms < least)
-		least = s->watchdog_at_ms;
-	if (s->accept_at_ms > s->service.now.ms && s->accept_at_ms < least)
-		least = s->accept_at_ms;
+	int64_t watchdog = supervisor_deadline(&s->supervisor);
+	if (watchdog < least)
+		least = watchdog;
+	if (s->slots.accept_at_ms > s->service.now.ms &&
+	    s->slots.accept_at_ms < least)
+		least = s->slots.accept_at_ms;
 	/* stopping: nobody says when the last byte has left a pipe */
 	if (s->service.stopping && now_ms + DELIVER_LOOK_MS < least)
 		least = now_ms + DELIVER_LOOK_MS;
-	for (unsigned i = 0; i < s->slots; i++) {
-		const struct slot *k = &s->slot[i];
+	for (unsigned i = 0; i < s->slots.n; i++) {
+		const struct slot *k = &s->slots.slot[i];
 		if (k->used && k->conn.deadline_ms < least)
 			least = k->conn.deadline_ms;
 		if (k->used && k->greeting && k->greet_by_ms < least)
@@ -162,12 +163,12 @@ static void add_poll(struct poll_set *set, int fd, int events, unsigned owner)
 static void fill_poll_set(struct server *s, struct poll_set *set)
 {
 	set->n = 0;
-	if (s->accept_at_ms <= s->service.now.ms)
+	if (s->slots.accept_at_ms <= s->service.now.ms)
 		for (unsigned i = 0; i < s->listeners; i++)
 			add_poll(set, s->listener[i].fd, POLLIN, i);
 	set->listeners_end = set->n;
-	for (unsigned i = 0; i < s->slots; i++) {
-		struct slot *k = &s->slot[i];
+	for (unsigned i = 0; i < s->slots.n; i++) {
+		struct slot *k = &s->slots.slot[i];
 		size_t room;
 		if (!k->used)
 			continue;
@@ -205,10 +206,10 @@ static void handle_poll_set(struct server *s, const struct poll_set *set)
 	/* handshakes cost far more than requests: only some of them in a turn,
 	 * the first ones in a different place each time */
 	unsigned n = set->slots_end - set->listeners_end, greeted = 0;
-	s->turns++;
+	s->slots.turns++;
 	for (unsigned k = 0; k < n; k++) {
-		unsigned i = set->listeners_end + (s->turns + k) % n;
-		struct slot *slot = &s->slot[set->owner[i]];
+		unsigned i = set->listeners_end + (s->slots.turns + k) % n;
+		struct slot *slot = &s->slots.slot[set->owner[i]];
 		if (!set->fd[i].revents)
 			continue;
 		if (slot->greeting && greeted >= LIMIT_TLS_GREETINGS)
@@ -258,8 +259,8 @@ static void begin_stop(struct server *s)
 			os_remove(s->config->listen[i].path);
 	if (s->config->has_health && s->config->health.family == ADDRESS_UNIX)
 		os_remove(s->config->health.path);
-	for (unsigned i = 0; i < s->slots; i++) {
-		struct slot *k = &s->slot[i];
+	for (unsigned i = 0; i < s->slots.n; i++) {
+		struct slot *k = &s->slots.slot[i];
 		bool busy = k->conn.state == CONN_COMMIT ||
 			    k->conn.state == CONN_WAIT ||
 			    k->conn.state == CONN_ANSWER;
@@ -274,22 +275,21 @@ static void reload(struct server *s)
 	char bytes[LIMIT_PLACE * 2];
 	struct buf error = buf_of(bytes, sizeof bytes);
 	struct log_line l;
-	if (secrets_load(s->spare, s->config, s->log, &error)) {
-		struct secrets *old = s->secrets;
+	if (secrets_load(keyring_next(&s->keyring), s->config, s->log,
+			 &error)) {
 		/* a handshake still needs the keys that it began with */
-		for (unsigned i = 0; i < s->slots; i++)
-			if (s->slot[i].used && s->slot[i].greeting)
-				slot_close(s, &s->slot[i]);
-		s->secrets = s->spare;
-		s->spare = old;
-		s->service.auth = &s->secrets->auth;
+		for (unsigned i = 0; i < s->slots.n; i++)
+			if (s->slots.slot[i].used && s->slots.slot[i].greeting)
+				slot_close(s, &s->slots.slot[i]);
+		keyring_turn(&s->keyring);
+		s->service.auth = &keyring_now(&s->keyring)->auth;
 		log_event(s, "reloaded");
 	} else if (log_begin(s->log, &l, LOG_ERROR,
 			     "reload failed, the old files stay in force")) {
 		log_text(&l, "why", buf_span(&error));
 		log_end(s->log, &l);
 	}
-	secrets_wipe(s->spare);
+	secrets_wipe(keyring_next(&s->keyring));
 }
 
 static bool has_stopped(const struct server *s)
@@ -298,8 +298,9 @@ static bool has_stopped(const struct server *s)
 		return false;
 	if (s->service.now.ms >= s->stop_at_ms)
 		return true;
-	for (unsigned i = 0; i < s->slots; i++)
-		if (s->slot[i].used && s->slot[i].conn.state != CONN_LINGER)
+	for (unsigned i = 0; i < s->slots.n; i++)
+		if (s->slots.slot[i].used &&
+		    s->slots.slot[i].conn.state != CONN_LINGER)
 			return false;
 	return deliver_is_done(s->deliver);
 }
@@ -315,7 +316,7 @@ static void tell_time(struct server *s)
 static int64_t time_to_wait(const struct server *s)
 {
 	int64_t deadline = next_deadline(s);
-	if (s->page_freed || s->yielded ||
+	if (s->pages.freed || s->slots.yielded ||
 	    s->deliver->progress != s->service.progress)
 		return 0;
 	if (deadline == INT64_MAX)
@@ -328,7 +329,7 @@ static void turn(struct server *s)
 	struct poll_set set;
 	fill_poll_set(s, &set);
 	int ready = os_poll(set.fd, set.n, time_to_wait(s));
-	s->page_freed = s->yielded = false;
+	s->pages.freed = s->slots.yielded = false;
 	tell_time(s);
 	unsigned signals = os_take_signals();
 	if (signals & OS_SIGNAL_RELOAD) {
@@ -343,8 +344,8 @@ static void turn(struct server *s)
 	persist_sync(s->persist, s->service.now.ms);
 	deliver_pump(s->deliver, s->service.now);
 	s->service.progress = s->deliver->progress;
-	for (unsigned i = 0; i < s->slots; i++) {
-		struct slot *k = &s->slot[i];
+	for (unsigned i = 0; i < s->slots.n; i++) {
+		struct slot *k = &s->slots.slot[i];
 		if (k->used)
 			slot_turn(s, k);
 	}
@@ -357,15 +358,6 @@ static void turn(struct server *s)
 	deliver_pump(s->deliver, s->service.now);
 }
 
-static void feed_watchdog(struct server *s)
-{
-	if (s->supervisor.watchdog_ms == 0 ||
-	    s->service.now.ms < s->watchdog_at_ms)
-		return;
-	supervisor_tell(&s->supervisor, "WATCHDOG=1");
-	s->watchdog_at_ms = s->service.now.ms + s->supervisor.watchdog_ms;
-}
-
 void server_run(struct server *s)
 {
 	struct log_line l;
@@ -373,7 +365,6 @@ void server_run(struct server *s)
 	for (unsigned i = 0; i < s->listeners; i++)
 		log_listening(s, &s->listener[i]);
 	supervisor_tell(&s->supervisor, "READY=1");
-	s->watchdog_at_ms = s->service.now.ms;
 	if (s->config->deadman_ms && !deadman_is_heard(&s->deadman) &&
 	    log_begin(s->log, &l, LOG_WARN,
 		      "no sink takes the dead man's alert"))
@@ -382,12 +373,12 @@ void server_run(struct server *s)
 	/* no event will tell of what an earlier process left */
 	deliver_pump(s->deliver, s->service.now);
 	while (!has_stopped(s)) {
-		feed_watchdog(s);
+		supervisor_turn(&s->supervisor, s->service.now.ms);
 		turn(s);
 	}
-	for (unsigned i = 0; i < s->slots; i++)
-		if (s->slot[i].used)
-			slot_close(s, &s->slot[i]);
+	for (unsigned i = 0; i < s->slots.n; i++)
+		if (s->slots.slot[i].used)
+			slot_close(s, &s->slots.slot[i]);
 	persist_sync(s->persist, INT64_MAX);
 	deliver_close(s->deliver);
 	refusals_tell(&s->refusals, s->log, INT64_MAX);

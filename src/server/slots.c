@@ -1,7 +1,4 @@
-/*
- * slots.c - the connections of server.h: who gets in, who has to go, and how
- * bytes go between a peer and its struct conn.
- */
+/* slots.c - see slots.h. */
 #include "server/server.h"
 
 #include <errno.h>
@@ -13,7 +10,7 @@ enum {
 
 void slot_close(struct server *s, struct slot *k)
 {
-	s->page_freed |= k->conn.answer.page.n != 0;
+	s->pages.freed |= k->conn.answer.page.n != 0;
 	conn_close(&k->conn, &s->service);
 	transport_close(&k->transport);
 	k->used = false;
@@ -35,8 +32,8 @@ static int worth(const struct conn *c)
 static void evict(struct server *s)
 {
 	struct slot *least = NULL;
-	for (unsigned i = 0; i < s->slots; i++) {
-		struct slot *k = &s->slot[i];
+	for (unsigned i = 0; i < s->slots.n; i++) {
+		struct slot *k = &s->slots.slot[i];
 		if (!k->used)
 			continue;
 		int more = least ? worth(&k->conn) - worth(&least->conn) : -1;
@@ -60,9 +57,9 @@ static void evict(struct server *s)
 static struct slot *free_slot(struct server *s)
 {
 	for (int tries = 0; tries < 2; tries++) {
-		for (unsigned i = 0; i < s->slots; i++)
-			if (!s->slot[i].used)
-				return &s->slot[i];
+		for (unsigned i = 0; i < s->slots.n; i++)
+			if (!s->slots.slot[i].used)
+				return &s->slots.slot[i];
 		evict(s);
 	}
 	return NULL;
@@ -156,21 +153,21 @@ static void log_answer(struct server *s, const struct slot *k)
 static void log_other_version(struct server *s, const struct slot *k)
 {
 	struct log_line l;
-	if (!s->version_told &&
+	if (!s->slots.version_told &&
 	    log_begin(s->log, &l, LOG_WARN,
 		      "payload of another version, or with members of the "
 		      "wrong kind, taken; told once")) {
 		log_address(&l, "peer", &k->peer);
 		log_end(s->log, &l);
 	}
-	s->version_told = true;
+	s->slots.version_told = true;
 }
 
 /* The peer is gone, or TLS has failed: then it was told why, and has a while to
  * read it. */
 static void give_up(struct server *s, struct slot *k, long why)
 {
-	s->page_freed |= conn_holds_page(&k->conn);
+	s->pages.freed |= conn_holds_page(&k->conn);
 	if (why == TRANSPORT_TLS)
 		conn_linger(&k->conn, &s->service);
 	else
@@ -186,7 +183,7 @@ static size_t attend(struct server *s, struct slot *k, enum conn_event event)
 	case CONN_RESTS:
 		break;
 	case CONN_ASKS:
-		return server_answer(s, &k->conn);
+		return pages_answer(s, &k->conn);
 	case CONN_TOOK_OTHER_VERSION:
 		log_other_version(s, k);
 		break;
@@ -222,7 +219,7 @@ static enum flushed flush(struct server *s, struct slot *k)
 		return FLUSH_FULL;
 	bool held = conn_holds_page(c);
 	conn_sent(c, (size_t)put);
-	s->page_freed |= held && !conn_holds_page(c);
+	s->pages.freed |= held && !conn_holds_page(c);
 	return FLUSH_SOME;
 }
 
@@ -236,7 +233,7 @@ static void go_on(struct server *s, struct slot *k)
 	enum flushed flushed = FLUSH_SOME;
 	while (flushed == FLUSH_SOME) {
 		if (done >= LIMIT_TURN) {
-			s->yielded = true;
+			s->slots.yielded = true;
 			return;
 		}
 		enum conn_event event = conn_step(c, &s->service);
@@ -347,7 +344,7 @@ static bool is_allowed(struct server *s, const struct address *peer)
 
 void slot_accept_from(struct server *s, const struct listener *listener)
 {
-	bool tls = s->secrets->tls.on && !listener->health_only;
+	bool tls = keyring_now(&s->keyring)->tls.on && !listener->health_only;
 	for (int i = 0; i < LIMIT_ACCEPTS; i++) {
 		struct address peer;
 		int fd = os_accept(listener->fd, &peer);
@@ -356,7 +353,8 @@ void slot_accept_from(struct server *s, const struct listener *listener)
 		if (fd < 0) {
 			/* out of something: make room, and do not spin */
 			evict(s);
-			s->accept_at_ms = s->service.now.ms + ACCEPT_PAUSE_MS;
+			s->slots.accept_at_ms =
+			    s->service.now.ms + ACCEPT_PAUSE_MS;
 			return;
 		}
 		if (!listener->health_only && !is_allowed(s, &peer)) {
@@ -368,11 +366,13 @@ void slot_accept_from(struct server *s, const struct listener *listener)
 		k->used = true;
 		k->ended = false;
 		k->peer = peer;
-		transport_open(&k->transport, fd, tls ? &s->secrets->tls : NULL,
+		transport_open(&k->transport, fd,
+			       tls ? &keyring_now(&s->keyring)->tls : NULL,
 			       s->service.now.s);
 		k->greeting = tls;
 		k->greet_by_ms = s->service.now.ms + LIMIT_TLS_GREETING_MS;
-		conn_open(&k->conn, (unsigned)(k - s->slot), s->service.now.ms);
+		conn_open(&k->conn, (unsigned)(k - s->slots.slot),
+			  s->service.now.ms);
 		k->conn.health_only = listener->health_only;
 		/* a request is often there already; a handshake has to wait for
 		 * its turn, see LIMIT_TLS_GREETINGS */

@@ -1,0 +1,43 @@
+/*
+ * slots.h - the connections: who gets in, who has to go, and how bytes go
+ * between a peer and its struct conn.
+ */
+#ifndef SERVER_SLOTS_H
+#define SERVER_SLOTS_H
+
+#include "conn/conn.h"
+#include "tls/transport.h"
+
+struct server;
+struct listener;
+
+struct slot {
+	bool used;
+	bool greeting;       /* in a TLS handshake */
+	int64_t greet_by_ms; /* which must be over by then */
+	bool ended;          /* has told the peer that nothing more comes */
+	struct transport transport;
+	struct address peer;
+	struct conn conn;
+};
+
+struct slots {
+	unsigned n;           /* in use at most: descriptors may be few */
+	int64_t accept_at_ms; /* no descriptor was to be had: not before */
+	unsigned turns;       /* so far; begins anew when it is full */
+	bool yielded;         /* one has more to do, in the next turn */
+	bool version_told;
+	struct slot slot[LIMIT_CONNECTIONS];
+};
+
+/* Takes new connections from a listener, making room for them. */
+void slot_accept_from(struct server *s, const struct listener *listener);
+/* The peer has sent something: reads once; if there is more, the next turn
+ * hears of it. */
+void slot_read(struct server *s, struct slot *k);
+/* What a turn of the loop brings to a connection: its deadlines, and whatever
+ * it can go on with now. */
+void slot_turn(struct server *s, struct slot *k);
+void slot_close(struct server *s, struct slot *k);
+
+#endif
