@@ -127,12 +127,39 @@ struct secrets *keyring_now(struct keyring *k)
 	return &k->set[k->now];
 }
 
+bool keyring_has_room(const struct keyring *k)
+{
+	return k->greetings[!k->now] == 0;
+}
+
 struct secrets *keyring_next(struct keyring *k)
 {
-	return &k->set[!k->now];
+	return keyring_has_room(k) ? &k->set[!k->now] : NULL;
+}
+
+static void wipe_unused(struct keyring *k)
+{
+	struct secrets *old = keyring_next(k);
+	if (old)
+		secrets_wipe(old);
 }
 
 void keyring_turn(struct keyring *k)
 {
 	k->now = !k->now;
+	wipe_unused(k);
+}
+
+unsigned keyring_begin(struct keyring *k)
+{
+	k->greetings[k->now]++;
+	return k->now;
+}
+
+void keyring_end(struct keyring *k, unsigned set)
+{
+	ASSERT(k->greetings[set]);
+	k->greetings[set]--;
+	if (set != k->now)
+		wipe_unused(k);
 }

@@ -269,27 +269,29 @@ static void begin_stop(struct server *s)
 	}
 }
 
-/* New secrets if all of them are good, else the old ones stay. */
+/* New secrets if all of them are good, else the old ones stay. A second reload
+ * waits for the handshakes that began before the first. */
 static void reload(struct server *s)
 {
 	char bytes[LIMIT_PLACE * 2];
 	struct buf error = buf_of(bytes, sizeof bytes);
 	struct log_line l;
-	if (secrets_load(keyring_next(&s->keyring), s->config, s->log,
-			 &error)) {
-		/* a handshake still needs the keys that it began with */
-		for (unsigned i = 0; i < s->slots.n; i++)
-			if (s->slots.slot[i].used && s->slots.slot[i].greeting)
-				slot_close(s, &s->slots.slot[i]);
+	struct secrets *next = keyring_next(&s->keyring);
+	if (next == NULL)
+		return;
+	s->reload = false;
+	if (secrets_load(next, s->config, s->log, &error)) {
 		keyring_turn(&s->keyring);
 		s->service.auth = &keyring_now(&s->keyring)->auth;
 		log_event(s, "reloaded");
-	} else if (log_begin(s->log, &l, LOG_ERROR,
-			     "reload failed, the old files stay in force")) {
+		return;
+	}
+	secrets_wipe(next);
+	if (log_begin(s->log, &l, LOG_ERROR,
+		      "reload failed, the old files stay in force")) {
 		log_text(&l, "why", buf_span(&error));
 		log_end(s->log, &l);
 	}
-	secrets_wipe(keyring_next(&s->keyring));
 }
 
 static bool has_stopped(const struct server *s)
@@ -317,6 +319,7 @@ static int64_t time_to_wait(const struct server *s)
 {
 	int64_t deadline = next_deadline(s);
 	if (s->pages.freed || s->slots.yielded ||
+	    (s->reload && keyring_has_room(&s->keyring)) ||
 	    s->deliver->progress != s->service.progress)
 		return 0;
 	if (deadline == INT64_MAX)
@@ -333,9 +336,11 @@ static void turn(struct server *s)
 	tell_time(s);
 	unsigned signals = os_take_signals();
 	if (signals & OS_SIGNAL_RELOAD) {
-		reload(s);
+		s->reload = true;
 		deliver_reopen(s->deliver, s->service.now);
 	}
+	if (s->reload)
+		reload(s);
 	if (signals & OS_SIGNAL_STOP)
 		begin_stop(s);
 	else if (ready > 0)

@@ -8,8 +8,17 @@ enum {
 	REFUSED_PAUSE_MS = 1000, /* between log lines about refused peers */
 };
 
+/* Its handshake is over, well or not. */
+static void end_greeting(struct server *s, struct slot *k)
+{
+	if (k->greeting)
+		keyring_end(&s->keyring, k->keys);
+	k->greeting = false;
+}
+
 void slot_close(struct server *s, struct slot *k)
 {
+	end_greeting(s, k);
 	s->pages.freed |= k->conn.answer.page.n != 0;
 	conn_close(&k->conn, &s->service);
 	transport_close(&k->transport);
@@ -291,10 +300,10 @@ static void greeting_failed(struct server *s, const struct slot *k, int error,
 static void greet(struct server *s, struct slot *k, long result)
 {
 	if (k->transport.greeted) {
-		k->greeting = false;
+		end_greeting(s, k);
 		log_greeting(s, k);
 	} else if (result < 0) {
-		k->greeting = false;
+		end_greeting(s, k);
 		greeting_failed(s, k, transport_error(&k->transport),
 				"the client closed the connection");
 	}
@@ -342,9 +351,26 @@ static bool is_allowed(struct server *s, const struct address *peer)
 	return false;
 }
 
+static void open_slot(struct server *s, struct slot *k, int fd,
+		      const struct address *peer, bool health_only)
+{
+	const struct tls_identity *tls = &keyring_now(&s->keyring)->tls;
+	bool secure = tls->on && !health_only;
+	k->used = true;
+	k->ended = false;
+	k->peer = *peer;
+	transport_open(&k->transport, fd, secure ? tls : NULL,
+		       s->service.now.s);
+	k->greeting = secure;
+	if (secure)
+		k->keys = keyring_begin(&s->keyring);
+	k->greet_by_ms = s->service.now.ms + LIMIT_TLS_GREETING_MS;
+	conn_open(&k->conn, (unsigned)(k - s->slots.slot), s->service.now.ms);
+	k->conn.health_only = health_only;
+}
+
 void slot_accept_from(struct server *s, const struct listener *listener)
 {
-	bool tls = keyring_now(&s->keyring)->tls.on && !listener->health_only;
 	for (int i = 0; i < LIMIT_ACCEPTS; i++) {
 		struct address peer;
 		int fd = os_accept(listener->fd, &peer);
@@ -363,17 +389,7 @@ void slot_accept_from(struct server *s, const struct listener *listener)
 		}
 		struct slot *k = free_slot(s);
 		ASSERT(k); /* there is one at least, see server_open() */
-		k->used = true;
-		k->ended = false;
-		k->peer = peer;
-		transport_open(&k->transport, fd,
-			       tls ? &keyring_now(&s->keyring)->tls : NULL,
-			       s->service.now.s);
-		k->greeting = tls;
-		k->greet_by_ms = s->service.now.ms + LIMIT_TLS_GREETING_MS;
-		conn_open(&k->conn, (unsigned)(k - s->slots.slot),
-			  s->service.now.ms);
-		k->conn.health_only = listener->health_only;
+		open_slot(s, k, fd, &peer, listener->health_only);
 		/* a request is often there already; a handshake has to wait for
 		 * its turn, see LIMIT_TLS_GREETINGS */
 		if (!k->greeting)

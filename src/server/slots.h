@@ -14,6 +14,7 @@ struct listener;
 struct slot {
 	bool used;
 	bool greeting;       /* in a TLS handshake */
+	unsigned keys;       /* it began with: a set of the keyring */
 	int64_t greet_by_ms; /* which must be over by then */
 	bool ended;          /* has told the peer that nothing more comes */
 	struct transport transport;

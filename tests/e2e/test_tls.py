@@ -14,7 +14,7 @@ from tls_helpers import (EC_KINDS, FOR_SERVERS, HAS_AES, KINDS, LAST_YEAR,
                          LATER, LONG_AGO, NEXT_AGE, Pair, TlsClient, Wire,
                          alerts_in, context, ends_with_2, events,
                          expect_refused, failures, handshake_errors, pki,
-                         read_to_end, secure, start_tls)
+                         read_to_end, secure, sockets_of, start_tls)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -476,6 +476,73 @@ def test_certificate_is_replaced_under_a_connection(start_tls, pki):
             assert kept.answer().status == 200
     assert len(server.lines()) == 5
     assert handshake_errors(server) == 0
+
+
+def read_pair(pki, name):
+    pair = pki.server("p256")
+    return Pair(pki.write(f"{name}.pem", pair.cert.read_bytes()),
+                pki.write(f"{name}.key", pair.key.read_bytes()))
+
+
+def replace_pair(pki, pair, kind):
+    pair.cert.write_bytes(pki.server(kind).cert.read_bytes())
+    pair.key.write_bytes(pki.server(kind).key.read_bytes())
+
+
+def algorithm_of(server):
+    with server.connect() as c:
+        return c.socket.cipher()[0].split("-")[1]
+
+
+def reloads(server, n):
+    return len(events(server, "reloaded")) == n
+
+
+def test_handshakes_under_way_end_with_the_keys_they_began_with(start_tls, pki):
+    """At each of its steps: connected, and with the server's first flight
+    read. New connections see the new certificate at once."""
+    pair = read_pair(pki, "midway")
+    server = start_tls(pair=pair)
+    before = sockets_of(server)
+    peers = [(server.raw(), Wire(context(pki))) for _ in range(20)]
+    flights = []
+    for i, (c, wire) in enumerate(peers):
+        if i % 2:
+            flights.append(wire.second_flight(c))
+        else:
+            out, _ = wire.flight()
+            c.send(out[:7])
+            flights.append(out[7:])
+    wait_for("all of them", lambda: sockets_of(server) == before + 20)
+    replace_pair(pki, pair, "rsa2048")
+    server.signal(signal.SIGHUP)
+    wait_for("the reload", lambda: reloads(server, 1))
+    assert algorithm_of(server) == "RSA"
+    for (c, wire), flight in zip(peers, flights):
+        c.send(flight)
+        wire.finish(c)
+        c.send(wire.seal(post(payload(alert("A")))))
+        assert b" 200 OK" in wire.open(c)
+        assert wire.tls.cipher()[0].split("-")[1] == "ECDSA"
+        c.close()
+    assert handshake_errors(server) == 0
+
+
+def test_a_second_reload_waits_for_the_handshakes_of_before(start_tls, pki):
+    pair = read_pair(pki, "twice")
+    server = start_tls(pair=pair)
+    c, wire = server.raw(), Wire(context(pki))
+    flight = wire.second_flight(c)
+    for n, kind in enumerate(("rsa2048", "p384"), 1):
+        replace_pair(pki, pair, kind)
+        server.signal(signal.SIGHUP)
+        wait_for("the first reload", lambda: reloads(server, 1))
+        assert algorithm_of(server) == "RSA"
+    assert reloads(server, 1)
+    c.send(flight)
+    wait_for("the second reload", lambda: reloads(server, 2))
+    assert algorithm_of(server) == "ECDSA"
+    c.close()
 
 
 # --- without TLS ------------------------------------------------------------

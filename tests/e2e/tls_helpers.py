@@ -224,20 +224,28 @@ class Wire:
         """A handshake over a raw Client; send: how its bytes go."""
         send = send or connection.send
         out, done = self.flight()
+        if out:
+            send(out)
+        if not done:
+            self.finish(connection, send)
+
+    def finish(self, connection, send=None):
+        """The rest of a handshake whose next bytes are the server's."""
+        done = False
         while not done:
-            if out:
-                send(out)
             got = connection.socket.recv(65536)
             assert got, "closed within the handshake"
             out, done = self.flight(got)
-        if out:
-            send(out)
+            if out:
+                (send or connection.send)(out)
 
     def second_flight(self, connection):
         """What the client sends when it has the server's first."""
         connection.send(self.flight()[0])
         while True:
-            out, _ = self.flight(connection.socket.recv(65536))
+            got = connection.socket.recv(65536)
+            assert got, "closed within the handshake"
+            out, _ = self.flight(got)
             if out:
                 return out
 
