@@ -17,6 +17,7 @@
 #	make image      the same as a container image
 # Settings: V=1 TLS=0 CC= CFLAGS= CROSS_COMPILE= PREFIX= DESTDIR=
 
+MAKEFLAGS += --no-print-directory
 VERSION := 0.1.0
 # The release's own date, 2026-11-29: the same for everyone who builds it.
 SOURCE_DATE_EPOCH ?= 1795910400
@@ -85,6 +86,9 @@ endif
 LINK_START = $(MUSL_LIB)/rcrt1.o
 LINK_END = -Wl,--start-group $(MUSL_LIB)/libc.a $(LIBGCC) -Wl,--end-group
 LIBGCC ?= $(call asked,$(ARCH_FLAGS) -print-libgcc-file-name)
+# $(call link,WHAT): what ld has to say, unless it failed, is in $@.log.
+link = $(CC) $(LINK_FLAGS) $(LINK_ARCH) $(LDFLAGS) $(LINK_START) $(1) $(LINK_END) \
+	-o $@ 2>$@.log || { cat $@.log; exit 1; }
 LINK_FLAGS := -nostdlib -static -Wl,-pie,--no-dynamic-linker,-z,text \
 	-Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack \
 	-Wl,--build-id=none -Wl,-T,$(O)/target.ld
@@ -176,12 +180,9 @@ $(O)/target.ld: third_party/target.ld $(O)/flags | $(MUSL_READY)
 $(O)/bellwire.debug: $(O)/target.ld $(OBJECTS) $(SHARED)/libbearssl.a $(LIBGCC) \
 		tests/check-elf | $(MUSL_READY)
 	$(SAY) LINK $@
-	$(Q)$(CC) $(LINK_FLAGS) $(PACK) $(LINK_ARCH) $(LDFLAGS) $(LINK_START) $(OBJECTS) \
-		$(SHARED)/libbearssl.a $(LINK_END) -o $@.new 2>$@.log || \
-		{ cat $@.log; exit 1; }
+	$(Q)$(call link,$(PACK) $(OBJECTS) $(SHARED)/libbearssl.a)
 	@grep -vF 'turned on by -z force-bti' $@.log >&2 || :
-	$(Q)READELF=$(READELF) tests/check-elf $@.new
-	$(Q)mv $@.new $@
+	$(Q)READELF=$(READELF) tests/check-elf $@
 
 $(O)/bellwire: $(O)/bellwire.debug
 	$(SAY) STRIP $@
@@ -191,11 +192,11 @@ bootstrap-%:
 	@third_party/bootstrap $*
 
 run: bootstrap-build
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) all
 	$(Q)exec $(O)/bellwire
 
 demo: bootstrap-demo
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) all
 	$(Q)exec deploy/prometheus/demo/run $(O)/bellwire
 
 # The files of all boards, their digests, and what they are made of.
@@ -203,7 +204,7 @@ DIST := build/dist
 dist: bootstrap-targets
 	$(Q)rm -rf $(DIST) && mkdir -p $(DIST)
 	$(Q)for t in $(TARGETS); do \
-		$(MAKE) --no-print-directory TARGET=$$t all && install -m 755 \
+		$(MAKE) TARGET=$$t all && install -m 755 \
 		build/$$t/bellwire $(DIST)/bellwire-$(VERSION)-$$t || exit 1; done
 	$(Q)third_party/sbom $(VERSION) $(SOURCE_DATE_EPOCH) \
 		$(TARGETS:%=$(DIST)/bellwire-$(VERSION)-%) \
@@ -215,13 +216,13 @@ dist: bootstrap-targets
 image: dist
 	$(Q)rm -rf build/image
 	$(Q)SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) deploy/container/oci-image \
-		build/image $(foreach t,$(TARGETS),linux/$(PLATFORM_$(t))=$(DIST)/bellwire-$(VERSION)-$(t))
+		build/image $(foreach t,$(TARGETS),linux/$(call platform,$(t))=$(DIST)/bellwire-$(VERSION)-$(t))
 
 MAN = $(DESTDIR)$(PREFIX)/share/man
 
 # tests/size.txt: the row of this build, with TLS and without.
 size: all
-	$(Q)$(MAKE) --no-print-directory TLS=0 O=$(O)/without-tls all
+	$(Q)$(MAKE) TLS=0 O=$(O)/without-tls all
 	$(Q)O=$(O) tests/check-size update
 
 install: all

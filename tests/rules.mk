@@ -31,13 +31,6 @@ FUZZ_ENGINE ?= -fsanitize=fuzzer
 UNIT := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst fuzz/fuzz_%.c,%,$(wildcard fuzz/fuzz_*.c))
 
-HOST_OBJECTS := $(patsubst %,$(O)/host/%.o,$(PURE) sha256)
-SAN_OBJECTS := $(patsubst %,$(O)/san/%.o,$(PURE) sha256)
-UNIT_PROGRAMS := $(patsubst %,$(O)/host/test_%,$(UNIT)) \
-	$(patsubst %,$(O)/san/test_%,$(UNIT))
-REPLAY_PROGRAMS := $(patsubst %,$(O)/host/replay_%,$(FUZZ)) \
-	$(patsubst %,$(O)/san/replay_%,$(FUZZ))
-
 # $(call objects,FOLDER,WORD,COMPILER AND FLAGS): objects of the sources that
 # stand in these folders.
 define objects_of
@@ -69,44 +62,36 @@ fuzz-objects: $(FUZZ_OBJECTS)
 SHA256 := $(addprefix $(BEARSSL_DIR)/src/,hash/sha2small.c codec/dec32be.c \
 	codec/enc32be.c)
 SHA256_FLAGS := -w -g -O1 -I$(BEARSSL_DIR)/inc -I$(BEARSSL_DIR)/src -r -nostdlib
-$(O)/host/sha256.o: $(BEARSSL_DIR)/inc/bearssl.h
+$(O)/host/sha256.o $(O)/san/sha256.o: $(BEARSSL_DIR)/inc/bearssl.h
 	@mkdir -p $(@D)
-	$(Q)$(HOSTCC) $(SHA256_FLAGS) $(SHA256) -o $@
-$(O)/san/sha256.o: $(BEARSSL_DIR)/inc/bearssl.h
-	@mkdir -p $(@D)
-	$(Q)$(CLANG) $(SHA256_FLAGS) $(SHA256) -o $@
+	$(Q)$(if $(filter $(O)/san/%,$@),$(CLANG),$(HOSTCC)) $(SHA256_FLAGS) \
+		$(SHA256) -o $@
 
 # The fuzzers have all of it, with the sanitizer but for undefined behaviour.
 $(F)/libbearssl.a: $(BEARSSL_DIR)/inc/bearssl.h
 	$(SAY) MAKE $@
-	$(Q)$(MAKE) --no-print-directory -f third_party/bearssl.mk \
-		SRC=$(BEARSSL_DIR) OUT=$(F)/bearssl LIB=$@ CC="$(FUZZ_CC)" \
-		AR="$(AR)" FLAGS="$(FUZZ_FLAGS) -fno-sanitize=undefined -w \
-		$(BEARSSL_FLAGS)"
+	+$(Q)$(call bearssl,$(FUZZ_CC),$(FUZZ_FLAGS) -fno-sanitize=undefined)
 
-# Archives, so that a test is linked only with what it uses.
-$(O)/host/pure.a: $(HOST_OBJECTS)
-	$(Q)rm -f $@; ar qcsD $@ $^
-$(O)/san/pure.a: $(SAN_OBJECTS)
-	$(Q)rm -f $@; ar qcsD $@ $^
+# $(call programs,FOLDER,OF TESTS,LINKER): the pure rooms of one folder in an
+# archive, so that a test is linked only with what it uses; and with them the unit
+# tests and the replay of corpora, whose own objects are in the other folder.
+define programs_of
+$(1)/pure.a: $(patsubst %,$(1)/%.o,$(PURE)) $(2)/sha256.o
+	$(Q)rm -f $$@; ar qcsD $$@ $$^
+$(1)/test_%: $(2)/test_%.o $(1)/pure.a
+	$(Q)$(3) $$^ -lcmocka -o $$@
+# identity.c is the one part of the world that reads foreign text.
+$(1)/replay_pem: $(2)/tls/identity.o
+$(1)/replay_%: $(2)/fuzz_%.o $(2)/replay.o $(1)/pure.a $(O)/libbearssl.a
+	$(Q)$(3) $$(filter %.o,$$^) $$(filter %.a,$$^) -o $$@
+endef
+programs = $(eval $(call programs_of,$(1),$(2),$(3)))$(patsubst \
+	%,$(1)/test_%,$(UNIT)) $(patsubst %,$(1)/replay_%,$(FUZZ))
+TEST_PROGRAMS := $(call programs,$(O)/host,$(O)/host,$(HOSTCC)) \
+	$(call programs,$(O)/san,$(O)/san,$(CLANG) $(SAN_FLAGS))
+
 $(F)/pure.a: $(patsubst %,$(F)/%.o,$(PURE))
 	$(Q)rm -f $@; ar qcsD $@ $^
-
-$(O)/host/test_%: $(O)/host/test_%.o $(O)/host/pure.a
-	$(Q)$(HOSTCC) $^ -lcmocka -o $@
-$(O)/san/test_%: $(O)/san/test_%.o $(O)/san/pure.a
-	$(Q)$(CLANG) $(SAN_FLAGS) $^ -lcmocka -o $@
-# identity.c is the one part of the world that reads foreign text.
-$(O)/host/replay_pem: $(O)/host/tls/identity.o
-$(O)/san/replay_pem: $(O)/san/tls/identity.o
-$(O)/host/replay_%: $(O)/host/fuzz_%.o $(O)/host/replay.o $(O)/host/pure.a \
-		$(O)/libbearssl.a
-	$(Q)$(HOSTCC) $(filter %.o,$^) $(@D)/pure.a $(O)/libbearssl.a -o $@
-$(O)/san/replay_%: $(O)/san/fuzz_%.o $(O)/san/replay.o $(O)/san/pure.a \
-		$(O)/libbearssl.a
-	$(Q)$(CLANG) $(SAN_FLAGS) $(filter %.o,$^) $(@D)/pure.a \
-		$(O)/libbearssl.a -o $@
-
 $(F)/fuzz_pem: $(F)/tls/identity.o $(F)/mutate_pem.o
 $(F)/fuzz_payload $(F)/fuzz_render $(F)/fuzz_conn: $(F)/mutate_json.o
 $(F)/fuzz_%: $(F)/fuzz_%.o $(F)/pure.a $(F)/libbearssl.a
@@ -117,24 +102,24 @@ $(F)/fuzz_%: $(F)/fuzz_%.o $(F)/pure.a $(F)/libbearssl.a
 $(O)/host/frame: $(O)/host/frame.o $(O)/host/pure.a
 	$(Q)$(HOSTCC) $^ -o $@
 
-test-programs: all test-objects $(SHARED)/libbearssl.a $(UNIT_PROGRAMS) $(REPLAY_PROGRAMS) \
-	$(SCHEMAS) $(O)/host/frame
+test-programs: all test-objects $(SHARED)/libbearssl.a $(TEST_PROGRAMS) $(SCHEMAS) \
+	$(O)/host/frame
 
 test: bootstrap-test
-	$(Q)$(MAKE) --no-print-directory -j2 test-programs
+	$(Q)$(MAKE) -j2 test-programs
 	$(Q)O=$(O) $(PYTHON) tests/run $(TESTS)
 
 # The long share of what `make test` compares, with cases of its own.
 N ?= 200000
 SEED ?= 2
 differential: bootstrap-test
-	$(Q)$(MAKE) --no-print-directory all $(O)/host/frame
+	$(Q)$(MAKE) all $(O)/host/frame
 	$(Q)O=$(O) $(PYTHON) tests/differential/run --cases $(N) --seed $(SEED)
 
 # What kills, system calls that fail and power cuts lose, kept in
 # tests/delivery.txt: about two minutes.
 delivery: bootstrap-test
-	$(Q)$(MAKE) --no-print-directory all $(O)/host/test_powercut
+	$(Q)$(MAKE) all $(O)/host/test_powercut
 	$(Q)set -e; export BELLWIRE=$(abspath $(O))/bellwire; { \
 		echo '# What faults do to alerts that got their 200: make delivery.'; \
 		tests/crash; tests/faults; \
@@ -154,7 +139,7 @@ prove-seeded: bootstrap-prove
 T ?= 60
 fuzz: bootstrap-test
 	$(Q)for t in $(FUZZ); do \
-		$(MAKE) --no-print-directory fuzz-$$t || exit 1; done
+		$(MAKE) fuzz-$$t || exit 1; done
 fuzz-programs: $(patsubst %,$(F)/fuzz_%,$(FUZZ))
 fuzz-%: $(F)/fuzz_%
 	$(Q)mkdir -p $(F)/found/$* fuzz/corpus/$*
@@ -168,8 +153,7 @@ BENCH_PROGRAMS := $(addprefix $(O)/bench/,floor load drain receiver)
 $(O)/bench/floor: tests/bench/floor.c $(O)/target.ld $(O)/flags
 	@mkdir -p $(@D)
 	$(SAY) BENCH $@
-	$(Q)$(CC) $(TARGET_FLAGS) $(WARNINGS) $(CFLAGS) $(LINK_FLAGS) \
-		$(LINK_START) $< $(LINK_END) -o $@
+	$(Q)$(call link,$(TARGET_FLAGS) $(WARNINGS) $(CFLAGS) $<)
 $(O)/bench/load $(O)/bench/drain: $(O)/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(SAY) BENCH $@
@@ -182,7 +166,7 @@ $(O)/bench/receiver: tests/bench/receiver.go
 
 # make bench takes up to eight minutes, make bench QUICK=1 less than one.
 bench: bootstrap-bench
-	$(Q)$(MAKE) --no-print-directory all $(BENCH_PROGRAMS)
+	$(Q)$(MAKE) all $(BENCH_PROGRAMS)
 ifeq ($(QUICK),)
 	-$(Q)O=$(O) tests/check-linear
 	$(Q)O=$(O) $(PYTHON) tests/bench/run
@@ -193,7 +177,7 @@ endif
 
 # Where a request's cost goes: functions, system calls, the kernel's share.
 profile: bootstrap-bench
-	$(Q)$(MAKE) --no-print-directory all $(BENCH_PROGRAMS)
+	$(Q)$(MAKE) all $(BENCH_PROGRAMS)
 	$(Q)O=$(O) $(PYTHON) tests/bench/profile
 
 # The unit tests on another machine: the objects that ship, cmocka from its
@@ -203,25 +187,19 @@ CMOCKA := $(UNPACKED)/cmocka
 UNIT_FLAGS = $(TARGET_FLAGS) $(CFLAGS) $(JSMN_FLAGS) -isystem $(UNPACKED) \
 	-isystem $(BEARSSL_DIR)/inc -isystem $(CMOCKA)/include -I$(O) -Isrc \
 	-D_UINTPTR_T
-$(CMOCKA)/src/cmocka.c: third_party/manifest third_party/fetch
-	$(Q)third_party/fetch cmocka && touch $@
-$(O)/cmocka.o: $(CMOCKA)/src/cmocka.c | $(MUSL_READY)
+$(O)/cmocka.o: $(call fetched,cmocka,$(CMOCKA)/src/cmocka.c) | $(MUSL_READY)
 	$(SAY) CC $@
 	$(Q)$(CC) $(UNIT_FLAGS) -w -DHAVE_SIGNAL_H -DHAVE_STRSIGNAL \
 		-DHAVE_INTTYPES_H -c $< -o $@
 $(O)/test_%: tests/unit/test_%.c tests/unit/check.h $(O)/cmocka.o $(OBJECTS) \
 		$(SHARED)/libbearssl.a $(O)/target.ld
 	$(SAY) CC $@
-	$(Q)$(CC) $(UNIT_FLAGS) -w $(LINK_FLAGS) $(LINK_ARCH) $(LINK_START) $< \
-		$(O)/cmocka.o $(patsubst %,$(O)/%.o,$(PURE)) \
-		$(SHARED)/libbearssl.a $(LINK_END) -o $@ 2>$@.log || \
-		{ cat $@.log; exit 1; }
+	$(Q)$(call link,$(UNIT_FLAGS) -w $< $(O)/cmocka.o \
+		$(patsubst %,$(O)/%.o,$(PURE)) $(SHARED)/libbearssl.a)
 # For tests/boards, in the machine.
 $(O)/aid: tests/boards/aid.c src/os/rate.h $(O)/target.ld $(LIBGCC) | $(MUSL_READY)
 	$(SAY) CC $@
-	$(Q)$(CC) -Isrc $(TARGET_FLAGS) $(CFLAGS) $(LINK_FLAGS) $(LINK_ARCH) \
-		$(LINK_START) $< $(LINK_END) -o $@ 2>$@.log || \
-		{ cat $@.log; exit 1; }
+	$(Q)$(call link,-Isrc $(TARGET_FLAGS) $(CFLAGS) $<)
 target-programs: all $(patsubst %,$(O)/test_%,$(UNIT))
 endif
 
@@ -230,7 +208,7 @@ print-%:
 
 # make targets BOARDS="mips armv5"; all of them without.
 targets: bootstrap-targets
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) all
 	$(Q)tests/targets $(BOARDS)
 
 # Real kernels under qemu-system, all of them or one; tests/run has its share.
@@ -245,7 +223,7 @@ $(BOARD_NAMES:%=board-%): board-%: bootstrap-boards
 .PHONY: prove-seeded targets target-programs test test-objects test-programs
 .PHONY: boards $(BOARD_NAMES:%=board-%)
 
--include $(wildcard $(patsubst %,%/*.d,$(O)/host $(O)/san $(F)) \
-	$(patsubst %,%/*/*.d,$(O)/host $(O)/san $(F)))
+-include $(foreach d,host san cov,$(wildcard $(O)/$(d)/*.d $(O)/$(d)/*/*.d)) \
+	$(wildcard $(F)/*.d $(F)/*/*.d)
 
 include tests/quality.mk

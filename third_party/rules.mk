@@ -5,11 +5,14 @@ UNPACKED := third_party/unpacked
 JSMN_H := $(UNPACKED)/jsmn.h
 BEARSSL_DIR := $(UNPACKED)/bearssl
 
-$(JSMN_H): third_party/manifest third_party/fetch
-	$(Q)third_party/fetch jsmn && touch $@
-$(BEARSSL_DIR)/inc/bearssl.h: third_party/manifest third_party/fetch \
-		$(wildcard third_party/patches/bearssl-*.patch)
-	$(Q)third_party/fetch bearssl && touch $@
+# $(call fetched,NAME,FILE): an entry of the manifest and a file that it brings.
+define fetched_of
+$(2): third_party/manifest third_party/fetch $(wildcard third_party/patches/$(1)-*.patch)
+	$(Q)third_party/fetch $(1) && touch $$@
+endef
+fetched = $(eval $(call fetched_of,$(1),$(2)))$(2)
+FETCHED := $(call fetched,jsmn,$(JSMN_H)) \
+	$(call fetched,bearssl,$(BEARSSL_DIR)/inc/bearssl.h)
 
 JSMN_FLAGS := -DJSMN_STRICT -DJSMN_PARENT_LINKS
 
@@ -24,18 +27,16 @@ $(SHARED)/parts.flags:
 # BearSSL from its sources with our flags. Entropy comes from getrandom and is
 # handed in: RDRAND alone is not to be trusted, /dev/urandom need not be there.
 BEARSSL_FLAGS := -DBR_RDRAND=0 -DBR_USE_URANDOM=0 -DBR_USE_UNIX_TIME=0
+bearssl = $(MAKE) -f third_party/bearssl.mk SRC=$(BEARSSL_DIR) OUT=$(@D)/bearssl LIB=$@ \
+	CC="$(1)" AR="$(AR)" FLAGS="$(2) -w $(BEARSSL_FLAGS)"
 $(SHARED)/libbearssl.a: $(BEARSSL_DIR)/inc/bearssl.h $(SHARED)/parts.flags \
 		| $(MUSL_READY)
 	$(SAY) MAKE $@
-	$(Q)$(MAKE) --no-print-directory -f third_party/bearssl.mk \
-		SRC=$(BEARSSL_DIR) OUT=$(SHARED)/bearssl LIB=$@ CC="$(CC)" AR="$(AR)" \
-		FLAGS="$(TARGET_FLAGS) $(CFLAGS) $(GRAPH) -w $(BEARSSL_FLAGS)"
+	+$(Q)$(call bearssl,$(CC),$(TARGET_FLAGS) $(CFLAGS) $(GRAPH))
 
 # Schemas, for the tests alone.
-SCHEMAS := $(patsubst %,$(UNPACKED)/%/package.json,kubernetes \
-	kubernetes-apimachinery kubernetes-prometheus)
-$(SCHEMAS): $(UNPACKED)/%/package.json: third_party/manifest third_party/fetch
-	$(Q)third_party/fetch $* && touch $@
+SCHEMAS := $(foreach s,kubernetes kubernetes-apimachinery kubernetes-prometheus,\
+	$(call fetched,$(s),$(UNPACKED)/$(s)/package.json))
 
 ifdef TARGET
 # musl, static only. What runs before the program has relocated itself must call
@@ -43,9 +44,7 @@ ifdef TARGET
 # that zeroes a variable.
 MUSL_SRC := $(UNPACKED)/musl
 UNZEROED := $(call tried,-ftrivial-auto-var-init=uninitialized)
-$(MUSL_SRC)/configure: third_party/manifest third_party/fetch
-	$(Q)third_party/fetch musl && touch $@
-$(MUSL)/lib/libc.a: $(MUSL_SRC)/configure $(SHARED)/parts.flags | ready
+$(MUSL)/lib/libc.a: $(call fetched,musl,$(MUSL_SRC)/configure) $(SHARED)/parts.flags | ready
 	$(SAY) MUSL $@
 	@rm -rf $(MUSL) && mkdir -p $(MUSL)/obj
 	$(Q)cd $(MUSL)/obj && $(CURDIR)/$(MUSL_SRC)/configure \

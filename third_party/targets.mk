@@ -5,24 +5,19 @@
 
 TARGETS := x86_64 i386 aarch64 armv7 armv5 mips mipsel riscv64
 
-TRIPLET_x86_64 := x86_64-linux-gnu
+# The prefix of Debian's compiler, and the platform in container images, where
+# they are not called NAME-linux-gnu and NAME.
 TRIPLET_i386 := i686-linux-gnu
-TRIPLET_aarch64 := aarch64-linux-gnu
 TRIPLET_armv7 := arm-linux-gnueabihf
 TRIPLET_armv5 := arm-linux-gnueabi
-TRIPLET_mips := mips-linux-gnu
-TRIPLET_mipsel := mipsel-linux-gnu
-TRIPLET_riscv64 := riscv64-linux-gnu
-
-# As container images call them.
+triplet = $(or $(TRIPLET_$(1)),$(1)-linux-gnu)
 PLATFORM_x86_64 := amd64
 PLATFORM_i386 := 386
 PLATFORM_aarch64 := arm64
 PLATFORM_armv7 := arm/v7
 PLATFORM_armv5 := arm/v5
-PLATFORM_mips := mips
 PLATFORM_mipsel := mipsle
-PLATFORM_riscv64 := riscv64
+platform = $(or $(PLATFORM_$(1)),$(1))
 
 ARCH_armv5 := -march=armv5te -mfloat-abi=soft
 ARCH_mips := -march=24kc -msoft-float
@@ -46,7 +41,7 @@ ifeq ($(filter $(TARGET),$(TARGETS)),)
 $(error TARGET=$(TARGET): expected one of $(TARGETS))
 endif
 
-CROSS_COMPILE := $(TRIPLET_$(TARGET))-
+CROSS_COMPILE := $(call triplet,$(TARGET))-
 CC := $(CROSS_COMPILE)gcc
 AR := $(CROSS_COMPILE)ar
 ARCH_FLAGS := $(ARCH_$(TARGET))
