@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from delivery_helpers import Background, End, FifoReader
-from helpers import (BELLWIRE, Client, Server, alert, as_lines, get, names_in,
+from helpers import (BELLWIRE, Client, Server, alert, as_lines, names_in,
                      payload, post, read_logfmt, sample)
 from test_deploy_openwrt import Procd
 from test_stack import ROOT, free_ports, wait_for
@@ -279,27 +279,26 @@ def test_gateway(kitchen):
 
 
 @recipe("In a cluster")
-def test_cluster(kitchen, pki):  # noqa: F811
-    """The words for TLS behind a kubelet that has no certificate."""
-    for i in range(4):
-        command = kitchen.take(i).split()
+def test_cluster(kitchen):
+    """What these commands apply is run by test_deploy_kubernetes.py; here, that it
+    is there, asks for the secrets that they make, and has what is said of it."""
+    samples, secrets = ROOT / "deploy/kubernetes", set()
+    commands = [kitchen.take(i).split()
+                for i in range(len(kitchen.ingredients))]
+    for command in commands:
         assert command[0] == "kubectl"
-        if "apply" in command:
-            assert (ROOT / command[-1]).exists()
-    pair = pki.server()
-    words = yaml.safe_load(kitchen.take(
-        4, ('":5000"', '"127.0.0.1:0"'), ('":5001"', '"127.0.0.1:0"'),
-        ("/etc/bellwire/tls.crt", pair.cert),
-        ("/etc/bellwire/tls.key", pair.key),
-        ("/etc/bellwire/ca.crt", pki.ca.cert)))
-    bell = kitchen.keep(Bell(kitchen, shlex.join(["bellwire", *words["args"]])))
-    asked = re.search(r'--health, ":(\d+)"', kitchen.text).group(1)
-    for probe in "livenessProbe", "readinessProbe":
-        there = words[probe]["httpGet"]
-        assert str(there["port"]) == asked
-        with Client(bell.addresses[1]) as c:
-            c.send(get(there["path"]))
-            assert c.answer().status == 200
+        if command[1] == "apply":
+            assert (ROOT / command[3] / "kustomization.yml").exists()
+        elif command[2] == "secret":
+            secrets.add(command[4])
+    asked = {name for path in samples.rglob("*.yml") for name in
+             re.findall(r"^ +secretName: (\S+)$", path.read_text(), re.M)}
+    assert secrets <= asked
+    port = re.search(r"`--health (:\d+)`", kitchen.text).group(1)
+    tls = yaml.safe_load(
+        (samples / "components/tls/kustomization.yml").read_text())
+    words = [x["value"] for x in yaml.safe_load(tls["patches"][0]["patch"])]
+    assert words[words.index("--health") + 1] == port
 
 
 @recipe("A FIFO and a shell loop")
