@@ -194,17 +194,17 @@ static void pump_sink(struct deliver *d, unsigned sink, struct moment now)
 		    deliver_has_queued(d, sink))
 			try_up(d, sink, now.ms);
 	}
-	if (s->state != DELIVERY_DOWN) {
+	if (s->state == DELIVERY_DOWN)
+		return;
+	deliver_settle(d, sink, now.ms);
+	deliver_change(d, sink);
+	write_lines(d, sink, now);
+	if (s->state != DELIVERY_DOWN)
 		deliver_settle(d, sink, now.ms);
-		deliver_change(d, sink);
-		write_lines(d, sink, now);
-	}
-	if (s->state != DELIVERY_DOWN) {
-		deliver_settle(d, sink, now.ms);
-		/* the next turn goes on with the other one */
-		if (deliver_wants_change(d, sink) && s->written == 0)
-			d->progress++;
-	}
+	/* the next turn goes on with the other one */
+	if (s->state != DELIVERY_DOWN && s->written == 0 &&
+	    deliver_wants_change(d, sink))
+		d->progress++;
 }
 
 bool deliver_open(struct deliver *d, struct config *config, struct spool *spool,
