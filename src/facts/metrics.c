@@ -225,6 +225,7 @@ void metrics_put(struct buf *out, const struct counters *c,
 	single(out, "bellwire_tls_handshake_errors_total", "counter",
 	       "TLS handshakes that failed.", c->tls_errors);
 	single(out, "bellwire_log_lines_dropped_total", "counter",
-	       "Log lines that stderr did not take.", g->log_lines_dropped);
+	       "Log lines that stderr did not take, or that were too many.",
+	       g->log_lines_dropped);
 	put_process(out, g);
 }

@@ -1,7 +1,10 @@
 /*
- * refusals.h - the log of refused requests: each kind from each peer is told at
- * once, and then, while it goes on, ever more seldom with a count, so that
- * nobody fills a disk with it.
+ * refusals.h - the log of who was refused: requests, logins, TLS handshakes,
+ * addresses. Each kind from each peer is told at once, and then, while it goes
+ * on, ever more seldom with a count, so that nobody fills a disk with it.
+ *
+ * The state is one bounded table. New kinds beyond a few, and then one a
+ * second, are dropped, and counted as the log counts what it drops.
  */
 #ifndef SERVER_REFUSALS_H
 #define SERVER_REFUSALS_H
@@ -10,21 +13,28 @@
 #include "facts/status.h"
 #include "os/log.h"
 
+enum refusal_of {
+	REFUSAL_REQUEST,
+	REFUSAL_ADDRESS,   /* by --allow */
+	REFUSAL_HANDSHAKE, /* of TLS */
+	REFUSAL_TLS,       /* a connection, later on */
+};
+
 /* What is told of a refusal. The texts are safe to be logged. */
 struct refusal {
+	enum refusal_of of;
 	struct address peer;
-	enum status status;
-	struct span asked, why; /* method and path; the place; or absent */
+	int cause;       /* enum status, or a number of TLS, 0: none */
+	const char *why; /* in words, constant; NULL: what the cause says */
+	struct span asked, place; /* method and path; or absent */
 };
 
 enum { REFUSAL_KINDS = 16, REFUSAL_TEXT = 80 };
 
 struct refusal_kind {
-	struct address peer; /* without its port */
-	enum status status;
-	uint32_t texts; /* a checksum of asked and why */
+	struct refusal what; /* its peer without port, its place not kept */
+	uint32_t texts;      /* a checksum of asked and place */
 	char asked[REFUSAL_TEXT];
-	size_t asked_n;
 	uint64_t untold;           /* since it was told last */
 	int64_t told_ms, pause_ms; /* not again before that has passed */
 };
@@ -32,10 +42,8 @@ struct refusal_kind {
 struct refusals {
 	struct refusal_kind kind[REFUSAL_KINDS];
 	unsigned kinds;
-	/* lines of the second that began then, and what found no room in it */
-	int64_t second_ms;
-	unsigned lines;
-	uint64_t others;
+	/* lines of new kinds that count still, and since when */
+	int64_t lines, earned_ms;
 };
 
 void refusals_note(struct refusals *r, struct log *log,

@@ -30,8 +30,6 @@ struct server {
 	bool inherited; /* the listeners were handed over */
 	struct keyring keyring;
 	bool reload; /* was asked for, as soon as there is room */
-	int64_t refused_told_ms;
-	uint64_t refused_untold; /* log of failed logins */
 	struct refusals refusals;
 	struct listener listener[LIMIT_LISTENERS + 1]; /* the last: --health */
 	unsigned listeners;

@@ -4,8 +4,7 @@
 #include <errno.h>
 
 enum {
-	ACCEPT_PAUSE_MS = 100,   /* after EMFILE and its like */
-	REFUSED_PAUSE_MS = 1000, /* between log lines about refused peers */
+	ACCEPT_PAUSE_MS = 100, /* after EMFILE and its like */
 };
 
 /* Its handshake is over, well or not. */
@@ -74,41 +73,9 @@ static struct slot *free_slot(struct server *s)
 	return NULL;
 }
 
-/* Who guesses passwords can do that a thousand times a second; the log hears of
- * one, and then of how many there were. */
-static bool may_tell(struct server *s)
+static void log_refused(struct server *s, const struct refusal *what)
 {
-	int64_t since = s->service.now.ms - s->refused_told_ms;
-	if (s->refused_told_ms && since < REFUSED_PAUSE_MS) {
-		s->refused_untold++;
-		return false;
-	}
-	s->refused_told_ms = s->service.now.ms;
-	return true;
-}
-
-static void put_untold(struct server *s, struct log_line *l)
-{
-	if (s->refused_untold)
-		log_number(l, "and_before", (int64_t)s->refused_untold);
-	s->refused_untold = 0;
-}
-
-/* Failed logins have a pause of their own, for whoever guesses passwords. */
-static void log_login(struct server *s, const struct slot *k)
-{
-	const struct status_info *info = status_info(STATUS_UNAUTHORIZED);
-	struct log_line l;
-	if (!may_tell(s) || !log_begin(s->log, &l, LOG_WARN, "request refused"))
-		return;
-	log_address(&l, "peer", &k->peer);
-	log_text(&l, "request",
-		 (struct span){k->conn.report.asked, k->conn.report.asked_n});
-	log_number(&l, "code", info->code);
-	log_text(&l, "reason", span_of(info->label));
-	log_text(&l, "why", span_of(info->text));
-	put_untold(s, &l);
-	log_end(s->log, &l);
+	refusals_note(&s->refusals, s->log, what, s->service.now.ms);
 }
 
 /* 200 for the others of its group. */
@@ -143,20 +110,21 @@ static void log_answered(struct server *s, const struct slot *k)
 static void log_answer(struct server *s, const struct slot *k)
 {
 	const struct conn *c = &k->conn;
-	struct refusal what = {.peer = k->peer,
-			       .status = c->answer.status,
-			       .asked = {c->report.asked, c->report.asked_n},
-			       .why = {c->report.why, c->report.why_n}};
-	if (c->answer.status == STATUS_OK && c->notification.claims &&
+	enum status status = c->answer.status;
+	struct refusal what = {
+	    .of = REFUSAL_REQUEST,
+	    .peer = k->peer,
+	    .cause = (int)status,
+	    .asked = {c->report.asked, c->report.asked_n},
+	    .place = {c->report.why, c->report.why_n},
+	};
+	if (status == STATUS_OK && c->notification.claims &&
 	    c->notification.receive.left_out)
 		log_left_out(s, k);
-	else if (c->answer.status == STATUS_OK ||
-		 c->answer.status == STATUS_NOT_READY)
+	else if (status == STATUS_OK || status == STATUS_NOT_READY)
 		log_answered(s, k);
-	else if (c->answer.status == STATUS_UNAUTHORIZED)
-		log_login(s, k);
 	else
-		refusals_note(&s->refusals, s->log, &what, s->service.now.ms);
+		log_refused(s, &what);
 }
 
 static void log_other_version(struct server *s, const struct slot *k)
@@ -273,27 +241,25 @@ static void log_greeting(struct server *s, const struct slot *k)
 }
 
 /* error: of transport_error(), or 0 for one that took too long or was cut. */
-static void log_tls(struct server *s, const struct slot *k, const char *what,
-		    int error, const char *why)
-{
-	struct log_line l;
-	if (!may_tell(s) || !log_begin(s->log, &l, LOG_WARN, what))
-		return;
-	log_address(&l, "peer", &k->peer);
-	if (error)
-		log_number(&l, "number", error);
-	log_text(&l, "why", span_of(error ? tls_error_text(error) : why));
-	put_untold(s, &l);
-	log_end(s->log, &l);
-}
-
 static void greeting_failed(struct server *s, const struct slot *k, int error,
 			    const char *why)
 {
+	struct refusal what = {.of = REFUSAL_HANDSHAKE,
+			       .peer = k->peer,
+			       .cause = error,
+			       .why = why};
 	if (!k->transport.heard)
 		return; /* a look at the port, as balancers take it */
 	s->counters->tls_errors++;
-	log_tls(s, k, "TLS handshake failed", error, why);
+	log_refused(s, &what);
+}
+
+static void tls_failed(struct server *s, const struct slot *k)
+{
+	struct refusal what = {.of = REFUSAL_TLS,
+			       .peer = k->peer,
+			       .cause = transport_error(&k->transport)};
+	log_refused(s, &what);
 }
 
 /* A handshake went on, or did not. */
@@ -319,8 +285,7 @@ void slot_read(struct server *s, struct slot *k)
 	if (k->greeting)
 		greet(s, k, n);
 	if (n == TRANSPORT_TLS && k->transport.greeted)
-		log_tls(s, k, "TLS connection failed",
-			transport_error(&k->transport), NULL);
+		tls_failed(s, k);
 	if (n == OS_AGAIN)
 		return;
 	if (n > 0)
@@ -336,18 +301,14 @@ void slot_read(struct server *s, struct slot *k)
 static bool is_allowed(struct server *s, const struct address *peer)
 {
 	const struct config *c = s->config;
-	struct log_line l;
+	struct refusal what = {.of = REFUSAL_ADDRESS, .peer = *peer};
 	if (c->allows == 0 || peer->family == ADDRESS_UNIX)
 		return true;
 	for (unsigned i = 0; i < c->allows; i++)
 		if (address_in_range(peer, &c->allow[i]))
 			return true;
 	s->counters->requests[STATUS_ADDRESS]++;
-	if (may_tell(s) && log_begin(s->log, &l, LOG_WARN, "address refused")) {
-		log_address(&l, "peer", peer);
-		put_untold(s, &l);
-		log_end(s->log, &l);
-	}
+	log_refused(s, &what);
 	return false;
 }
 

@@ -306,6 +306,12 @@ class Pipe:
                 os.close(fd)
 
 
+def told_of(entries):
+    """How many refusals these lines of the log stand for: one with a count
+    stands for just these."""
+    return sum(int(e.get("more_like_it", 1)) for e in entries)
+
+
 # --- requests ---------------------------------------------------------------
 
 JSON = "Content-Type: application/json"

@@ -2,7 +2,7 @@
 import signal
 import threading
 
-from helpers import (alert, get, group, payload, post, read_logfmt,
+from helpers import (alert, get, group, payload, post, read_logfmt, told_of,
                      wait_for)
 from tls_helpers import pki, start_tls  # noqa: F401
 
@@ -17,10 +17,9 @@ def told(server, field):
 
 
 def total(server):
-    """Refusals that the log accounts for: a line with a count stands for just
-    these."""
-    return sum(int(e.get("more_like_it", 1)) + int(e.get("others_untold", 0))
-               for e in refusals(server))
+    """Refusals that the log accounts for."""
+    return told_of(refusals(server)) + max(
+        int(e.get("log_lines_dropped", 0)) for e in refusals(server))
 
 
 def send_all(server, requests):
@@ -65,8 +64,10 @@ def test_refusals_of_many_kinds_fill_no_log(start):
     server = start()
     send_all(server, [get(f"/no/{i}") for i in range(3000)])
     assert len(refusals(server)) < 300
-    wait_for("a second to pass", lambda: (
+    wait_for("a line to be earned", lambda: (
         send_all(server, [get("/last")]), total(server) >= 3001)[1])
+    dropped = server.metrics()["bellwire_log_lines_dropped_total"]
+    assert 2900 < dropped <= 3000
 
 
 def test_what_was_gathered_is_told_at_the_end(start):
