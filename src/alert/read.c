@@ -418,7 +418,7 @@ enum status alert_read_whole(struct alert_reader *r, struct span json,
 enum status alert_parse(struct alert *a, struct alert_tokens *memory,
 			struct span json, struct buf *why)
 {
-	struct alert_reader r;
+	struct alert_reader r = {.status = STATUS_OK};
 	jsmn_parser parser;
 	enum status status = alert_read_whole(&r, json, why);
 	if (status != STATUS_OK)
