@@ -110,7 +110,7 @@ WORLD := $(addprefix os/,os log supervisor probe) \
 	$(addprefix guard/,loaded privilege sandbox) \
 	$(addprefix tls/,transport $(if $(filter 0,$(TLS)),none,tls words identity)) \
 	$(addprefix disk/,store persist) \
-	$(addprefix deliver/,sink fifo serial lines batch deliver) \
+	$(addprefix deliver/,sink fifo serial lines held batch deliver) \
 	$(addprefix server/,server slots refusals pages secrets) \
 	$(addprefix main/,main usage offline)
 OBJECTS := $(patsubst %,$(O)/%.o,$(PURE) $(WORLD))

@@ -13,18 +13,21 @@ static struct spool *other_source(const struct deliver *d, unsigned sink)
 	return d->sink[sink].overflow ? d->spool : d->overflow;
 }
 
+static bool has_more(const struct spool *q, unsigned sink)
+{
+	return q && q->cursor[sink] != q->head;
+}
+
 bool deliver_has_queued(const struct deliver *d, unsigned sink)
 {
-	const struct spool *q = deliver_source(d, sink);
-	const struct spool *other = other_source(d, sink);
-	return q->cursor[sink] != q->head ||
-	       (other && other->cursor[sink] != other->head);
+	return has_more(d->spool, sink) || has_more(d->overflow, sink) ||
+	       d->held[sink].again;
 }
 
 bool deliver_wants_change(const struct deliver *d, unsigned sink)
 {
-	const struct spool *q = deliver_source(d, sink);
-	return q->cursor[sink] == q->head && deliver_has_queued(d, sink);
+	return !has_more(deliver_source(d, sink), sink) &&
+	       has_more(other_source(d, sink), sink);
 }
 
 void deliver_change(struct deliver *d, unsigned sink)
@@ -98,7 +101,7 @@ static void advance(struct deliver *d, unsigned sink, size_t n, uint64_t taken)
 bool deliver_wants_look(const struct deliver *d, unsigned sink)
 {
 	const struct spool *q = deliver_source(d, sink);
-	return q->keep[sink] != q->cursor[sink] &&
+	return (q->keep[sink] != q->cursor[sink] || d->held[sink].n) &&
 	       d->sink[sink].state != DELIVERY_DOWN &&
 	       (q->durable || spool_used(q) > q->size / 2 ||
 		deliver_kind(d, sink) == PLACE_SERIAL ||
@@ -134,9 +137,11 @@ void deliver_settle(struct deliver *d, unsigned sink, int64_t now_ms)
 	uint64_t *keep = &q->keep[sink];
 	int64_t most = deliver_wants_change(d, sink) ? DELIVER_LOOK_CHANGE_MS
 						     : DELIVER_LOOK_MAX_MS;
-	if (*keep == q->cursor[sink] && s->written == s->offset)
+	if (*keep == q->cursor[sink] && s->written == s->offset &&
+	    d->held[sink].n == 0)
 		return;
 	uint64_t unsent = sink_unsent(&s->sink);
+	deliver_settle_held(d, sink, unsent);
 	/* the file of the spool lets go of it: it must be in the other one */
 	if (d->spool->durable && sink_sync(&s->sink))
 		return;
@@ -177,17 +182,24 @@ void deliver_rewind(struct deliver *d, unsigned sink)
 int deliver_write(struct deliver *d, unsigned sink, struct moment now)
 {
 	struct delivery *s = &d->sink[sink];
+	struct span bytes = SPAN_NONE;
 	struct buf lines;
-	deliver_skip_old(d, sink, now);
-	size_t n = gather(d, sink, &lines);
-	if (n == 0)
-		return DELIVER_DONE;
-	if (lines.n == 0) {
-		advance(d, sink, n, 0);
-		return DELIVER_PASSED;
+	size_t n = 0;
+	long put;
+	if (d->held[sink].again) {
+		put = deliver_write_held(d, sink);
+	} else {
+		deliver_skip_old(d, sink, now);
+		n = gather(d, sink, &lines);
+		if (n == 0)
+			return DELIVER_DONE;
+		if (lines.n == 0) {
+			advance(d, sink, n, 0);
+			return DELIVER_PASSED;
+		}
+		bytes = span_skip(buf_span(&lines), (size_t)s->offset);
+		put = sink_write(&s->sink, bytes);
 	}
-	struct span bytes = span_skip(buf_span(&lines), (size_t)s->offset);
-	long put = sink_write(&s->sink, bytes);
 	if (put < 0)
 		return (int)put;
 	s->look_after_ms = DELIVER_LOOK_MS;
@@ -195,6 +207,8 @@ int deliver_write(struct deliver *d, unsigned sink, struct moment now)
 	if (put == OS_AGAIN)
 		return DELIVER_BLOCKED;
 	d->progress += (uint64_t)put;
+	if (n == 0)
+		return DELIVER_TOOK;
 	s->written += (uint64_t)put;
 	note_taken(s, (size_t)put, bytes.n);
 	advance(d, sink, n, s->offset + (uint64_t)put);

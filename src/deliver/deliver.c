@@ -37,6 +37,7 @@ static void lose_reader(struct deliver *d, unsigned sink)
 		back = (long)sink_unsent(&s->sink);
 		sink_close(&s->sink);
 	}
+	deliver_lose_held(d, sink, (uint64_t)back);
 	if ((uint64_t)back <= s->written)
 		deliver_follow(d, sink, (uint64_t)back);
 	deliver_rewind(d, sink);
@@ -48,6 +49,7 @@ static void lose_device(struct deliver *d, unsigned sink)
 {
 	struct delivery *s = &d->sink[sink];
 	uint64_t unsent = sink_unsent(&s->sink);
+	deliver_lose_held(d, sink, unsent);
 	if (unsent <= s->written)
 		s->torn = deliver_follow(d, sink, unsent) != 0;
 	else
@@ -68,6 +70,7 @@ static void leave_old_pipe(struct deliver *d, unsigned sink)
 		lose_reader(d, sink);
 	q->keep[sink] = q->cursor[sink];
 	deliver_rewind(d, sink);
+	d->held[sink].n = d->held[sink].again = 0;
 	sink_close(&s->sink);
 }
 
@@ -307,6 +310,9 @@ void deliver_ready(struct deliver *d, unsigned sink, short events,
 
 bool deliver_is_done(const struct deliver *d)
 {
+	for (unsigned i = 0; i < d->config->sinks; i++)
+		if (d->held[i].n)
+			return false;
 	return spool_used(d->spool) == 0 &&
 	       (d->overflow == NULL || spool_used(d->overflow) == 0);
 }

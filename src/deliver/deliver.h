@@ -103,6 +103,14 @@ enum {
 	DELIVER_STALLED_MS = 300,
 };
 
+/* Lines that a pipe or a driver still has, whose records were given up. */
+struct held {
+	size_t n;      /* bytes */
+	size_t again;  /* of these, to be written once more, at the end */
+	bool headless; /* the first line is not whole */
+	char lines[LIMIT_PIPE + 8192];
+};
+
 /* Lines for one write. */
 struct batch {
 	uint64_t position[DELIVER_BATCH]; /* behind each record */
@@ -121,6 +129,7 @@ struct deliver {
 	struct alert alert;
 	struct alert_tokens tokens;
 	struct batch batch;
+	struct held held[LIMIT_SINKS];
 };
 
 /* Opens the sinks of the configuration, whose cursors are the spool's. False

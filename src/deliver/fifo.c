@@ -38,6 +38,10 @@ int fifo_open(struct sink *s)
 		close(fd);
 		return error;
 	}
+	/* with large pages a pipe holds a megabyte: more than is kept of what
+	 * its reader has not read, and more than waits well for nobody */
+	if (fcntl(fd, F_GETPIPE_SZ) > LIMIT_PIPE)
+		fcntl(fd, F_SETPIPE_SZ, LIMIT_PIPE);
 	s->fd = fd;
 	return 0;
 }

@@ -48,6 +48,19 @@ uint64_t deliver_follow(struct deliver *d, unsigned sink, uint64_t unsent);
 /* What was written and has not left comes again. */
 void deliver_rewind(struct deliver *d, unsigned sink);
 
+/* --- held.c --------------------------------------------------------------- */
+
+/* Before records are given up: keeps the lines of those that were written, and
+ * may still be in the pipe or in the driver. */
+void deliver_hold(struct deliver *d, unsigned sink);
+/* The reader or the device is gone, and `unsent` bytes of all that was written
+ * with it: the held ones among them are written again. */
+void deliver_lose_held(struct deliver *d, unsigned sink, uint64_t unsent);
+/* `unsent` bytes have not left: forgets what has. */
+void deliver_settle_held(struct deliver *d, unsigned sink, uint64_t unsent);
+/* Writes some of those that have to be written again; as sink_write(). */
+long deliver_write_held(struct deliver *d, unsigned sink);
+
 /* --- lines.c -------------------------------------------------------------- */
 
 /* Appends the line of the record in [from, to) for that sink, if it

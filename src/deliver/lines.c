@@ -163,8 +163,8 @@ void deliver_skip_old(struct deliver *d, unsigned sink, struct moment now)
 	d->counters->skipped += run.count;
 }
 
-/* What a pipe or a driver has of its lines stays there; one that was begun is
- * told from the next one. */
+/* What a pipe or a driver has of its lines stays there, see deliver_hold(); one
+ * that was begun is told from the next one. */
 static void leave_lines(struct delivery *s, struct spool *q, unsigned sink)
 {
 	s->torn = (s->torn && s->torn_at >= q->keep[sink]) || s->offset != 0;
@@ -182,8 +182,10 @@ static void drop(struct deliver *d, struct spool *q, unsigned sink)
 	bool at_hand = deliver_source(d, sink) == q;
 	uint64_t to;
 	struct record r;
-	if (at_hand)
+	if (at_hand) {
+		deliver_hold(d, sink);
 		leave_lines(s, q, sink);
+	}
 	to = q->cursor[sink];
 	if (!spool_get(q, &to, &r))
 		return;

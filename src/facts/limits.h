@@ -63,6 +63,7 @@
 #define LIMIT_PATH (LIMIT_NAME + 56)
 #define LIMIT_URL_PATH 1024
 #define LIMIT_SINK_PLACE 255
+#define LIMIT_PIPE 65536
 #define LIMIT_BAUD_LEAST 50
 #define LIMIT_BAUD 12000000
 #define LIMIT_SANDBOX_PATH 512
@@ -147,6 +148,8 @@
 	  "cannot be reached") \
 	X(URL_PATH, "bytes of --path", "error at start") \
 	X(SINK_PLACE, "bytes of a sink's path", "error at start") \
+	X(PIPE, "bytes of lines that wait in a FIFO for its reader", \
+	  "the rest waits in the spool") \
 	X(BAUD_LEAST, "bits a second of a serial line", "error at start") \
 	X(BAUD, "bits a second at the most", "error at start") \
 	X(SANDBOX_PATH, "bytes of a path that is needed again", \

@@ -105,6 +105,37 @@ def test_a_slow_sink_alone_gives_nothing_up(start, path):
         f'bellwire_sink_dropped_total{{sink="fifo:{path}"}}'] == 0
 
 
+@pytest.mark.parametrize("keys, size", [("", 300), (",wait=no", 300),
+                                        (",wait=no", 9000)])
+def test_what_was_written_to_it_is_never_given_up(start, path, keys, size):
+    """Its reader stalls until there is no room, and leaves within a line: all
+    that was in the pipe comes again, the line within which it left as well."""
+    server = start("--emit", f"fifo:{path}{keys}", "--emit", "stdout", *QUICK)
+    accepted = set()
+    with FifoReader(path) as reader:
+        wait_up(server, f"fifo:{path}")
+        for i in range(ROUNDS):
+            n = 5 if size > 1000 else SIZE
+            if server.post(group(n, name=f"G{i}x", pad=size)).status == 200:
+                accepted |= set(numbered(0, n, f"G{i}x"))
+        dropped = server.metrics()[
+            f'bellwire_sink_dropped_total{{sink="fifo:{path}"}}']
+        assert dropped > 0
+        read = os.read(reader.fd, 3 * size + 100)
+    with FifoReader(path) as reader:
+        wait_up(server, f"fifo:{path}")
+        server.post(payload(alert("Last")))
+        text = read + reader.until(
+            "the last", lambda got: b" Last " in got or b" Last{" in got)
+    text = text.decode("utf-8", "replace")
+    came = set(re.findall(rf" (G\d+x\d+)[{{ ].*x{{{size}}}\n", text))
+    if keys == "":
+        assert accepted and not accepted - came
+    else:
+        told = sum(int(n) for n in re.findall(r"NOTICE (\d+) alerts", text))
+        assert told and len(came) + told == len(accepted)
+
+
 # --- with a spool -------------------------------------------------------------
 
 # what a sink that is gone has yet to get had its 200, so nothing gives it up;
