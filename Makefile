@@ -105,10 +105,10 @@ PURE := $(addprefix base/,text bytes time address hash) \
 	$(addprefix http/,head scan target body answer) \
 	$(addprefix intake/,receive intake recall firing deadman) \
 	$(addprefix conn/,conn answer notification request window auth) \
-	tls/cert
+	tls/der tls/cert tls/names
 WORLD := $(addprefix os/,os log supervisor probe) \
 	$(addprefix guard/,loaded privilege sandbox) \
-	$(addprefix tls/,transport $(if $(filter 0,$(TLS)),none,tls words identity)) \
+	$(addprefix tls/,transport $(if $(filter 0,$(TLS)),none,tls client words identity anchors pem)) \
 	$(addprefix disk/,store persist) \
 	$(addprefix deliver/,sink fifo serial lines held batch deliver) \
 	$(addprefix server/,server slots refusals pages secrets) \

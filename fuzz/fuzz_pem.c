@@ -51,12 +51,13 @@ static void check_identity(const struct identity *id, bool has_ca)
 static bool load(struct tls_identity *id, const struct tls_files *files,
 		 struct buf *error)
 {
-	char warning_bytes[256];
-	struct buf warning = buf_of(warning_bytes, sizeof warning_bytes);
+	char bytes[2][LIMIT_PLACE];
+	struct tls_warnings w = {buf_of(bytes[0], sizeof bytes[0]),
+				 buf_of(bytes[1], sizeof bytes[1])};
 	memset(id, 0xa5, sizeof *id);
 	POISON(id, sizeof *id);
-	bool good = tls_load(id, files, now_s, error, &warning);
-	ASSERT(!warning.cut && !error->cut);
+	bool good = tls_load(id, files, now_s, error, &w);
+	ASSERT(!w.cert.cut && !w.ca.cut && !error->cut);
 	ASSERT(good == id->on && good == (error->n == 0));
 	if (good) {
 		check_identity((struct identity *)(void *)id->memory,

@@ -50,6 +50,8 @@
 #define LIMIT_TLS_NAMES 16
 #define LIMIT_TLS_CLIENT_CHAIN 8
 #define LIMIT_TLS_CLIENT_BYTES 16384
+#define LIMIT_TLS_CLIENT_CERT 4096
+#define LIMIT_TLS_NAME_CHECKS 4096
 #define LIMIT_TLS_GREETINGS 2
 #define LIMIT_TLS_GREETING_MS 10000
 #define LIMIT_SECRETS 64
@@ -132,6 +134,10 @@
 	X(TLS_CLIENT_CHAIN, "certificates that a client shows", \
 	  "the handshake is refused") \
 	X(TLS_CLIENT_BYTES, "bytes of them", "the handshake is refused") \
+	X(TLS_CLIENT_CERT, "bytes of one, and of the names in those before", \
+	  "the handshake is refused") \
+	X(TLS_NAME_CHECKS, "names of them compared with name constraints", \
+	  "the handshake is refused") \
 	X(TLS_GREETINGS, "handshakes that go on in a turn of the loop", \
 	  "the next turn") \
 	X(TLS_GREETING_MS, "ms for a TLS handshake", "closed") \

@@ -342,6 +342,7 @@ static int check(int argc, const char *const *argv)
 	int code = configure(argc, argv);
 	if (code != EXIT_FINE)
 		return code;
+	the.log.level = the.config.log_level; /* of what is odd */
 	code = load_secrets();
 	if (code == EXIT_FINE)
 		code = find_user();

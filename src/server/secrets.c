@@ -62,15 +62,26 @@ static __attribute__((noinline)) bool load_list(
 	return good;
 }
 
+static void log_warning(struct log *log, const char *what, struct span file,
+			const struct buf *why)
+{
+	struct log_line l;
+	if (why->n == 0 || !log_begin(log, &l, LOG_WARN, what))
+		return;
+	log_text(&l, "why", buf_span(why));
+	log_text(&l, "file", file);
+	log_end(log, &l);
+}
+
 static __attribute__((noinline)) bool load_tls(struct secrets *s,
 					       const struct config *c,
 					       struct log *log,
 					       struct buf *error)
 {
 	char cert[LIMIT_SECRET_FILE], key[LIMIT_SECRET_FILE];
-	char ca[LIMIT_SECRET_FILE], bytes[LIMIT_PLACE];
-	struct buf warning = buf_of(bytes, sizeof bytes);
-	struct log_line l;
+	char ca[LIMIT_SECRET_FILE], bytes[2][LIMIT_PLACE];
+	struct tls_warnings warnings = {buf_of(bytes[0], sizeof bytes[0]),
+					buf_of(bytes[1], sizeof bytes[1])};
 	struct tls_files files = {.cert_name = c->tls_cert,
 				  .key_name = c->tls_key,
 				  .ca_name = c->tls_client_ca,
@@ -86,14 +97,11 @@ static __attribute__((noinline)) bool load_tls(struct secrets *s,
 				      &files.ca, error));
 	if (good) {
 		error->n = mark;
-		good = tls_load(&s->tls, &files, os_unix_s(), error, &warning);
+		good = tls_load(&s->tls, &files, os_unix_s(), error, &warnings);
 	}
 	text_wipe(key, sizeof key);
-	if (warning.n && log_begin(log, &l, LOG_WARN, "TLS certificate")) {
-		log_text(&l, "why", buf_span(&warning));
-		log_text(&l, "file", c->tls_cert);
-		log_end(log, &l);
-	}
+	log_warning(log, "TLS certificate", c->tls_cert, &warnings.cert);
+	log_warning(log, "CA of TLS clients", c->tls_client_ca, &warnings.ca);
 	return good;
 }
 

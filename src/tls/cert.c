@@ -3,86 +3,16 @@
 
 #include "base/address.h"
 #include "base/time.h"
+#include "tls/der.h"
+#include "tls/names.h"
 
 enum {
-	TAG_OID = 0x06,
 	TAG_OCTETS = 0x04,
-	TAG_BOOLEAN = 0x01,
-	TAG_SEQUENCE = 0x30,
-	TAG_SET = 0x31,
 	TAG_UTC_TIME = 0x17,
 	TAG_GENERALIZED_TIME = 0x18,
 	TAG_VERSION = 0xa0,
 	TAG_EXTENSIONS = 0xa3,
-	TAG_EMAIL = 0x81,
-	TAG_DNS = 0x82,
-	TAG_URI = 0x86,
-	TAG_IP = 0x87,
 };
-
-/* Takes tag and length off the front of *s. Lengths of up to two bytes are
- * enough for certificates that are accepted at all. */
-/*@ requires \valid(s) && \valid(tag) && \valid(length) && span_ok(*s);
-    requires \separated(s, tag, length);
-    assigns *s, *tag, *length;
-    ensures span_ok(*s) && s->n <= \old(s->n);
-    ensures \result ==> s->n < \old(s->n) && *length <= 0xffff; */
-static bool take_head(struct span *s, unsigned *tag, size_t *length)
-{
-	if (s->n < 2)
-		return false;
-	*tag = byte_of(s->p[0]);
-	*length = byte_of(s->p[1]);
-	size_t skip = 2;
-	if (*length == 0x81 || *length == 0x82) {
-		size_t more = *length - 0x80;
-		if (s->n < 2 + more)
-			return false;
-		*length = 0;
-		/*@ loop invariant 0 <= i <= more;
-		    loop invariant i == 0 ==> *length == 0;
-		    loop invariant i == 1 ==> *length <= 0xff;
-		    loop invariant i == 2 ==> *length <= 0xffff;
-		    loop assigns i, *length;
-		    loop variant more - i; */
-		for (size_t i = 0; i < more; i++)
-			*length = *length * 256 + byte_of(s->p[2 + i]);
-		skip = 2 + more;
-	} else if (*length > 0x7f) {
-		return false;
-	}
-	*s = span_skip(*s, skip);
-	return true;
-}
-
-/* Takes one element off the front of *s: its tag and what is inside. */
-/*@ requires \valid(s) && \valid(tag) && \valid(inside) && span_ok(*s);
-    requires \separated(s, tag, inside);
-    assigns *s, *tag, *inside;
-    ensures span_ok(*s) && s->n <= \old(s->n);
-    ensures \result ==> span_ok(*inside) && s->n < \old(s->n);
-    ensures !\result ==> *inside == \old(*inside); */
-static bool take(struct span *s, unsigned *tag, struct span *inside)
-{
-	size_t length;
-	if (!take_head(s, tag, &length) || s->n < length)
-		return false;
-	*inside = (struct span){s->p, length};
-	*s = span_skip(*s, length);
-	return true;
-}
-
-/*@ requires \valid(s) && \valid(inside) && span_ok(*s);
-    requires \separated(s, inside);
-    assigns *s, *inside;
-    ensures span_ok(*s) && s->n <= \old(s->n);
-    ensures \result ==> span_ok(*inside) && s->n < \old(s->n);
-    ensures span_ok(*inside) || *inside == \old(*inside); */
-static bool take_tag(struct span *s, unsigned wanted, struct span *inside)
-{
-	unsigned tag;
-	return take(s, &tag, inside) && tag == wanted;
-}
 
 /* Name ::= SEQUENCE OF SET OF SEQUENCE { type OID, value } */
 /*@ requires span_ok(name) && \valid(c) && cert_ok(c);
@@ -97,15 +27,15 @@ static bool read_subject(struct span name, struct cert *c)
 	    loop assigns name, set, pair, oid, value, tag, *c;
 	    loop variant name.n; */
 	while (name.n) {
-		if (!take_tag(&name, TAG_SET, &set))
+		if (!der_take_tag(&name, DER_SET, &set))
 			return false;
 		/*@ loop invariant span_ok(set) && cert_ok(c);
 		    loop assigns set, pair, oid, value, tag, *c;
 		    loop variant set.n; */
 		while (set.n) {
-			if (!take_tag(&set, TAG_SEQUENCE, &pair) ||
-			    !take_tag(&pair, TAG_OID, &oid) ||
-			    !take(&pair, &tag, &value))
+			if (!der_take_tag(&set, DER_SEQUENCE, &pair) ||
+			    !der_take_tag(&pair, DER_OID, &oid) ||
+			    !der_take(&pair, &tag, &value))
 				return false;
 			if (span_eq(oid, common_name))
 				c->common_name = value;
@@ -120,20 +50,47 @@ static bool read_subject(struct span name, struct cert *c)
 static bool read_usages(struct span value, struct cert *c)
 {
 	static const struct span any = SPAN_INIT("\x55\x1d\x25\x00");
+	static const struct span server =
+	    SPAN_INIT("\x2b\x06\x01\x05\x05\x07\x03\x01");
 	static const struct span client =
 	    SPAN_INIT("\x2b\x06\x01\x05\x05\x07\x03\x02");
 	struct span list, oid;
-	if (!take_tag(&value, TAG_SEQUENCE, &list))
+	if (!der_take_tag(&value, DER_SEQUENCE, &list))
 		return false;
 	c->has_usages = true;
 	/*@ loop invariant span_ok(list) && cert_ok(c);
 	    loop assigns list, oid, *c;
 	    loop variant list.n; */
 	while (list.n) {
-		if (!take_tag(&list, TAG_OID, &oid))
+		if (!der_take_tag(&list, DER_OID, &oid))
 			return false;
-		if (span_eq(oid, client) || span_eq(oid, any))
-			c->for_clients = true;
+		bool all = span_eq(oid, any);
+		c->for_clients |= all || span_eq(oid, client);
+		c->for_servers |= all || span_eq(oid, server);
+	}
+	return true;
+}
+
+/* BasicConstraints ::= SEQUENCE { cA BOOLEAN, pathLenConstraint INTEGER }. The
+ * rest of it is for BearSSL to judge. */
+/*@ requires span_ok(value) && \valid(c) && cert_ok(c);
+    assigns *c;
+    ensures cert_ok(c); */
+static bool read_path_length(struct span value, struct cert *c)
+{
+	struct span list, part;
+	unsigned tag;
+	if (!der_take_tag(&value, DER_SEQUENCE, &list))
+		return false;
+	/*@ loop invariant span_ok(list) && cert_ok(c);
+	    loop assigns list, part, tag, *c;
+	    loop variant list.n; */
+	while (list.n) {
+		if (!der_take(&list, &tag, &part))
+			return false;
+		if (tag == DER_INTEGER)
+			c->path_length =
+			    part.n == 1 ? byte_of(part.p[0]) : CERT_ANY_LENGTH;
 	}
 	return true;
 }
@@ -146,19 +103,28 @@ static bool read_extension(struct span extension, struct cert *c)
 {
 	static const struct span usages = SPAN_INIT("\x55\x1d\x25");
 	static const struct span names = SPAN_INIT("\x55\x1d\x11");
+	static const struct span basic = SPAN_INIT("\x55\x1d\x13");
+	static const struct span limits = SPAN_INIT("\x55\x1d\x1e");
 	struct span id, value;
 	unsigned tag;
-	if (!take_tag(&extension, TAG_OID, &id) ||
-	    !take(&extension, &tag, &value))
+	if (!der_take_tag(&extension, DER_OID, &id) ||
+	    !der_take(&extension, &tag, &value))
 		return false;
-	if (tag == TAG_BOOLEAN && !take(&extension, &tag, &value))
+	if (tag == DER_BOOLEAN && !der_take(&extension, &tag, &value))
 		return false;
 	if (tag != TAG_OCTETS)
 		return false;
+	/* each stands there once, RFC 5280 4.2 */
 	if (span_eq(id, usages))
-		return read_usages(value, c);
+		return !c->has_usages && read_usages(value, c);
 	if (span_eq(id, names))
-		return take_tag(&value, TAG_SEQUENCE, &c->alternatives);
+		return !c->alternatives.p &&
+		       der_take_tag(&value, DER_SEQUENCE, &c->alternatives);
+	if (span_eq(id, basic))
+		return read_path_length(value, c);
+	if (span_eq(id, limits))
+		return !c->limits.p &&
+		       der_take_tag(&value, DER_SEQUENCE, &c->limits);
 	return true;
 }
 
@@ -168,13 +134,13 @@ static bool read_extension(struct span extension, struct cert *c)
 static bool read_extensions(struct span outer, struct cert *c)
 {
 	struct span list, extension;
-	if (!take_tag(&outer, TAG_SEQUENCE, &list))
+	if (!der_take_tag(&outer, DER_SEQUENCE, &list))
 		return false;
 	/*@ loop invariant span_ok(list) && cert_ok(c);
 	    loop assigns list, extension, *c;
 	    loop variant list.n; */
 	while (list.n)
-		if (!take_tag(&list, TAG_SEQUENCE, &extension) ||
+		if (!der_take_tag(&list, DER_SEQUENCE, &extension) ||
 		    !read_extension(extension, c))
 			return false;
 	return true;
@@ -182,27 +148,28 @@ static bool read_extensions(struct span outer, struct cert *c)
 
 bool cert_read(struct span der, struct cert *c)
 {
-	struct span all, body, part, subject = SPAN_NONE;
+	struct span all, body, part, names;
 	unsigned tag;
-	*c = (struct cert){0};
-	if (!take_tag(&der, TAG_SEQUENCE, &all) ||
-	    !take_tag(&all, TAG_SEQUENCE, &body) || !take(&body, &tag, &part))
-		return false;
+	*c = (struct cert){.path_length = CERT_ANY_LENGTH};
 	/* version (optional), serial, signature, issuer, validity, subject */
-	/*@ loop invariant 0 <= left <= 5 && span_ok(body);
-	    loop invariant span_ok(subject);
-	    loop assigns left, body, tag, subject;
-	    loop variant left; */
-	for (int left = tag == TAG_VERSION ? 5 : 4; left; left--)
-		if (!take(&body, &tag, &subject))
-			return false;
-	if (tag != TAG_SEQUENCE || !read_subject(subject, c))
+	if (!der_take_tag(&der, DER_SEQUENCE, &all) ||
+	    !der_take_tag(&all, DER_SEQUENCE, &body) ||
+	    !der_take(&body, &tag, &part) ||
+	    (tag == TAG_VERSION && !der_take(&body, &tag, &part)) ||
+	    !der_take(&body, &tag, &part) ||
+	    !der_take_whole(&body, DER_SEQUENCE, &c->issuer) ||
+	    !der_take(&body, &tag, &part) ||
+	    !der_take_whole(&body, DER_SEQUENCE, &c->subject))
+		return false;
+	part = c->subject;
+	if (!der_take_tag(&part, DER_SEQUENCE, &names) ||
+	    !read_subject(names, c))
 		return false;
 	/*@ loop invariant span_ok(body) && cert_ok(c);
 	    loop assigns body, tag, part, *c;
 	    loop variant body.n; */
 	while (body.n) {
-		if (!take(&body, &tag, &part))
+		if (!der_take(&body, &tag, &part))
 			return false;
 		if (tag == TAG_EXTENSIONS && !read_extensions(part, c))
 			return false;
@@ -255,19 +222,19 @@ int64_t cert_start_s(struct span der)
 	unsigned tag;
 	size_t length;
 	/* the certificate and what is signed of it may go on beyond der */
-	if (!take_head(&der, &tag, &length) || tag != TAG_SEQUENCE ||
-	    !take_head(&der, &tag, &length) || tag != TAG_SEQUENCE ||
-	    !take(&der, &tag, &part))
+	if (!der_head(&der, &tag, &length) || tag != DER_SEQUENCE ||
+	    !der_head(&der, &tag, &length) || tag != DER_SEQUENCE ||
+	    !der_take(&der, &tag, &part))
 		return INT64_MIN;
 	/* version (optional), serial, signature, issuer, validity */
 	/*@ loop invariant 0 <= left <= 3 && span_ok(der) && span_ok(part);
 	    loop assigns left, der, tag, part;
 	    loop variant left; */
 	for (int left = tag == TAG_VERSION ? 3 : 2; left; left--)
-		if (!take(&der, &tag, &part))
+		if (!der_take(&der, &tag, &part))
 			return INT64_MIN;
-	if (!take_head(&der, &tag, &length) || tag != TAG_SEQUENCE ||
-	    !take(&der, &tag, &part))
+	if (!der_head(&der, &tag, &length) || tag != DER_SEQUENCE ||
+	    !der_take(&der, &tag, &part))
 		return INT64_MIN;
 	return read_time(tag, part);
 }
@@ -275,6 +242,11 @@ int64_t cert_start_s(struct span der)
 bool cert_is_for_clients(const struct cert *c)
 {
 	return !c->has_usages || c->for_clients;
+}
+
+bool cert_is_for_servers(const struct cert *c)
+{
+	return !c->has_usages || c->for_servers;
 }
 
 /* An iPAddress is four bytes or sixteen, RFC 5280 4.2.1.6. */
@@ -305,11 +277,11 @@ bool cert_has_name(const struct cert *c, struct span name)
 	/*@ loop invariant span_ok(rest);
 	    loop assigns rest, tag, value;
 	    loop variant rest.n; */
-	while (rest.n && take(&rest, &tag, &value))
-		if (tag == TAG_IP ? is_address(value, name)
-				  : (tag == TAG_EMAIL || tag == TAG_DNS ||
-				     tag == TAG_URI) &&
-					span_eq(value, name))
+	while (rest.n && der_take(&rest, &tag, &value))
+		if (tag == NAME_IP ? is_address(value, name)
+				   : (tag == NAME_EMAIL || tag == NAME_DNS ||
+				      tag == NAME_URI) &&
+					 span_eq(value, name))
 			return true;
 	return false;
 }
@@ -323,8 +295,8 @@ struct span cert_name(const struct cert *c)
 	/*@ loop invariant span_ok(rest);
 	    loop assigns rest, tag, value;
 	    loop variant rest.n; */
-	while (rest.n && take(&rest, &tag, &value))
-		if (tag == TAG_EMAIL || tag == TAG_DNS || tag == TAG_URI)
+	while (rest.n && der_take(&rest, &tag, &value))
+		if (tag == NAME_EMAIL || tag == NAME_DNS || tag == NAME_URI)
 			return value;
 	return SPAN_NONE;
 }

@@ -1,115 +1,17 @@
-/*
- * identity.c - certificates and keys out of PEM files, for tls.h.
- *
- * BearSSL's PEM decoder takes a carriage return for a part of a name, a file
- * cut within an object for one that is not finished, and needs a newline at the
- * end: so it is fed without the first and with the last, and asked.
- */
+/* identity.c - certificates and keys out of PEM files, for tls.h. */
 #include "tls/types.h"
 
 #include "tls/cert.h"
+#include "tls/pem.h"
 
 #include <string.h>
-
-struct sink_buffer {
-	unsigned char *p;
-	size_t n, cap;
-	bool cut;
-};
-
-static void collect(void *context, const void *p, size_t n)
-{
-	struct sink_buffer *b = context;
-	if (n > b->cap - b->n) {
-		b->cut = true;
-		return;
-	}
-	memcpy(b->p + b->n, p, n);
-	b->n += n;
-}
-
-/* An object out of a PEM file: its name and its DER. Returns false with *wrong
- * set to stop. */
-typedef bool object_function(void *context, const char *name, struct span der,
-			     const char **wrong);
-
-static const char encrypted[] = "a key that is encrypted; decrypt it first";
-
-static bool is_blank(struct span s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (char_is_visible(s.p[i]))
-			return false;
-	return true;
-}
-
-/* The objects of a PEM file, one after the other. */
-static const char *each_object(struct span text, unsigned char *memory,
-			       size_t cap, object_function *object,
-			       void *context)
-{
-	br_pem_decoder_context pem;
-	struct sink_buffer der = {memory, 0, cap, false};
-	char name[64] = "";
-	bool inside = false;
-	const char *wrong = NULL;
-	struct span line;
-	br_pem_decoder_init(&pem);
-	br_pem_decoder_setdest(&pem, collect, &der);
-	while (!wrong && span_split(&text, '\n', &line)) {
-		if (line.n && line.p[line.n - 1] == '\r')
-			line.n--;
-		/* the older form of encryption, RFC 1421 4.6.1.1 */
-		if (span_starts(line, SPAN("Proc-Type: 4,ENCRYPTED")))
-			return encrypted;
-		for (size_t i = 0; i <= line.n && !wrong;) {
-			/* the line, then its end */
-			i += i < line.n ? br_pem_decoder_push(&pem, line.p + i,
-							      line.n - i)
-					: br_pem_decoder_push(&pem, "\n", 1);
-			struct span n;
-			switch (br_pem_decoder_event(&pem)) {
-			case BR_PEM_BEGIN_OBJ:
-				n = span_of(br_pem_decoder_name(&pem));
-				if (n.n >= sizeof name)
-					return "an object of unknown name";
-				memcpy(name, n.p, n.n + 1);
-				inside = true;
-				der.n = 0;
-				break;
-			case BR_PEM_END_OBJ:
-				inside = false;
-				if (der.cut)
-					return "an object that is too large";
-				object(context, name,
-				       (struct span){(char *)der.p, der.n},
-				       &wrong);
-				break;
-			case BR_PEM_ERROR:
-				/* the end came within a group of letters */
-				if (inside && is_blank(text))
-					return "an object that is cut";
-				return "text that is not PEM";
-			default:
-				break;
-			}
-		}
-	}
-	return inside ? "an object that is cut" : wrong;
-}
-
-static bool is_certificate(const char *name)
-{
-	return span_eq(span_of(name), SPAN("CERTIFICATE")) ||
-	       span_eq(span_of(name), SPAN("X509 CERTIFICATE"));
-}
 
 static bool add_certificate(void *context, const char *name, struct span der,
 			    const char **wrong)
 {
 	struct identity *id = context;
 	struct cert cert;
-	if (!is_certificate(name))
+	if (!pem_is_certificate(name))
 		return true;
 	if (!cert_read(der, &cert)) {
 		*wrong = "a certificate that cannot be read";
@@ -136,7 +38,7 @@ static bool read_key(void *context, const char *name, struct span der,
 	struct identity *id = context;
 	struct span n = span_of(name);
 	if (span_eq(n, SPAN("ENCRYPTED PRIVATE KEY"))) {
-		*wrong = encrypted;
+		*wrong = pem_encrypted;
 		return false;
 	}
 	if (!span_eq(n, SPAN("RSA PRIVATE KEY")) &&
@@ -153,63 +55,6 @@ static bool read_key(void *context, const char *name, struct span der,
 		*wrong = "a key that is malformed, encrypted or neither RSA "
 			 "nor EC";
 	return *wrong == NULL;
-}
-
-/* Bytes of an anchor are copied here. */
-static unsigned char *keep(struct identity *id, const unsigned char *p,
-			   size_t n)
-{
-	if (n > sizeof id->anchor_bytes - id->anchor_used)
-		return NULL;
-	unsigned char *to = id->anchor_bytes + id->anchor_used;
-	memcpy(to, p, n);
-	id->anchor_used += n;
-	return to;
-}
-
-static bool keep_key(struct identity *id, br_x509_pkey *to,
-		     const br_x509_pkey *from)
-{
-	*to = *from;
-	if (from->key_type == BR_KEYTYPE_RSA) {
-		to->key.rsa.n = keep(id, from->key.rsa.n, from->key.rsa.nlen);
-		to->key.rsa.e = keep(id, from->key.rsa.e, from->key.rsa.elen);
-		return to->key.rsa.n && to->key.rsa.e;
-	}
-	to->key.ec.q = keep(id, from->key.ec.q, from->key.ec.qlen);
-	return to->key.ec.q != NULL;
-}
-
-static bool add_anchor(void *context, const char *name, struct span der,
-		       const char **wrong)
-{
-	struct identity *id = context;
-	br_x509_decoder_context decoder;
-	unsigned char dn_bytes[1024];
-	struct sink_buffer dn = {dn_bytes, 0, sizeof dn_bytes, false};
-	if (!is_certificate(name))
-		return true;
-	br_x509_decoder_init(&decoder, collect, &dn);
-	br_x509_decoder_push(&decoder, der.p, der.n);
-	const br_x509_pkey *key = br_x509_decoder_get_pkey(&decoder);
-	if (key == NULL || dn.cut) {
-		*wrong = "a certificate that cannot be read (Ed25519 is not "
-			 "supported)";
-		return false;
-	}
-	br_x509_trust_anchor *a = &id->anchor[id->anchor_n];
-	if (id->anchor_n == LIMIT_TLS_ANCHORS || !keep_key(id, &a->pkey, key) ||
-	    (a->dn.data = keep(id, dn.p, dn.n)) == NULL) {
-		/* clang-format off */
-		*wrong = "more than " LIMIT_TEXT(TLS_ANCHORS)
-			 " CAs or " LIMIT_TEXT(TLS_ANCHORS_KIB) " KiB";
-		/* clang-format on */
-		return false;
-	}
-	a->dn.len = dn.n;
-	a->flags = br_x509_decoder_isCA(&decoder) ? BR_X509_TA_CA : 0;
-	id->anchor_n++;
-	return true;
 }
 
 /* Does the key make signatures that the certificate's key finds good? */
@@ -251,14 +96,66 @@ static const char *judge_key(const br_x509_pkey *pub)
 	return NULL;
 }
 
-static const char *judge_date(const br_x509_decoder_context *d, int64_t now_s)
+/* By day, and of the certificates that BearSSL can read. */
+static const char *judge_date(const br_x509_certificate *c, int64_t now_s)
 {
+	br_x509_decoder_context d;
 	uint32_t day = (uint32_t)(now_s / 86400 + 719528);
-	if (day > d->notafter_days)
-		return "the certificate has expired";
-	return day < d->notbefore_days ? "the certificate is not yet valid"
-				       : NULL;
+	br_x509_decoder_init(&d, NULL, NULL);
+	br_x509_decoder_push(&d, c->data, c->data_len);
+	if (br_x509_decoder_last_error(&d))
+		return NULL;
+	if (day > d.notafter_days)
+		return " has expired";
+	return day < d.notbefore_days ? " is not yet valid" : NULL;
 }
+
+static bool read_again(const br_x509_certificate *c, struct cert *cert)
+{
+	return cert_read((struct span){(const char *)c->data, c->data_len},
+			 cert);
+}
+
+/* Who sends this chain is not believed if a certificate is not followed by that
+ * of its issuer. */
+static const char *judge_order(const struct identity *id, size_t i)
+{
+	struct cert below, cert;
+	if (i == 0 || !read_again(&id->chain[i - 1], &below) ||
+	    !read_again(&id->chain[i], &cert) ||
+	    span_eq(below.issuer, cert.subject))
+		return NULL;
+	for (size_t k = 0; k < id->chain_n; k++)
+		if (read_again(&id->chain[k], &cert) &&
+		    span_eq(below.issuer, cert.subject))
+			return " is out of order, it has not issued the one "
+			       "before it";
+	return " is unrelated, it has not issued the one before it";
+}
+
+/* The first thing that clients will not like, and of which certificate. */
+static void warn_of_chain(const struct identity *id, int64_t now_s,
+			  struct buf *warning)
+{
+	struct cert cert;
+	for (size_t i = 0; i < id->chain_n && warning->n == 0; i++) {
+		const char *wrong = judge_date(&id->chain[i], now_s);
+		if (wrong == NULL && i == 0 &&
+		    read_again(&id->chain[0], &cert) &&
+		    !cert_is_for_servers(&cert))
+			wrong = " is not for servers (extended key usage)";
+		if (wrong == NULL)
+			wrong = judge_order(id, i);
+		if (wrong == NULL)
+			continue;
+		buf_str(warning, i ? "certificate " : "the certificate");
+		if (i)
+			buf_u64(warning, i + 1);
+		buf_str(warning, wrong);
+	}
+}
+
+static const char found[] = ": found ", wanted[] = ": expected ";
 
 static bool refuse(struct tls_identity *out, struct buf *error,
 		   const char *option, struct span name, const char *what,
@@ -274,62 +171,91 @@ static bool refuse(struct tls_identity *out, struct buf *error,
 	return false;
 }
 
-bool tls_load(struct tls_identity *out, const struct tls_files *files,
-	      int64_t now_s, struct buf *error, struct buf *warning)
+/* False: refused. */
+static bool load_chain(struct tls_identity *out, const struct tls_files *files,
+		       struct buf *error)
 {
-	static const char cert[] = "--tls-cert", key[] = "--tls-key",
-			  ca[] = "--tls-client-ca", found[] = ": found ",
-			  wanted[] = ": expected ";
+	static const char option[] = "--tls-cert";
 	struct identity *id = (struct identity *)(void *)out->memory;
 	unsigned char memory[TLS_CHAIN_BYTES];
-	br_x509_decoder_context decoder;
-	memset(out->memory, 0, sizeof out->memory);
-	id->names = files->names;
-	id->name_count = files->name_count;
-	const char *wrong = each_object(files->cert, memory, sizeof memory,
-					add_certificate, id);
+	const char *wrong = pem_each_object(files->cert, memory, sizeof memory,
+					    add_certificate, id);
 	if (wrong)
-		return refuse(out, error, cert, files->cert_name, found, wrong);
-	if (id->chain_n == 0)
-		return refuse(out, error, cert, files->cert_name, wanted,
-			      "a certificate in PEM form");
-	wrong = each_object(files->key, memory, sizeof memory, read_key, id);
+		return refuse(out, error, option, files->cert_name, found,
+			      wrong);
+	return id->chain_n || refuse(out, error, option, files->cert_name,
+				     wanted, "a certificate in PEM form");
+}
+
+static bool load_key(struct tls_identity *out, const struct tls_files *files,
+		     struct buf *error)
+{
+	static const char option[] = "--tls-key";
+	struct identity *id = (struct identity *)(void *)out->memory;
+	unsigned char memory[TLS_CHAIN_BYTES];
+	const char *wrong =
+	    pem_each_object(files->key, memory, sizeof memory, read_key, id);
 	text_wipe((char *)memory, sizeof memory);
 	if (wrong)
-		return refuse(out, error, key, files->key_name, found, wrong);
-	if (id->key.key_type == 0)
-		return refuse(out, error, key, files->key_name, wanted,
-			      "a private key in PEM form");
+		return refuse(out, error, option, files->key_name, found,
+			      wrong);
+	return id->key.key_type || refuse(out, error, option, files->key_name,
+					  wanted, "a private key in PEM form");
+}
+
+/* Are the first certificate and the key what this server can do with? */
+static bool check_pair(struct tls_identity *out, const struct tls_files *files,
+		       struct buf *error)
+{
+	struct identity *id = (struct identity *)(void *)out->memory;
+	br_x509_decoder_context decoder;
 	br_x509_decoder_init(&decoder, NULL, NULL);
 	br_x509_decoder_push(&decoder, id->chain[0].data,
 			     id->chain[0].data_len);
 	const br_x509_pkey *pub = br_x509_decoder_get_pkey(&decoder);
 	if (pub == NULL)
-		return refuse(out, error, cert, files->cert_name, found,
+		return refuse(out, error, "--tls-cert", files->cert_name, found,
 			      "a certificate that cannot be read (Ed25519 is "
 			      "not supported)");
-	wrong = judge_key(pub);
+	const char *wrong = judge_key(pub);
 	if (wrong)
-		return refuse(out, error, cert, files->cert_name, wanted,
-			      wrong);
+		return refuse(out, error, "--tls-cert", files->cert_name,
+			      wanted, wrong);
 	if (!fits(id, pub))
-		return refuse(out, error, key, files->key_name, wanted,
+		return refuse(out, error, "--tls-key", files->key_name, wanted,
 			      "the key of the first certificate in --tls-cert");
 	id->issuer_key_type =
 	    (unsigned)br_x509_decoder_get_signer_key_type(&decoder);
-	wrong = judge_date(&decoder, now_s);
-	if (wrong)
-		buf_str(warning, wrong);
-	if (files->ca.p) {
-		wrong = each_object(files->ca, memory, sizeof memory,
-				    add_anchor, id);
-		if (wrong)
-			return refuse(out, error, ca, files->ca_name, found,
-				      wrong);
-		if (id->anchor_n == 0)
-			return refuse(out, error, ca, files->ca_name, wanted,
-				      "a CA certificate in PEM form");
-	}
-	out->on = true;
 	return true;
+}
+
+static bool load_anchors(struct tls_identity *out,
+			 const struct tls_files *files, int64_t now_s,
+			 struct buf *error, struct buf *warning)
+{
+	static const char option[] = "--tls-client-ca";
+	struct identity *id = (struct identity *)(void *)out->memory;
+	if (!files->ca.p)
+		return true;
+	const char *wrong = anchors_load(id, files->ca, now_s, warning);
+	if (wrong)
+		return refuse(out, error, option, files->ca_name, found, wrong);
+	return id->anchor_n || refuse(out, error, option, files->ca_name,
+				      wanted, "a CA certificate in PEM form");
+}
+
+bool tls_load(struct tls_identity *out, const struct tls_files *files,
+	      int64_t now_s, struct buf *error, struct tls_warnings *warnings)
+{
+	struct identity *id = (struct identity *)(void *)out->memory;
+	memset(out->memory, 0, sizeof out->memory);
+	id->names = files->names;
+	id->name_count = files->name_count;
+	out->on = load_chain(out, files, error) &&
+		  load_key(out, files, error) &&
+		  check_pair(out, files, error) &&
+		  load_anchors(out, files, now_s, error, &warnings->ca);
+	if (out->on)
+		warn_of_chain(id, now_s, &warnings->cert);
+	return out->on;
 }

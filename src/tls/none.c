@@ -8,11 +8,11 @@ const char *tls_version(void)
 }
 
 bool tls_load(struct tls_identity *id, const struct tls_files *files,
-	      int64_t now_s, struct buf *error, struct buf *warning)
+	      int64_t now_s, struct buf *error, struct tls_warnings *warnings)
 {
 	(void)files;
 	(void)now_s;
-	(void)warning;
+	(void)warnings;
 	id->on = false;
 	buf_str(error, "--tls-cert: this bellwire was built without TLS");
 	return false;

@@ -8,8 +8,6 @@
 #include "tls/types.h"
 
 #include "os/os.h"
-#include "tls/cert.h"
-#include "version.h"
 
 #include <string.h>
 
@@ -26,174 +24,6 @@ static const struct session *session_const(const struct tls_session *t)
 const char *tls_version(void)
 {
 	return "BearSSL 0.6";
-}
-
-static struct client_check *check_of(const br_x509_class **vtable)
-{
-	return (struct client_check *)(void *)vtable;
-}
-
-static struct session *session_of(struct client_check *c)
-{
-	return (struct session *)(void *)((char *)c -
-					  offsetof(struct session, client));
-}
-
-static void start_chain(const br_x509_class **ctx, const char *server_name)
-{
-	struct client_check *c = check_of(ctx);
-	c->certificates = 0;
-	c->bytes = 0;
-	c->too_long = false;
-	c->leaf_error = TLS_UNREADABLE;
-	c->minimal.vtable->start_chain(&c->minimal.vtable, server_name);
-}
-
-static void start_cert(const br_x509_class **ctx, uint32_t length)
-{
-	struct client_check *c = check_of(ctx);
-	/* a signature for each of them would be verified */
-	c->too_long = c->too_long ||
-		      c->certificates == LIMIT_TLS_CLIENT_CHAIN ||
-		      length > LIMIT_TLS_CLIENT_BYTES - c->bytes;
-	if (c->too_long)
-		return;
-	c->certificates++;
-	c->bytes += length;
-	c->held_n = 0;
-	c->passed_on = false;
-	c->minimal.vtable->start_cert(&c->minimal.vtable, length);
-}
-
-/* When to judge a certificate. The clock of a board without a battery may stand
- * at 1970. Before the build's own date it is known to be wrong: then nothing is
- * too early, and what had expired by that date has. */
-static int64_t judged_at(int64_t now_s, struct span der)
-{
-	if (now_s >= BELLWIRE_BUILD_S)
-		return now_s;
-	int64_t start_s = cert_start_s(der);
-	return start_s > BELLWIRE_BUILD_S ? start_s : BELLWIRE_BUILD_S;
-}
-
-static struct span held(const struct client_check *c)
-{
-	return (struct span){(const char *)c->held, c->held_n};
-}
-
-/* BearSSL counts days from 1 January of year 0. */
-static void pass_on(struct client_check *c)
-{
-	int64_t at_s = judged_at(c->now_s, held(c));
-	br_x509_minimal_set_time(&c->minimal, (uint32_t)(at_s / 86400 + 719528),
-				 (uint32_t)(at_s % 86400));
-	c->minimal.vtable->append(&c->minimal.vtable, c->held, c->held_n);
-	c->passed_on = true;
-}
-
-static void append(const br_x509_class **ctx, const unsigned char *p, size_t n)
-{
-	struct client_check *c = check_of(ctx);
-	if (c->too_long)
-		return;
-	size_t room = sizeof c->held - c->held_n;
-	bool fits = n <= room;
-	size_t keep = fits ? n : room;
-	memcpy(c->held + c->held_n, p, keep);
-	c->held_n += keep;
-	if (fits)
-		return;
-	if (!c->passed_on)
-		pass_on(c);
-	c->minimal.vtable->append(&c->minimal.vtable, p + keep, n - keep);
-}
-
-static bool has_a_name(const struct identity *id, const struct cert *cert)
-{
-	for (unsigned i = 0; i < id->name_count; i++)
-		if (cert_has_name(cert, id->names[i]))
-			return true;
-	return id->name_count == 0;
-}
-
-/* 0, or why the client's own certificate will not do, whoever signed it. */
-static unsigned judge_leaf(struct client_check *c)
-{
-	struct session *s = session_of(c);
-	struct cert cert;
-	if (!cert_read(held(c), &cert))
-		return TLS_UNREADABLE;
-	if (!cert_is_for_clients(&cert))
-		return TLS_NOT_FOR_CLIENTS;
-	if (!has_a_name(c->identity, &cert))
-		return TLS_OTHER_NAME;
-	struct buf name = buf_of(s->client_name, sizeof s->client_name);
-	struct span known = cert_name(&cert);
-	buf_put(&name, known.n ? known : SPAN("without a name"));
-	s->client_name_n = name.n;
-	return 0;
-}
-
-static void end_cert(const br_x509_class **ctx)
-{
-	struct client_check *c = check_of(ctx);
-	if (c->too_long)
-		return;
-	bool whole = !c->passed_on;
-	if (whole)
-		pass_on(c);
-	if (whole && c->certificates == 1)
-		c->leaf_error = judge_leaf(c);
-	c->minimal.vtable->end_cert(&c->minimal.vtable);
-}
-
-static unsigned end_chain(const br_x509_class **ctx)
-{
-	struct client_check *c = check_of(ctx);
-	unsigned error = c->minimal.vtable->end_chain(&c->minimal.vtable);
-	if (c->too_long)
-		error = TLS_LONG_CHAIN;
-	if (error) /* nobody has vouched for that name */
-		session_of(c)->client_name_n = 0;
-	return error ? error : c->leaf_error;
-}
-
-static const br_x509_pkey *get_pkey(const br_x509_class *const *ctx,
-				    unsigned *usages)
-{
-	const struct client_check *c = (const struct client_check *)ctx;
-	return c->minimal.vtable->get_pkey(&c->minimal.vtable, usages);
-}
-
-static const br_x509_class client_class = {
-    sizeof(struct client_check),
-    start_chain,
-    start_cert,
-    append,
-    end_cert,
-    end_chain,
-    get_pkey,
-};
-
-static void ask_for_client(struct session *s, const struct identity *id,
-			   int64_t now_s)
-{
-	br_x509_minimal_context *m = &s->client.minimal;
-	br_ssl_engine_context *e = &s->server.eng;
-	s->client.vtable = &client_class;
-	s->client.identity = id;
-	br_x509_minimal_init(m, &br_sha256_vtable, id->anchor, id->anchor_n);
-	br_x509_minimal_set_rsa(m, br_ssl_engine_get_rsavrfy(e));
-	br_x509_minimal_set_ecdsa(m, br_ssl_engine_get_ec(e),
-				  br_ssl_engine_get_ecdsa(e));
-	br_x509_minimal_set_hash(m, br_sha256_ID, &br_sha256_vtable);
-	br_x509_minimal_set_hash(m, br_sha384_ID, &br_sha384_vtable);
-	br_x509_minimal_set_hash(m, br_sha512_ID, &br_sha512_vtable);
-	br_x509_minimal_set_minrsa(m, 2048 / 8);
-	s->client.now_s = now_s;
-	br_ssl_engine_set_x509(e, &s->client.vtable);
-	br_ssl_server_set_trust_anchor_names_alt(&s->server, id->anchor,
-						 id->anchor_n);
 }
 
 enum { CHACHA20 = 2, AES_GCM = 4 };
@@ -257,7 +87,7 @@ void tls_open(struct tls_session *t, const struct tls_identity *identity,
 		    BR_KEYTYPE_SIGN, id->issuer_key_type,
 		    br_ssl_engine_get_ec(e), br_ecdsa_sign_asn1_get_default());
 	if (id->anchor_n)
-		ask_for_client(s, id, now_s);
+		client_ask(s, id, now_s);
 	br_ssl_engine_set_buffers_bidi(e, s->in, sizeof s->in, s->out,
 				       sizeof s->out);
 	/* it has worked at start, and the kernel does not lose it */

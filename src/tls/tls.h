@@ -36,10 +36,16 @@ struct tls_files {
 /* "BearSSL 0.6", or NULL where TLS was left out. */
 const char *tls_version(void);
 
-/* Reads PEM. False: *error says which of the three is wrong and how. A warning
- * that does not matter for that goes to *warning. files->names must live on. */
+/* What is no error in the files of certificates, but will be missed: the first
+ * thing in each. */
+struct tls_warnings {
+	struct buf cert, ca;
+};
+
+/* Reads PEM. False: *error says which of the three is wrong and how.
+ * files->names must live on. */
 bool tls_load(struct tls_identity *id, const struct tls_files *files,
-	      int64_t now_s, struct buf *error, struct buf *warning);
+	      int64_t now_s, struct buf *error, struct tls_warnings *warnings);
 
 /* A new connection; *id must stay as it is until its handshake is over. */
 void tls_open(struct tls_session *t, const struct tls_identity *id,

@@ -106,7 +106,18 @@ static const struct word table[] = {
      " certificates, or " LIMIT_TEXT(TLS_CLIENT_BYTES) " bytes"},
     /* clang-format on */
     {TLS_UNREADABLE, BAD_CERTIFICATE,
-     "the client's certificate is too large or malformed"},
+     "a certificate of the client's is too large or malformed"},
+    {TLS_ISSUER_USAGE, UNSUPPORTED_CERTIFICATE,
+     "an issuer in the client's chain is not for clients (extended key "
+     "usage)"},
+    {TLS_PATH_LENGTH, UNKNOWN_CA,
+     "the client's chain is longer than an issuer in it allows (path length)"},
+    {TLS_OUTSIDE, BAD_CERTIFICATE,
+     "a name in the client's chain is not within its issuer's name "
+     "constraints, or those are not understood"},
+    {TLS_OLD_CA, UNKNOWN_CA,
+     "the CA of --tls-client-ca that issued the client's certificate has "
+     "expired, or is not for clients"},
     {TLS_PLAIN_HTTP, SAID, "plain HTTP on a port that speaks TLS"},
     {TLS_PROXY, UNEXPECTED_MESSAGE,
      "a header of the PROXY protocol, which is not spoken here"},

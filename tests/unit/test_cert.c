@@ -193,6 +193,8 @@ static void refuses_malformed_subjects(void **state)
 #define CLIENT "\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02"
 #define MAIL "\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x04"
 #define ANY "\x06\x04\x55\x1d\x25\x00"
+#define BASIC "\x06\x03\x55\x1d\x13"
+#define LIMITS "\x06\x03\x55\x1d\x1e"
 #define CRITICAL "\x01\x01\xff"
 #define OTHER "\x30\x0a\x06\x03\x55\x1d\x0e\x04\x03\x01\x02\x03"
 
@@ -243,6 +245,79 @@ static void judges_usages(void **state)
 	}
 }
 
+/* How far an issuer's word goes, and for whom a server's certificate is. */
+static void reads_what_an_issuer_may(void **state)
+{
+	static const struct {
+		struct span list;
+		unsigned path_length;
+		bool for_servers;
+		struct span limits;
+	} table[] = {
+	    {{NULL, 0}, CERT_ANY_LENGTH, true, {NULL, 0}},
+	    {SPAN("\x30\x13" EKU "\x04\x0c\x30\x0a" CLIENT),
+	     CERT_ANY_LENGTH,
+	     false,
+	     {NULL, 0}},
+	    {SPAN("\x30\x13" EKU "\x04\x0c\x30\x0a" SERVER),
+	     CERT_ANY_LENGTH,
+	     true,
+	     {NULL, 0}},
+	    {SPAN("\x30\x0f" EKU "\x04\x08\x30\x06" ANY),
+	     CERT_ANY_LENGTH,
+	     true,
+	     {NULL, 0}},
+	    {SPAN("\x30\x09" BASIC "\x04\x02\x30\x00"),
+	     CERT_ANY_LENGTH,
+	     true,
+	     {NULL, 0}},
+	    {SPAN("\x30\x0c" BASIC "\x04\x05\x30\x03" CRITICAL),
+	     CERT_ANY_LENGTH,
+	     true,
+	     {NULL, 0}},
+	    {SPAN("\x30\x0f" BASIC "\x04\x08\x30\x06" CRITICAL "\x02\x01\x00"),
+	     0,
+	     true,
+	     {NULL, 0}},
+	    {SPAN("\x30\x12" BASIC CRITICAL "\x04\x08\x30\x06" CRITICAL
+		  "\x02\x01\x07"),
+	     7,
+	     true,
+	     {NULL, 0}},
+	    {SPAN("\x30\x10" BASIC "\x04\x09\x30\x07" CRITICAL
+		  "\x02\x02\x01\x00"),
+	     CERT_ANY_LENGTH,
+	     true,
+	     {NULL, 0}},
+	    {SPAN("\x30\x09" LIMITS "\x04\x02\x30\x00"), CERT_ANY_LENGTH, true,
+	     SPAN("")},
+	    {SPAN("\x30\x0e" LIMITS CRITICAL "\x04\x04\x30\x02\xa0\x00"),
+	     CERT_ANY_LENGTH, true, SPAN("\xa0\x00")},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct parts parts = {.subject = SPAN(CN(3, "amy")),
+				      .list = table[i].list};
+		struct cert c;
+		char *copy;
+		CHECK(read_copy(build(&parts), &c, &copy), "row %zu: not read",
+		      i);
+		CHECK(c.path_length == table[i].path_length,
+		      "row %zu: path length %u", i, c.path_length);
+		CHECK(cert_is_for_servers(&c) == table[i].for_servers,
+		      "row %zu: for servers", i);
+		CHECK_SPAN(c.limits, table[i].limits, "row %zu: limits", i);
+		CHECK_SPAN(c.issuer,
+			   SPAN("\x30\x11\x31\x0f\x30\x0d\x06\x03\x55\x04\x03"
+				"\x0c\x06"
+				"issuer"),
+			   "row %zu: issuer", i);
+		CHECK_SPAN(c.subject, SPAN("\x30\x0e" CN(3, "amy")),
+			   "row %zu: subject", i);
+		free(copy);
+	}
+}
+
 static void refuses_malformed_extensions(void **state)
 {
 	static const struct span table[] = {
@@ -266,6 +341,17 @@ static void refuses_malformed_extensions(void **state)
 	    SPAN("\x30\x09" SAN "\x04\x02\x31\x00"),
 	    SPAN("\x30\x09" SAN "\x04\x02\x30\x01"),
 	    SPAN("\x30\x09\x04\x03\x55\x1d\x11\x04\x02\x30\x00"),
+	    SPAN("\x30\x07" BASIC "\x04\x00"),
+	    SPAN("\x30\x0a" BASIC "\x04\x03\x30\x01\x02"),
+	    SPAN("\x30\x07" LIMITS "\x04\x00"),
+	    SPAN("\x30\x09" LIMITS "\x04\x02\x31\x00"),
+	    /* twice */
+	    SPAN("\x30\x09" EKU "\x04\x02\x30\x00"
+		 "\x30\x09" EKU "\x04\x02\x30\x00"),
+	    SPAN("\x30\x09" SAN "\x04\x02\x30\x00"
+		 "\x30\x09" SAN "\x04\x02\x30\x00"),
+	    SPAN("\x30\x09" LIMITS "\x04\x02\x30\x00"
+		 "\x30\x09" LIMITS "\x04\x02\x30\x00"),
 	    SPAN(OTHER "\x30"),
 	    SPAN(OTHER "\x30\x01"),
 	    SPAN("\x30\x80" EKU "\x04\x02\x30\x00\x00\x00"),
@@ -669,6 +755,7 @@ int main(void)
 	    cmocka_unit_test(reads_common_names),
 	    cmocka_unit_test(refuses_malformed_subjects),
 	    cmocka_unit_test(judges_usages),
+	    cmocka_unit_test(reads_what_an_issuer_may),
 	    cmocka_unit_test(refuses_malformed_extensions),
 	    cmocka_unit_test(compares_names),
 	    cmocka_unit_test(survives_cut_alternatives),
