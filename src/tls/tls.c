@@ -95,6 +95,8 @@ void tls_open(struct tls_session *t, const struct tls_identity *identity,
 	br_ssl_engine_inject_entropy(e, seed, sizeof seed);
 	text_wipe((char *)seed, sizeof seed);
 	br_ssl_server_reset(&s->server);
+	/* of an alert before a version is agreed on: not 0.0 */
+	e->version_out = BR_TLS12;
 }
 
 unsigned tls_wants(const struct tls_session *t)
@@ -224,7 +226,7 @@ const unsigned char *tls_last_word(struct tls_session *t, size_t *n)
 	e->obuf[begin] = FATAL;
 	e->obuf[begin + 1] = (unsigned char)alert;
 	*n = 2;
-	return (*out)->encrypt(out, ALERT, BR_TLS12, e->obuf + begin, n);
+	return (*out)->encrypt(out, ALERT, e->version_out, e->obuf + begin, n);
 }
 
 struct span tls_client(const struct tls_session *t)

@@ -222,6 +222,16 @@ def test_s_client_names_the_alert(which, number, start_tls, pki):
     assert f"SSL alert number {number}\n".encode() in p.stderr, p.stderr
 
 
+def test_s_client_of_an_older_version_names_the_alert(start_tls):
+    """The record that it stands in has a version, too."""
+    server = start_tls()
+    p = subprocess.run(
+        ["openssl", "s_client", "-connect", f"127.0.0.1:{server.port}",
+         "-tls1_1", "-cipher", "DEFAULT:@SECLEVEL=0"],
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
+    assert b"SSL alert number 70\n" in p.stderr, p.stderr
+
+
 # --- after the handshake ----------------------------------------------------
 
 def bent(record):
