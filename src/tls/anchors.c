@@ -82,7 +82,8 @@ static bool keep_anchor(struct identity *id, br_x509_trust_anchor *anchor,
 {
 	const struct span *limits = &cert->limits, *dn = &cert->subject;
 	facts->path_length = cert->path_length;
-	if (id->anchor_n == LIMIT_TLS_ANCHORS || !keep_key(id, &anchor->pkey, key))
+	if (id->anchor_n == LIMIT_TLS_ANCHORS ||
+	    !keep_key(id, &anchor->pkey, key))
 		return false;
 	anchor->dn.len = dn->n;
 	anchor->dn.data = keep(id, (const unsigned char *)dn->p, dn->n);
