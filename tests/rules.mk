@@ -5,6 +5,8 @@
 #	tests/e2e/test_*.py      pytest against build/bellwire
 #	tests/differential/      against other implementations
 #	tests/check-*            scripts that look at sources and results
+#	tests/torture            seeded schedules of trouble, and an account
+#	tests/model/             the protocol of delivery, in a model checker
 #	tests/bench/             what a request costs, beside other servers
 #	tests/proof/             what `make prove` proves, not part of make test
 # Unit tests run on this machine's own C library, once with gcc and once with
@@ -126,6 +128,23 @@ delivery: bootstrap-test
 		tests/crash; tests/faults; \
 		$(O)/host/test_powercut 2>/dev/null | grep 'crash images'; \
 		} >$(O)/delivery.txt; cp $(O)/delivery.txt tests/delivery.txt
+
+# make torture SCHEDULES=1000 SEED=7: alerts through all kinds of trouble, each
+# accounted for; the counts are kept in tests/torture.txt.
+SCHEDULES ?= 1000
+torture: bootstrap-test
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)O=$(O) $(PYTHON) tests/torture --schedules $(SCHEDULES) \
+		$(if $(filter command%,$(origin SEED)),--seed $(SEED)) >$(O)/torture.txt; \
+		code=$$?; cat $(O)/torture.txt; test $$code = 0 && \
+		mv $(O)/torture.txt tests/torture.txt
+
+# make model: the protocol between requests, spool, disk and sinks in a model
+# checker, see tests/model; the counts are kept in tests/model/results.txt.
+model: bootstrap-model
+	$(Q)O=$(O) tests/model/run >$(O)/model.txt; \
+		code=$$?; cat $(O)/model.txt; test $$code = 0 && \
+		mv $(O)/model.txt tests/model/results.txt
 
 # make prove FILES="body text": no input makes these do what C leaves undefined.
 prove: bootstrap-prove
