@@ -12,13 +12,15 @@
 #	make TARGET=mips   for another board, to build/mips; one of:
 #		x86_64 i386 aarch64 armv7 armv5 mips mipsel riscv64
 #	make targets    build and test all of them; make dist: files to ship
+#	make release    those as packages and one image too, SIGN=KEY; in build/dist
+#	make packages-test    the .deb in a system of its own, from nothing to purge
 #	make boards     boot their kernels under qemu-system with bellwire inside,
 #	make board-mips one of the machines in tests/boards/machines.py
 #	make image      the same as a container image
 # Settings: V=1 TLS=0 CC= CFLAGS= CROSS_COMPILE= PREFIX= DESTDIR=
 
 MAKEFLAGS += --no-print-directory
-VERSION := 0.1.0
+VERSION := 0.2.0
 # The release's own date, 2026-11-29: the same for everyone who builds it.
 SOURCE_DATE_EPOCH ?= 1795910400
 TLS ?= 1
@@ -213,10 +215,37 @@ dist: bootstrap-targets
 	@cat $(DIST)/SHA256SUMS
 
 # They as one container image: skopeo copy --all oci:build/image:$(VERSION) ...
+oci_image = rm -rf build/image && VERSION=$(VERSION) \
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) deploy/container/oci-image build/image \
+	$(foreach t,$(TARGETS),linux/$(call platform,$t)=$(DIST)/bellwire-$(VERSION)-$t)
 image: dist
-	$(Q)rm -rf build/image
-	$(Q)SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) deploy/container/oci-image \
-		build/image $(foreach t,$(TARGETS),linux/$(call platform,$(t))=$(DIST)/bellwire-$(VERSION)-$(t))
+	$(Q)$(oci_image)
+
+# They as packages, and the image as a file; MAINTAINER="Name <address>" for the
+# packages, and SIGN=KEY, of ssh-keygen or of minisign, for SHA256SUMS.
+release: dist
+	$(Q)MAINTAINER='$(MAINTAINER)' deploy/packages/build $(VERSION) \
+		$(SOURCE_DATE_EPOCH) $(DIST) \
+		$(foreach t,$(TARGETS),$t=$(DIST)/bellwire-$(VERSION)-$t) >/dev/null
+	$(Q)$(oci_image)
+	$(Q)tar --create --file $(DIST)/bellwire-$(VERSION)-oci.tar --sort=name \
+		--mtime=@$(SOURCE_DATE_EPOCH) --owner=0 --group=0 --numeric-owner \
+		--mode=u=rwX,go=rX --format=ustar -C build/image .
+	$(Q)deploy/packages/seal $(DIST) $(SIGN)
+	@cat $(DIST)/SHA256SUMS
+
+# Installed, upgraded with a spool in use, removed and purged, in SUITES' systems.
+SUITES ?= $(shell . /etc/os-release && echo $$VERSION_CODENAME)
+packages-test: bootstrap-packages
+	$(Q)$(MAKE) all
+	$(Q)rm -rf $(O)/packages/old $(O)/packages/new
+	$(Q)mkdir -p $(O)/packages/old $(O)/packages/new
+	$(Q)deploy/packages/build 0.0.1 $(SOURCE_DATE_EPOCH) $(O)/packages/old \
+		x86_64=$(O)/bellwire >/dev/null
+	$(Q)deploy/packages/build $(VERSION) $(SOURCE_DATE_EPOCH) $(O)/packages/new \
+		x86_64=$(O)/bellwire >/dev/null
+	$(Q)O=$(O) tests/packages/run $(O)/packages/old/*.deb $(O)/packages/new/*.deb \
+		$(SUITES)
 
 MAN = $(DESTDIR)$(PREFIX)/share/man
 

@@ -49,7 +49,7 @@ def foreign(path):
 
 def build_layout(folder, *pairs, epoch="1700000000", code=0):
     run(SAMPLES / "oci-image", folder, *pairs, code=code,
-        env=os.environ | {"SOURCE_DATE_EPOCH": epoch})
+        env=os.environ | {"SOURCE_DATE_EPOCH": epoch, "VERSION": VERSION})
     return folder
 
 
@@ -160,7 +160,8 @@ class Engine:
         shutil.copy(SAMPLES / "bellwire.conf",
                     self.folder / "context/deploy/container")
         return run("buildah", *self.store, "bud", "--quiet", "--isolation",
-                   "chroot", "--format", "docker", "--file",
+                   "chroot", "--format", "docker", "--build-arg",
+                   f"VERSION={VERSION}", "--file",
                    SAMPLES / "Containerfile", context.parent).split()[-1]
 
     def podman(self, *args, code=0):
