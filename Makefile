@@ -100,7 +100,7 @@ LINK_FLAGS := -nostdlib -static -Wl,-pie,--no-dynamic-linker,-z,text \
 PURE := $(addprefix base/,text bytes time address hash) \
 	$(addprefix facts/,status metrics) \
 	$(addprefix json/,json strings jsmn) \
-	$(addprefix alert/,member alert read payload match) \
+	$(addprefix alert/,member alert others read payload match) \
 	$(addprefix spool/,spool dropped recover image) \
 	$(addprefix render/,pieces render json logfmt template) \
 	$(addprefix config/,entries options emit value) \

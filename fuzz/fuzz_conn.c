@@ -141,17 +141,19 @@ static void note_alert(struct request *q, struct payload *p,
 		       const struct envelope *e, struct span json)
 {
 	struct offer o;
+	struct alert alert;
+	struct alert_reader reader;
 	char why_bytes[LIMIT_PLACE];
 	struct buf why = buf_of(why_bytes, sizeof why_bytes);
-	ASSERT(alert_parse(&memory.alert, NULL, json, &why) == STATUS_OK);
-	if (alert_status(e, &memory.alert) == ALERT_INHERITS) {
+	ASSERT(alert_parse(&alert, &reader, json, &why) == STATUS_OK);
+	if (alert_status(e, &alert) == ALERT_INHERITS) {
 		payload_begin_place(p);
 		buf_str(&p->why, ".status: missing, and the payload has none "
 				 "in front of it");
 		note_left_out(q, p, e, json.p, STATUS_NOT_PAYLOAD);
 		return;
 	}
-	intake_name_alert(&intake, &o, e, &memory.alert, service.now);
+	intake_name_alert(&intake, &o, e, &alert, service.now);
 	note_record(q, &o);
 }
 

@@ -78,7 +78,7 @@ static void render_all(const struct record *r, const struct alert *a)
 static void run_sinks(void)
 {
 	static struct alert alert;
-	static struct alert_tokens tokens;
+	static struct alert_reader reader;
 	uint64_t position = spool_tail(&spool);
 	struct record r;
 	while (spool_get(&spool, &position, &r)) {
@@ -87,7 +87,7 @@ static void run_sinks(void)
 		struct alert *a = NULL;
 		if (r.kind == RECORD_ALERT) {
 			ASSERT(is_json(r.json));
-			ASSERT(alert_parse(&alert, &tokens, r.json, &why) ==
+			ASSERT(alert_parse(&alert, &reader, r.json, &why) ==
 			       STATUS_OK);
 			a = &alert;
 		}

@@ -7,6 +7,7 @@
  *
  * The input: a byte of switches, two of width, a template that ends with a NUL,
  * the payload. */
+#include "alert/others.h"
 #include "alert/payload.h"
 #include "render/render.h"
 #include "json/json.h"
@@ -18,7 +19,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { FRONT = 3, TOKENS = LIMIT_TOKENS * 4 };
+enum { FRONT = 3, TOKENS = LIMIT_ALERT * 2 };
 
 size_t fuzz_json_at(const uint8_t *data, size_t size)
 {
@@ -501,7 +502,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct payload p;
 	static struct alert alert;
-	static struct alert_tokens tokens;
+	static struct alert_reader reader;
 	size_t at = fuzz_json_at(data, size);
 	if (at == size)
 		return 0;
@@ -511,7 +512,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char why_bytes[LIMIT_PLACE];
 	POISON(&p, sizeof p);
 	POISON(&alert, sizeof alert);
-	POISON(&tokens, sizeof tokens);
+	POISON(&reader, sizeof reader);
 	payload_start(&p, true);
 	enum payload_event event;
 	for (;;) {
@@ -526,7 +527,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct buf why = buf_of(why_bytes, sizeof why_bytes);
 		r.json =
 		    (struct span){body.p + p.start, (size_t)(p.end - p.start)};
-		if (alert_parse(&alert, &tokens, r.json, &why) != STATUS_OK ||
+		if (alert_parse(&alert, &reader, r.json, &why) != STATUS_OK ||
 		    alert_status(&r.envelope, &alert) == ALERT_INHERITS)
 			return 0;
 		render_alert(&f, &r, &alert);

@@ -121,7 +121,7 @@ static void check_text(struct span raw)
 static void check_record(const struct record *r, const char *ring)
 {
 	static struct alert alert;
-	static struct alert_tokens tokens;
+	static struct alert_reader reader;
 	static char bytes[LIMIT_LINE];
 	static const struct format format = {.kind = FORMAT_JSON};
 	char why_bytes[LIMIT_PLACE];
@@ -136,7 +136,7 @@ static void check_record(const struct record *r, const char *ring)
 		ASSERT(r->json.p >= ring &&
 		       r->json.p + r->json.n <= ring + RING);
 		/* of another make: deliver.c tells that it was lost */
-		if (alert_parse(&alert, &tokens, r->json, &why) != STATUS_OK)
+		if (alert_parse(&alert, &reader, r->json, &why) != STATUS_OK)
 			return;
 	}
 	ASSERT(render_record(&out, &format, r,

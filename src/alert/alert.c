@@ -25,8 +25,6 @@ bool alert_restore(struct alert *a, struct span json, struct span index)
 	a->json = json;
 	a->status = (enum alert_status)get_number(index.p + INDEX_AT_STATUS);
 	a->others = get_number(index.p + INDEX_AT_OTHERS);
-	a->token = NULL;
-	a->tokens = 0;
 	a->labels_json = get_value(MEMBER_LABELS, json, index);
 	a->annotations_json = get_value(MEMBER_ANNOTATIONS, json, index);
 	a->starts_at = get_value(MEMBER_STARTS_AT, json, index);
@@ -65,45 +63,4 @@ struct span alert_label(const struct alert *a, struct span name)
 struct span alert_annotation(const struct alert *a, struct span name)
 {
 	return find(a, a->annotations, name);
-}
-
-/* jsmn gives a flat list: an object, then for each member its name and its
- * value with all that is inside the value. Strings come without quotes. */
-static struct span inside(struct span json, const jsmntok_t *t)
-{
-	return (struct span){json.p + t->start, (size_t)(t->end - t->start)};
-}
-
-/* A token as it was written. */
-static struct span raw(struct span json, const jsmntok_t *t)
-{
-	struct span s = inside(json, t);
-	return t->type == JSMN_STRING ? (struct span){s.p - 1, s.n + 2} : s;
-}
-
-/* The index behind the value at i and all that is inside of it. */
-static size_t skip_value(const jsmntok_t *t, size_t n, size_t i)
-{
-	int end = t[i].end;
-	do
-		i++;
-	while (i < n && t[i].start < end);
-	return i;
-}
-
-bool alert_other_member(const struct alert *a, size_t *i, struct span *name,
-			struct span *value)
-{
-	size_t at = *i ? *i : 1;
-	while (at < a->tokens) {
-		const jsmntok_t *t = &a->token[at];
-		at = skip_value(a->token, a->tokens, at + 1);
-		if (alert_member(inside(a->json, t)) != MEMBER_OTHER)
-			continue;
-		*name = raw(a->json, t);
-		*value = raw(a->json, t + 1);
-		*i = at;
-		return true;
-	}
-	return false;
 }

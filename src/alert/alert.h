@@ -10,9 +10,6 @@
 #include "alert/member.h"
 #include "facts/limits.h"
 
-#define JSMN_HEADER /* the code is an object file of its own */
-#include <jsmn.h>
-
 /* What a payload says once for all of its alerts. Raw JSON values, quotes
  * included; absent where the payload has none. */
 struct envelope {
@@ -40,20 +37,12 @@ struct alert {
 	struct span labels_json, annotations_json;
 	struct span starts_at, ends_at, generator_url, fingerprint;
 	struct pairs labels, annotations;
-	size_t others;          /* members that bellwire does not read */
-	const jsmntok_t *token; /* of the whole object, see below */
-	size_t tokens;
-	char index[ALERT_INDEX]; /* of alert_parse() */
+	size_t others; /* how many bellwire does not read, see others.h */
 };
 
 /* Takes an alert apart by the index that was made of this very JSON. *a points
- * into both and has no tokens. False if the index is absent or empty. */
+ * into both. False if the index is absent or empty. */
 bool alert_restore(struct alert *a, struct span json, struct span index);
-
-/* Working memory for an alert's other members; large, so there are few. */
-struct alert_tokens {
-	jsmntok_t token[LIMIT_TOKENS];
-};
 
 /* One of `pairs`, which are the alert's own labels or annotations; i < pairs.n.
  */
@@ -61,10 +50,5 @@ struct pair alert_pair(const struct alert *a, struct pairs pairs, size_t i);
 /* The value of the label or annotation called name (plain text), or absent. */
 struct span alert_label(const struct alert *a, struct span name);
 struct span alert_annotation(const struct alert *a, struct span name);
-/* Members of the alert that bellwire does not read, one after the other:
- * start with *i = 0; false at the end. Needs tokens, if there are any such. Raw
- * JSON, the name with its quotes. */
-bool alert_other_member(const struct alert *a, size_t *i, struct span *name,
-			struct span *value);
 
 #endif

@@ -25,6 +25,9 @@ enum {
 	PAIR_BYTES = 2 * SPAN_BYTES,
 };
 
+_Static_assert(ALERT_INDEX == INDEX_AT_PAIRS + 2 * LIMIT_LABELS * PAIR_BYTES,
+	       "as alert.h has it");
+
 /* Where the value of a member but the status stands in an index. */
 static inline size_t at_value(enum member m)
 {

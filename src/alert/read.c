@@ -415,24 +415,11 @@ enum status alert_read_whole(struct alert_reader *r, struct span json,
 	return r->status;
 }
 
-enum status alert_parse(struct alert *a, struct alert_tokens *memory,
+enum status alert_parse(struct alert *a, struct alert_reader *r,
 			struct span json, struct buf *why)
 {
-	struct alert_reader r = {.status = STATUS_OK};
-	jsmn_parser parser;
-	enum status status = alert_read_whole(&r, json, why);
-	if (status != STATUS_OK)
-		return status;
-	struct buf index = buf_of(a->index, sizeof a->index);
-	buf_put(&index, alert_index(&r));
-	alert_restore(a, json, buf_span(&index));
-	if (a->others == 0 || memory == NULL)
-		return STATUS_OK;
-	jsmn_init(&parser);
-	int n =
-	    jsmn_parse(&parser, json.p, json.n, memory->token, LIMIT_TOKENS);
-	ASSERT(n > 0); /* valid JSON of at most LIMIT_ALERT bytes */
-	a->token = memory->token;
-	a->tokens = (size_t)n;
-	return STATUS_OK;
+	enum status status = alert_read_whole(r, json, why);
+	if (status == STATUS_OK)
+		alert_restore(a, json, alert_index(r));
+	return status;
 }

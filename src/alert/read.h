@@ -59,14 +59,9 @@ struct span alert_index(const struct alert_reader *r);
  * got the place and what was expected. */
 enum status alert_read_whole(struct alert_reader *r, struct span json,
 			     struct buf *why);
-/*
- * Reads one element of `alerts` from its JSON, which must be valid and not
- * larger than LIMIT_ALERT. *a points into json, into itself (so it is not to be
- * copied) and, with its tokens, if it has other members, into *memory; without
- * memory (NULL) it has no tokens. Returns OK; or NOT_PAYLOAD or TOO_MANY, and
- * *why has got the place and what was expected, *a is left alone.
- */
-enum status alert_parse(struct alert *a, struct alert_tokens *memory,
+/* The same, and takes the alert apart: *a points into json and into *r. Left
+ * alone unless OK. */
+enum status alert_parse(struct alert *a, struct alert_reader *r,
 			struct span json, struct buf *why);
 
 #endif

@@ -27,6 +27,7 @@
 #ifndef DELIVER_DELIVER_H
 #define DELIVER_DELIVER_H
 
+#include "alert/read.h"
 #include "base/time.h"
 #include "config/config.h"
 #include "deliver/sink.h"
@@ -127,7 +128,7 @@ struct deliver {
 	struct delivery sink[LIMIT_SINKS];
 	uint64_t progress; /* grows with all that sinks take */
 	struct alert alert;
-	struct alert_tokens tokens;
+	struct alert_reader reader; /* of one of an earlier process */
 	struct batch batch;
 	struct held held[LIMIT_SINKS];
 };

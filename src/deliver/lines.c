@@ -1,6 +1,5 @@
 /* lines.c - what a sink is given of each record, and what it has to give up,
  * for inside.h. */
-#include "alert/read.h"
 #include "deliver/inside.h"
 #include "render/render.h"
 
@@ -37,18 +36,15 @@ static void render_dropped(const struct delivery *s, const struct format *f,
 }
 
 /* Takes the alert of the record that ends at `to` apart, into d->alert. What
- * this process has put into the spool was taken apart before. False if it is
- * not of our making: a file that was tampered with. */
-static bool take_apart(struct deliver *d, const struct spool *q, unsigned sink,
-		       uint64_t to, const struct record *r)
+ * this process has put into the spool was read before. False if it is not of
+ * our making: a file that was tampered with. */
+static bool take_apart(struct deliver *d, const struct spool *q, uint64_t to,
+		       const struct record *r)
 {
-	const struct format *f = &d->config->sink[sink].format;
 	struct buf why = buf_of(NULL, 0);
-	bool ours = to > q->started;
-	if (ours && alert_restore(&d->alert, r->json, r->index) &&
-	    (f->kind != FORMAT_JSON || !d->alert.others))
+	if (to > q->started && alert_restore(&d->alert, r->json, r->index))
 		return true;
-	return alert_parse(&d->alert, &d->tokens, r->json, &why) == STATUS_OK;
+	return alert_parse(&d->alert, &d->reader, r->json, &why) == STATUS_OK;
 }
 
 /* Appends the line of the record in [from, to) for that sink, if it wants one.
@@ -74,7 +70,7 @@ void deliver_render(struct deliver *d, unsigned sink, uint64_t from,
 	if (!record_is_for(r, sink))
 		return;
 	if (r->kind == RECORD_ALERT) {
-		if (take_apart(d, q, sink, to, r)) {
+		if (take_apart(d, q, to, r)) {
 			if (!filter_wants(&d->config->sink[sink].filter,
 					  &r->envelope, &d->alert))
 				return;
@@ -105,7 +101,7 @@ static bool is_wanted(struct deliver *d, const struct spool *q, unsigned sink,
 {
 	if (!record_is_for(r, sink))
 		return false;
-	return r->kind != RECORD_ALERT || !take_apart(d, q, sink, to, r) ||
+	return r->kind != RECORD_ALERT || !take_apart(d, q, to, r) ||
 	       filter_wants(&d->config->sink[sink].filter, &r->envelope,
 			    &d->alert);
 }

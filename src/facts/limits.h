@@ -24,8 +24,6 @@
 #define LIMIT_ENVELOPE 4096
 #define LIMIT_LABELS 128
 #define LIMIT_JSON_DEPTH 32
-/* a JSON value takes two bytes at least, `1,`, and the object one more */
-#define LIMIT_TOKENS (LIMIT_ALERT / 2 + 8)
 /* one byte can grow to six, DEL to \u007f in json; and the names */
 #define LIMIT_LINE (6 * (LIMIT_ALERT + LIMIT_ENVELOPE) + 1024)
 #define LIMIT_SPOOL_MEMORY_KIB 256
@@ -102,8 +100,6 @@
 	X(LABELS, "labels, and as many annotations, an alert", \
 	  "left out with a NOTICE line") \
 	X(JSON_DEPTH, "", "413") \
-	X(TOKENS, "JSON values an alert", \
-	  "cannot be reached") \
 	X(LINE, "bytes of an emitted line", "cut with a mark, counted") \
 	X(SPOOL_MEMORY, "bytes of alerts kept without --spool", \
 	  "503, Alertmanager keeps them") \

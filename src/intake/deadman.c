@@ -54,12 +54,13 @@ static void make_offer(struct deadman *d, struct offer *o, struct buf *json,
 {
 	static const struct envelope from_us = {.status = ALERT_FIRING};
 	struct buf why = buf_of(NULL, 0);
-	struct receive_memory *m = d->memory;
+	struct alert a;
+	struct alert_reader reader;
 	put_alert(d, json, resolved, fired_s, now.s);
 	ASSERT(!json->cut);
-	enum status status = alert_parse(&m->alert, NULL, buf_span(json), &why);
+	enum status status = alert_parse(&a, &reader, buf_span(json), &why);
 	ASSERT(status == STATUS_OK);
-	intake_name_alert(d->intake, o, &from_us, &m->alert, now);
+	intake_name_alert(d->intake, o, &from_us, &a, now);
 	/* however long it waited: nobody sends it again */
 	o->record.received_ms = o->record.received_s = NEVER_OLD;
 }

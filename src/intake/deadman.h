@@ -18,7 +18,6 @@
 struct deadman {
 	const struct config *config;
 	struct intake *intake;
-	struct receive_memory *memory;
 	bool waits;      /* for room in the spool */
 	int64_t fed_ms;  /* when a notification fed the switch last */
 	int64_t fired_s; /* since when the alert is out, 0: it is not */

@@ -116,18 +116,18 @@ static enum status read_alert(struct receive *r, const struct intake *in,
 			      struct moment now)
 {
 	struct payload *p = &r->payload;
-	if (!alert_restore(&m->alert, json, index)) {
-		enum status status =
-		    alert_parse(&m->alert, NULL, json, &p->why);
+	struct alert *a = &m->alert;
+	if (!alert_restore(a, json, index)) {
+		enum status status = alert_parse(a, &m->reader, json, &p->why);
 		ASSERT(status == STATUS_OK); /* the first time it was */
 	}
-	if (alert_status(e, &m->alert) == ALERT_INHERITS) {
+	if (alert_status(e, a) == ALERT_INHERITS) {
 		payload_begin_place(p);
 		buf_str(&p->why, no_status);
 		p->status = STATUS_NOT_PAYLOAD;
 		return p->status;
 	}
-	intake_name_alert(in, o, e, &m->alert, now);
+	intake_name_alert(in, o, e, a, now);
 	o->record.index = index;
 	r->feeds = r->feeds || o->feeds;
 	return STATUS_OK;

@@ -31,6 +31,7 @@ struct receive_note {
 /* Working memory for the notification at hand; one for the whole program. */
 struct receive_memory {
 	struct alert alert;
+	struct alert_reader reader; /* of one that has no index */
 	/* the shortest that can stand for an alert is a digit with a comma */
 	struct receive_note note[LIMIT_WHOLE_BODY / 2 + 1];
 	/* of the alerts at hand; those that find no room in here go without */

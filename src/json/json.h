@@ -2,7 +2,7 @@
  * json.h - JSON as RFC 8259 defines it: an incremental validator that decides
  * what is JSON and tells where things stand, and readers for string contents.
  *
- * Pure and resumable. jsmn, which alert.c uses to find what else an alert
+ * Pure and resumable. jsmn, which others.c uses to find what else an alert
  * holds, takes much that is not JSON; so nothing reaches jsmn that did not pass
  * here.
  */

@@ -94,9 +94,8 @@ static int configure(int argc, const char *const *argv)
 static void prepare_deadman(void)
 {
 	the.intake.config = &the.config;
-	the.server.deadman = (struct deadman){.config = &the.config,
-					      .intake = &the.intake,
-					      .memory = &the.memory};
+	the.server.deadman =
+	    (struct deadman){.config = &the.config, .intake = &the.intake};
 }
 
 /* Joins the parts; the sinks come with open_sinks(). */

@@ -1,6 +1,7 @@
 /* json.c - format=json, for render.c. */
 #include "render/forms.h"
 
+#include "alert/others.h"
 #include "json/json.h"
 
 void render_json_member(struct buf *out, const struct format *f,
@@ -26,12 +27,27 @@ static bool is_ours(struct span name)
 	       json_is(text, SPAN("notice"));
 }
 
+static void put_others(struct buf *out, const struct format *f,
+		       const struct alert *a)
+{
+	struct others others;
+	struct span name, value;
+	others_start(&others, a);
+	while (others_next(&others, &name, &value)) {
+		if (is_ours(name))
+			continue;
+		buf_char(out, ',');
+		json_put_compact(out, name, f->ascii);
+		buf_char(out, ':');
+		json_put_compact(out, value, f->ascii);
+	}
+}
+
 void render_json(struct buf *out, const struct format *f, bool resolved,
 		 const struct record *r, const struct alert *a)
 {
 	const struct envelope *e = &r->envelope;
-	struct span name, value, none = SPAN("{}");
-	size_t i = 0;
+	struct span none = SPAN("{}");
 	buf_char(out, '{');
 	render_json_member(out, f, "receiver", e->receiver);
 	render_json_member(out, f, "status",
@@ -45,14 +61,8 @@ void render_json(struct buf *out, const struct format *f, bool resolved,
 	render_json_member(out, f, "endsAt", a->ends_at);
 	render_json_member(out, f, "generatorURL", a->generator_url);
 	render_json_member(out, f, "fingerprint", a->fingerprint);
-	while (alert_other_member(a, &i, &name, &value)) {
-		if (is_ours(name))
-			continue;
-		buf_char(out, ',');
-		json_put_compact(out, name, f->ascii);
-		buf_char(out, ':');
-		json_put_compact(out, value, f->ascii);
-	}
+	if (a->others)
+		put_others(out, f, a);
 	render_json_member(out, f, "groupKey", e->group_key);
 	render_json_member(out, f, "externalURL", e->external_url);
 	buf_char(out, '}');

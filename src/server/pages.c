@@ -77,16 +77,16 @@ static enum status is_ready(struct server *s, struct buf *page)
 static bool put_alert(struct server *s, struct buf *page,
 		      const struct format *f, const struct record *r)
 {
+	struct alert alert;
 	struct buf why = buf_of(NULL, 0);
 	size_t mark = page->n;
 	if (page->cap - page->n < LIMIT_LINE + 8)
 		return false;
-	if (alert_parse(&s->pages.alert, &s->pages.tokens, r->json, &why) !=
-	    STATUS_OK)
+	if (alert_parse(&alert, &s->pages.reader, r->json, &why) != STATUS_OK)
 		return true;
 	if (f->kind == FORMAT_JSON && mark > 2)
 		buf_char(page, ',');
-	render_record(page, f, r, &s->pages.alert);
+	render_record(page, f, r, &alert);
 	return true;
 }
 

@@ -5,7 +5,7 @@
 #ifndef SERVER_PAGES_H
 #define SERVER_PAGES_H
 
-#include "alert/alert.h"
+#include "alert/read.h"
 #include "conn/conn.h"
 
 struct server;
@@ -16,8 +16,7 @@ struct pages {
 	/* /alerts may be large: one page for all, for one connection at a
 	 * time; the others ask again when it is free */
 	bool freed;
-	struct alert alert;
-	struct alert_tokens tokens;
+	struct alert_reader reader;
 	char alerts[LIMIT_FIRING_PAGE];
 	char page[LIMIT_ANSWER - 1024]; /* with its head it fits an answer */
 };

@@ -23,7 +23,7 @@ static struct deadman deadman;
 static struct spool spool;
 static char ring[LIMIT_SPOOL_MEMORY];
 static struct alert alert;
-static struct alert_tokens tokens;
+static struct alert_reader reader;
 
 static char answer_bytes[1 << 16], line_bytes[1 << 18], told_bytes[1 << 10];
 static struct buf answers, lines, told;
@@ -85,7 +85,7 @@ static bool run_sinks(void)
 		struct alert *a = NULL;
 		if (r.kind == RECORD_ALERT) {
 			assert_int_equal(
-			    alert_parse(&alert, &tokens, r.json, &why),
+			    alert_parse(&alert, &reader, r.json, &why),
 			    STATUS_OK);
 			a = &alert;
 		}

@@ -11,7 +11,8 @@ static struct intake intake;
 static struct firing firing;
 static struct spool spool;
 static char ring[RING];
-static struct receive_memory memory;
+static struct alert alert;
+static struct alert_reader reader;
 static struct deadman d;
 
 static void start(void)
@@ -28,8 +29,7 @@ static void start(void)
 	intake.config = &config;
 	intake.counters = &counters;
 	intake.firing = &firing;
-	d = (struct deadman){
-	    .config = &config, .intake = &intake, .memory = &memory};
+	d = (struct deadman){.config = &config, .intake = &intake};
 }
 
 /* The alerts queued since `from`: F firing, R resolved. */
@@ -42,9 +42,9 @@ static const char *queued(uint64_t *from)
 	size_t n = 0;
 	while (spool_get(&spool, from, &r)) {
 		assert_int_equal(r.kind, RECORD_ALERT);
-		assert_int_equal(alert_parse(&memory.alert, NULL, r.json, &why),
+		assert_int_equal(alert_parse(&alert, &reader, r.json, &why),
 				 STATUS_OK);
-		word[n++] = memory.alert.status == ALERT_RESOLVED ? 'R' : 'F';
+		word[n++] = alert.status == ALERT_RESOLVED ? 'R' : 'F';
 	}
 	word[n] = '\0';
 	return word;

@@ -14,7 +14,7 @@ static char ring[RING];
 static struct spool overflow;
 static char overflow_ring[RING];
 static struct alert alert;
-static struct alert_tokens tokens;
+static struct alert_reader reader;
 static struct intake_wait wait_of[64]; /* of each slot */
 
 static void forget_waits(void)
@@ -55,7 +55,7 @@ static struct offer name(const char *json, const char *receiver,
 	struct envelope e = {span_of(receiver), span_of(group), SPAN("\"u\""),
 			     ALERT_FIRING};
 	struct offer o;
-	assert_int_equal(alert_parse(&alert, &tokens, span_of(json), &why),
+	assert_int_equal(alert_parse(&alert, &reader, span_of(json), &why),
 			 STATUS_OK);
 	intake_name_alert(&intake, &o, &e, &alert,
 			  (struct moment){now_ms, 1000});

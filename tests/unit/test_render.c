@@ -10,7 +10,7 @@
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
 static struct alert alert;
-static struct alert_tokens tokens;
+static struct alert_reader reader;
 static char out_bytes[2 * LIMIT_LINE];
 
 /* "" stands for an absent value. */
@@ -25,7 +25,7 @@ static bool render(struct buf *out, const struct format *f,
 	char why_bytes[LIMIT_PLACE];
 	struct buf why = buf_of(why_bytes, sizeof why_bytes);
 	struct record r = {.kind = RECORD_ALERT, .envelope = *e, .json = json};
-	enum status s = alert_parse(&alert, &tokens, json, &why);
+	enum status s = alert_parse(&alert, &reader, json, &why);
 	CHECK(s == STATUS_OK, "%.*s: %.*s", (int)json.n, json.p, (int)why.n,
 	      why.p);
 	*out = buf_of(out_bytes, LIMIT_LINE);
@@ -617,7 +617,7 @@ static void chooses_alerts(void **state)
 		struct buf why = buf_of(why_bytes, sizeof why_bytes);
 		struct envelope e = {.status = table[i].status};
 		assert_int_equal(
-		    alert_parse(&alert, &tokens, span_of(table[i].json), &why),
+		    alert_parse(&alert, &reader, span_of(table[i].json), &why),
 		    STATUS_OK);
 		CHECK(filter_wants(&table[i].f, &e, &alert) == table[i].wants,
 		      "row %zu", i);
@@ -680,7 +680,7 @@ static void cuts_what_does_not_fit(void **state)
 			struct format f = {.ascii = ascii};
 			struct record r = {.kind = RECORD_ALERT, .json = json};
 			assert_int_equal(
-			    alert_parse(&alert, &tokens, json, &why),
+			    alert_parse(&alert, &reader, json, &why),
 			    STATUS_OK);
 			struct buf out = buf_of(out_bytes, room);
 			bool whole = render_record(&out, &f, &r, &alert);

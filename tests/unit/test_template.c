@@ -8,7 +8,7 @@
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
 static struct alert alert;
-static struct alert_tokens tokens;
+static struct alert_reader reader;
 static char out_bytes[LIMIT_LINE];
 
 #define UTF8 "a template of UTF-8 without control characters"
@@ -174,7 +174,7 @@ static void fills_templates(void **state)
 		f.text = span_of(table[i].text);
 		CHECK(template_check(f.text) == NULL, "row %zu: no template",
 		      i);
-		assert_int_equal(alert_parse(&alert, &tokens, r.json, &why),
+		assert_int_equal(alert_parse(&alert, &reader, r.json, &why),
 				 STATUS_OK);
 		CHECK(render_record(&out, &f, &r, &alert), "row %zu: cut", i);
 		CHECK_SPAN(buf_span(&out), span_of(table[i].line), "row %zu",
@@ -192,7 +192,7 @@ static void cuts_what_does_not_fit(void **state)
 	struct format f = {.kind = FORMAT_TEMPLATE, .text = span_of(text)};
 	struct record r = {.kind = RECORD_ALERT, .json = span_of(full)};
 	(void)state;
-	assert_int_equal(alert_parse(&alert, &tokens, r.json, &why), STATUS_OK);
+	assert_int_equal(alert_parse(&alert, &reader, r.json, &why), STATUS_OK);
 	for (size_t room = 24; room < 64; room++) {
 		struct buf out = buf_of(out_bytes, room);
 		bool whole = render_record(&out, &f, &r, &alert);
@@ -234,7 +234,7 @@ static void holds_the_line(void **state)
 	while (t.n + 15 < t.cap)
 		buf_str(&t, "{annotations.a}");
 	struct record r = {.kind = RECORD_ALERT, .json = buf_span(&b)};
-	assert_int_equal(alert_parse(&alert, &tokens, r.json, &why), STATUS_OK);
+	assert_int_equal(alert_parse(&alert, &reader, r.json, &why), STATUS_OK);
 	for (size_t i = 0; i < COUNT(table); i++) {
 		struct buf out = buf_of(room, sizeof room);
 		struct format f = table[i].f;
