@@ -43,7 +43,7 @@ static size_t run_sink(size_t most)
 	size_t n = 0;
 	for (; n < most && spool_get(&spool, &reached, &r); n++) {
 		buf_str(&words, kinds[r.kind]);
-		if (r.count)
+		if (r.count && r.kind != RECORD_ALERT)
 			buf_u64(&words, r.count);
 		if (r.kind == RECORD_ALERT)
 			buf_str(&words, statuses[r.envelope.status]);
