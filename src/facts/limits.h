@@ -68,6 +68,7 @@
 #define LIMIT_BAUD 12000000
 #define LIMIT_SANDBOX_PATH 512
 #define LIMIT_LOG_LINE 1024
+#define LIMIT_BACKLOG 4096
 #define LIMIT_ACCEPTS 16
 #define LIMIT_TURN 65536
 #define LIMIT_HEAD_MS 10000
@@ -157,6 +158,8 @@
 	X(SANDBOX_PATH, "bytes of a path that is needed again", \
 	  "not usable after start") \
 	X(LOG_LINE, "bytes", "cut with a mark") \
+	X(BACKLOG, "connections that wait to be taken, if the kernel allows", \
+	  "the client tries again after a second") \
 	X(ACCEPTS, "connections taken a turn of the loop", "the next turn") \
 	X(TURN, "bytes of answers, and of TLS without any of a " \
 	  "request, of a connection in a turn of the loop", "the next turn") \

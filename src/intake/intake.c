@@ -292,6 +292,16 @@ void intake_queue(struct intake *in, struct offer *o, unsigned slot,
 		in->counters->alerts_firing++;
 }
 
+/* Who comes alert by alert can wait for room, and would take each byte of it as
+ * it comes; a group that is taken as one cannot, so a quarter is left for
+ * those.
+ */
+static bool has_room(const struct spool *s, uint64_t need)
+{
+	return spool_fits(s, need, need) &&
+	       (spool_used(s) == 0 || spool_fits(s, need + s->size / 4, need));
+}
+
 enum intake_result intake_offer(struct intake *in, struct offer *o,
 				unsigned slot, struct intake_wait *wait)
 {
@@ -300,12 +310,12 @@ enum intake_result intake_offer(struct intake *in, struct offer *o,
 		in->counters->duplicates++;
 		return INTAKE_KNOWN;
 	}
-	bool overflow = need && !spool_fits(in->spool, need, need);
+	bool overflow = need && !has_room(in->spool, need);
 	in->spool->wanted = in->spool->wanted || overflow;
 	need = o->missing ? 0 : need; /* it is, or was, there */
 	/* it may have room in a moment, if nobody is stuck */
 	if (overflow && (in->overflow == NULL || !in->spool->stuck ||
-			 !spool_fits(in->overflow, need, need)))
+			 !has_room(in->overflow, need)))
 		return INTAKE_NO_ROOM;
 	intake_queue(in, o, slot, wait, overflow);
 	return overflow && o->missing ? INTAKE_KNOWN : INTAKE_QUEUED;

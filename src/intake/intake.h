@@ -103,7 +103,7 @@ uint64_t intake_need(const struct offer *o);
  * fits. */
 void intake_queue(struct intake *in, struct offer *o, unsigned slot,
 		  struct intake_wait *wait, bool overflow);
-/* Both, if there is room. */
+/* Both, if there is room, for one that comes by itself: see has_room(). */
 enum intake_result intake_offer(struct intake *in, struct offer *o,
 				unsigned slot, struct intake_wait *wait);
 

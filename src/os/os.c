@@ -1,6 +1,8 @@
 /* os.c - see os.h. Its only state is the set of signals that came. */
 #include "os/os.h"
 
+#include "facts/limits.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -166,7 +168,7 @@ static int listen_at(const union any_address *s, socklen_t n, bool both)
 	    is_stale(s, n) && unlink(s->un.sun_path) == 0)
 		failed = bind(fd, &s->any, n);
 	if (!failed)
-		failed = listen(fd, SOMAXCONN);
+		failed = listen(fd, LIMIT_BACKLOG);
 	if (failed) {
 		int error = errno;
 		close(fd);

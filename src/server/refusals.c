@@ -12,7 +12,7 @@ enum {
 	/* of new kinds, however many come: so many at once, and then one in
 	 * each LINE_MS */
 	LINES = 20,
-	LINE_MS = 1000,
+	LINE_MS = 10000,
 };
 
 static struct address without_port(struct address a)

@@ -87,7 +87,10 @@ class Server:
         return self.out.read_bytes()
 
     def lines(self):
-        return as_lines(self.output())
+        """What it wrote so far; a write may be under way."""
+        return as_lines(wait_for("the end of a line", lambda: (
+            lambda got: (got,) if not got or got.endswith(b"\n") else None)(
+                self.output()))[0])
 
     def connect(self, address=None):
         return Client(address or self.addresses[0])
