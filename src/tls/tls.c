@@ -167,7 +167,13 @@ void tls_flush(struct tls_session *t)
 
 void tls_end(struct tls_session *t)
 {
-	br_ssl_engine_close(&session(t)->server.eng);
+	br_ssl_engine_context *e = &session(t)->server.eng;
+	size_t n;
+	/* what nobody has taken would bar the way for the peer's close_notify,
+	 * and for whatever it goes on to send */
+	if (br_ssl_engine_recvapp_buf(e, &n))
+		br_ssl_engine_recvapp_ack(e, n);
+	br_ssl_engine_close(e);
 }
 
 /* What has come in the place of a first record, of which this much is there. */

@@ -604,3 +604,23 @@ def test_message_that_never_ends_meets_the_deadline(n, peer):
     assert 8 < time.monotonic() - begin < 30
     assert any(e["why"] == "it took too long" for e in failures(peer.server))
     expect_good(peer)
+
+
+def test_what_was_not_read_when_the_server_ends_is_thrown_away(peer):
+    """An alert is refused in the midst of a record: nobody asks for the rest of
+    it, and still the peer's close_notify behind it is heard. It was not, and
+    the server looked for it without a pause until its deadline."""
+    p = peer().greet()
+    data = head("POST /webhook HTTP/1.1", "Host: bell",
+                "Content-Type: application/json", "Content-Length: 900000")
+    data += b'{"alerts":[{"labels":{"alertname":"'
+    data = data.ljust(2 * 16384, b"x") + b"x" * 100 + b"\x01"
+    for at in range(0, 3 * 16384, 16384):
+        p.send(DATA, data[at:at + 16384].ljust(16384, b"x"))
+    assert p.answer().startswith(b"HTTP/1.1 400 ")
+    p.send(DATA, b"and more")
+    p.send(ALERT, bytes([WARNING, CLOSE_NOTIFY]))
+    assert p.alerts() == [(WARNING, CLOSE_NOTIFY)]
+    wait_for("the connection to be gone, not at its deadline", lambda:
+             peer.server.metrics()["bellwire_connections"] == 1, 1.5)
+    peer.server.accepts(payload(alert("Good")))
