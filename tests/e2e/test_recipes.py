@@ -159,6 +159,12 @@ class Kitchen:
         path.write_text(text)
         path.chmod(0o755)
 
+    def token(self):
+        path = self.folder / "token"
+        path.write_text("a-token\n")
+        path.chmod(0o600)
+        return path
+
     def rung(self):
         """What `./ring` was given."""
         path = self.folder / "rung"
@@ -549,6 +555,32 @@ def tell_alertmanager(port, name, start):
     urllib.request.urlopen(request, timeout=60).close()
 
 
+@recipe("A printer with a code page")
+def test_printer(kitchen):
+    os.mkfifo(kitchen.folder / "printer")
+    bell = kitchen.bell(0)
+    kitchen.run(1, ("/dev/usb/lp0", f"{kitchen.folder}/printer"))
+    printer = os.open(kitchen.folder / "printer", os.O_RDWR | os.O_NONBLOCK)
+    try:
+        bell.accepts(payload(alert("Wärme", annotations={
+            "summary": "Kühlraum 7 °C, ½ Stunde, 日"})))
+        seen = b""
+
+        def printed():
+            nonlocal seen
+            try:
+                seen += os.read(printer, 4096)
+            except BlockingIOError:
+                pass
+            return seen.endswith(b"\n")
+
+        wait_for("a line on paper", printed)
+        assert b"W\x84rme" in seen and b"K\x81hlraum 7 \xf8C, \xab Stunde, " in seen
+        assert seen.endswith(b"\r\n") and seen.count(b"\n") == 1
+    finally:
+        os.close(printer)
+
+
 @recipe("A pair of Alertmanagers")
 def test_two_alertmanagers(kitchen):
     bell = kitchen.bell(0)
@@ -582,14 +614,10 @@ def test_nginx(kitchen, start, pki):  # noqa: F811
     bell = start("--emit", f"fifo:{kitchen.fifo}", "--ack-timeout", "300ms")
     port, = free_ports(1)
     pair = pki.server()
-    (kitchen.folder / "bellwire.conf").write_text(kitchen.take(
+    nginx(kitchen, port, kitchen.take(
         0, ("listen 443", f"listen 127.0.0.1:{port}"),
         ("/etc/nginx/bell.pem", pair.cert), ("/etc/nginx/bell.key", pair.key),
         ("127.0.0.1:5000", bell.addresses[0])))
-    (kitchen.folder / "nginx.conf").write_text(NGINX.format(
-        user="user root;" if os.getuid() == 0 else ""))
-    kitchen.shell("exec /usr/sbin/nginx -e stderr -p . -c nginx.conf")
-    wait_for("nginx", lambda: accepts(f"127.0.0.1:{port}"))
 
     def curl(content, *options):
         p = subprocess.run(
@@ -629,6 +657,80 @@ def test_nginx(kitchen, start, pki):  # noqa: F811
     bell.signal(signal.SIGTERM)
     assert bell.wait() == 0
     assert curl(one, "--tlsv1.3")[0] == "502"
+
+
+def nginx(kitchen, port, conf):
+    (kitchen.folder / "bellwire.conf").write_text(conf)
+    (kitchen.folder / "nginx.conf").write_text(NGINX.format(
+        user="user root;" if os.getuid() == 0 else ""))
+    kitchen.shell("exec /usr/sbin/nginx -e stderr -p . -c nginx.conf")
+    wait_for("nginx", lambda: accepts(f"127.0.0.1:{port}"))
+
+
+@recipe("Behind nginx, with client certificates on both sides")
+def test_nginx_with_client_certificates(kitchen, pki):  # noqa: F811
+    port, = free_ports(1)
+    pair, own, sender = pki.server(), pki.client("nginx"), pki.client("sender")
+    bell = kitchen.bell(
+        0, ("/etc/bellwire/cert.pem", pair.cert),
+        ("/etc/bellwire/key.pem", pair.key), ("/etc/bellwire/ca.pem", pki.ca.cert))
+    nginx(kitchen, port, kitchen.take(
+        1, ("listen 443", f"listen 127.0.0.1:{port}"),
+        ("/etc/nginx/bell.pem", pair.cert), ("/etc/nginx/bell.key", pair.key),
+        ("/etc/nginx/senders.pem", pki.ca.cert), ("/etc/nginx/ca.pem", pki.ca.cert),
+        ("/etc/nginx/nginx.pem", own.cert), ("/etc/nginx/nginx.key", own.key),
+        ("bell.example:5000", bell.addresses[0]), ("bell.example", "localhost")))
+
+    def post_to(address, *options):
+        return subprocess.run(
+            ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--cacert",
+             pki.ca.cert, *options, "--json", json.dumps(payload(alert("One"))),
+             f"https://{address}/webhook"], text=True, capture_output=True,
+            timeout=60).stdout
+
+    known = "--cert", sender.cert, "--key", sender.key
+    assert post_to(f"127.0.0.1:{port}", *known) == "200"
+    assert names_in(as_lines(bell.output())) == ["One"]
+    assert post_to(f"127.0.0.1:{port}") == "400"
+    # and bellwire takes nginx alone
+    assert post_to(bell.addresses[0], *known) == "000"
+    assert post_to(bell.addresses[0], "--cert", own.cert, "--key",
+                   own.key) == "200"
+
+
+@recipe("Behind HAProxy")
+def test_haproxy(kitchen, start):
+    port, = free_ports(1)
+    first = start("--emit", f"fifo:{kitchen.fifo}")
+    second = start("--auth-token-file", kitchen.token())
+    (kitchen.folder / "haproxy.cfg").write_text(kitchen.take(
+        0, ("bind :5000", f"bind 127.0.0.1:{port}"), ("inter 2s", "inter 200ms"),
+        ("10.0.0.5:5000", first.addresses[0]),
+        ("10.0.0.6:5000", second.addresses[0])))
+    kitchen.shell("exec haproxy -db -f haproxy.cfg")
+    wait_for("HAProxy", lambda: accepts(f"127.0.0.1:{port}"))
+
+    def ask(name):
+        return int(subprocess.run(
+            ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "-H",
+             "Authorization: Bearer a-token", "--json",
+             json.dumps(payload(alert(name))), f"http://127.0.0.1:{port}/webhook"],
+            text=True, capture_output=True, timeout=60).stdout)
+
+    # nobody reads the first one's FIFO
+    wait_for("the second one", lambda: ask("Second") == 200 and second.lines())
+    with FifoReader(kitchen.fifo) as reader:
+        def heard():
+            before = len(second.lines())
+            return ask("First") == 200 and len(second.lines()) == before
+
+        wait_for("the first one to be back", heard)
+        assert names_in(reader.until_lines(1))[:1] == ["First"]
+    # none is left
+    for bell in first, second:
+        bell.signal(signal.SIGTERM)
+        assert bell.wait() == 0
+    wait_for("503", lambda: ask("Nobody") == 503)
 
 
 @recipe("Kubernetes")
