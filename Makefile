@@ -114,7 +114,7 @@ WORLD := $(addprefix os/,os log supervisor probe) \
 	$(addprefix disk/,store persist) \
 	$(addprefix deliver/,sink fifo serial lines held batch deliver) \
 	$(addprefix server/,server slots refusals pages secrets) \
-	$(addprefix main/,main usage offline)
+	$(addprefix main/,main program start usage offline)
 OBJECTS := $(patsubst %,$(O)/%.o,$(PURE) $(WORLD))
 
 all: $(O)/bellwire $(O)/bellwire.debug

@@ -4,72 +4,104 @@
  */
 #include "main/offline.h"
 
+#include "os/os.h"
+
 #include <poll.h>
 #include <unistd.h>
 
-/* Lets lines out until a request can go on; standard output may be slow. */
-static bool let_out(struct server *s, struct conn *c)
+const char *offline_configure(struct config *c, struct span format)
 {
-	struct service *v = &s->service;
+	struct sink_config first = {.name = "stdout",
+				    .format = c->sink[0].format,
+				    .filter = c->sink[0].filter};
+	const char *wrong = NULL;
+	if (format.p) {
+		first.format = (struct format){0};
+		first.filter = (struct filter){0};
+		wrong = config_read_format(c, &first.format, format);
+	}
+	c->sink[0] = first;
+	c->sinks = 1;
+	c->spool = SPAN_NONE;
+	c->max_body = INT64_MAX;
+	return wrong;
+}
+
+/* Lets lines out until the request can go on; standard output may be slow.
+ * False if it is gone. */
+static bool let_out(struct offline *o)
+{
+	struct deliver *d = o->deliver;
+	struct service *s = &o->service;
 	for (;;) {
-		deliver_pump(s->deliver, v->now);
-		v->progress = s->deliver->progress;
-		conn_step(c, v);
+		deliver_pump(d, s->now);
+		s->progress = d->progress;
+		conn_step(&o->conn, s);
 		short events;
-		int fd = deliver_wants_poll(s->deliver, 0, &events);
-		if (s->deliver->sink[0].state == DELIVERY_DOWN)
+		int fd = deliver_wants_poll(d, 0, &events);
+		if (d->sink[0].state == DELIVERY_DOWN)
 			return false;
 		if (fd >= 0) {
 			struct pollfd p = {.fd = fd, .events = events};
 			os_poll(&p, 1, -1);
-			deliver_ready(s->deliver, 0, p.revents, v->now);
-		} else if (spool_used(v->intake->spool) == 0) {
+			deliver_ready(d, 0, p.revents, s->now);
+		} else if (spool_used(s->intake->spool) == 0) {
 			return true;
 		}
 	}
 }
 
-static void put(struct server *s, struct conn *c, struct span bytes)
+static void put(struct offline *o, struct span bytes)
 {
 	while (bytes.n) {
 		size_t n;
-		char *p = conn_room(c, &n);
+		char *p = conn_room(&o->conn, &n);
 		if (n == 0)
 			return; /* it has its answer */
 		struct buf room = buf_of(p, n < bytes.n ? n : bytes.n);
 		buf_put(&room, bytes);
-		conn_received(c, room.n);
+		conn_received(&o->conn, room.n);
 		bytes = span_skip(bytes, room.n);
-		if (!let_out(s, c))
+		if (!let_out(o))
 			return;
 	}
 }
 
-bool offline_render(struct server *s, char *memory, size_t n, struct buf *why)
+static void put_head(struct offline *o)
 {
-	struct conn *c = &s->slots.slot[0].conn;
 	char bytes[LIMIT_HEAD];
-	struct buf line = buf_of(bytes, sizeof bytes);
-	long got;
-	s->service.now.s = os_unix_s();
-	conn_open(c, 0, 0);
-	buf_str(&line, "POST ");
-	buf_put(&line, s->config->path);
-	buf_str(&line, " HTTP/1.1\r\nHost: stdin\r\n"
+	struct buf head = buf_of(bytes, sizeof bytes);
+	buf_str(&head, "POST ");
+	buf_put(&head, o->service.config->path);
+	buf_str(&head, " HTTP/1.1\r\nHost: stdin\r\n"
 		       "Content-Type: application/json\r\n"
 		       "Transfer-Encoding: chunked\r\n\r\n");
-	put(s, c, buf_span(&line));
+	put(o, buf_span(&head));
+}
+
+static void put_chunk(struct offline *o, struct span data)
+{
+	char bytes[32];
+	struct buf size = buf_of(bytes, sizeof bytes);
+	buf_padded(&size, data.n, 16, 1);
+	buf_str(&size, "\r\n");
+	put(o, buf_span(&size));
+	put(o, data);
+	put(o, SPAN("\r\n"));
+}
+
+bool offline_render(struct offline *o, char *memory, size_t n, struct buf *why)
+{
+	struct conn *c = &o->conn;
+	long got;
+	o->service.now.s = os_unix_s();
+	conn_open(c, 0, 0);
+	put_head(o);
 	while (c->state == CONN_BODY &&
-	       (got = os_read(STDIN_FILENO, memory, n)) > 0) {
-		line.n = 0;
-		buf_padded(&line, (uint64_t)got, 16, 1);
-		buf_str(&line, "\r\n");
-		put(s, c, buf_span(&line));
-		put(s, c, (struct span){memory, (size_t)got});
-		put(s, c, SPAN("\r\n"));
-	}
-	put(s, c, SPAN("0\r\n\r\n"));
-	if (s->deliver->sink[0].state == DELIVERY_DOWN)
+	       (got = os_read(STDIN_FILENO, memory, n)) > 0)
+		put_chunk(o, (struct span){memory, (size_t)got});
+	put(o, SPAN("0\r\n\r\n"));
+	if (o->deliver->sink[0].state == DELIVERY_DOWN)
 		return false;
 	if (c->answer.status == STATUS_OK && c->state == CONN_ANSWER)
 		return true;

@@ -1,15 +1,25 @@
 /*
  * offline.h - `bellwire render`: a payload from standard input through all that
- * a server does with one, without a network. Roof.
+ * a server does with one, without a network.
  */
 #ifndef MAIN_OFFLINE_H
 #define MAIN_OFFLINE_H
 
-#include "server/server.h"
+#include "conn/conn.h"
+#include "deliver/deliver.h"
 
-/* Emits the payload by the first sink of *s, which is open. memory[0..n) is
- * where it is read to. False: *why says what is wrong with it, or is empty if
- * the sink failed. */
-bool offline_render(struct server *s, char *memory, size_t n, struct buf *why);
+struct offline {
+	struct service service;
+	struct deliver *deliver;
+	struct deadman deadman; /* never started */
+	struct conn conn;
+};
+
+/* Leaves of the configuration one sink: the first one's format and filter, or
+ * the format of that name, on standard output. NULL or what would be right. */
+const char *offline_configure(struct config *c, struct span format);
+/* Emits the payload. memory[0..n) is where it is read to. False: *why says what
+ * is wrong with it, or is empty if the sink failed. */
+bool offline_render(struct offline *o, char *memory, size_t n, struct buf *why);
 
 #endif
