@@ -308,6 +308,15 @@ void deliver_ready(struct deliver *d, unsigned sink, short events,
 		step(d, sink, DELIVERY_HAS_ROOM, 0, now.ms);
 }
 
+void deliver_look(struct deliver *d, int64_t now_ms)
+{
+	for (unsigned i = 0; i < d->config->sinks; i++) {
+		d->sink[i].look_ms = now_ms;
+		if (d->sink[i].state != DELIVERY_DOWN)
+			deliver_settle(d, i, now_ms);
+	}
+}
+
 bool deliver_is_done(const struct deliver *d)
 {
 	for (unsigned i = 0; i < d->config->sinks; i++)

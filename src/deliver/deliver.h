@@ -154,6 +154,8 @@ int deliver_wants_poll(const struct deliver *d, unsigned sink, short *events);
 void deliver_ready(struct deliver *d, unsigned sink, short events,
 		   struct moment now);
 
+/* Asks once more what has left: the last word before the spool is synced. */
+void deliver_look(struct deliver *d, int64_t now_ms);
 /* Has all that was queued left? */
 bool deliver_is_done(const struct deliver *d);
 /* Does the sink take lines now? Opens one that is down, to know. */

@@ -384,6 +384,7 @@ void server_run(struct server *s)
 	for (unsigned i = 0; i < s->slots.n; i++)
 		if (s->slots.slot[i].used)
 			slot_close(s, &s->slots.slot[i]);
+	deliver_look(s->deliver, s->service.now.ms);
 	persist_sync(s->persist, INT64_MAX);
 	deliver_close(s->deliver);
 	refusals_tell(&s->refusals, s->log, INT64_MAX);

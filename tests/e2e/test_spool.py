@@ -241,6 +241,29 @@ def test_sigterm_and_restart_repeat_nothing_that_was_read(start, file, path):
         assert names_in(reader.until_lines(20)) == numbered(0, 20)
 
 
+def test_what_was_read_last_does_not_come_again(spooled, path):
+    """SIGTERM gives up on a reader that reads no more."""
+    server = spooled()
+    with FifoReader(path) as reader:
+        wait_up(server, f"fifo:{path}")
+        server.accepts(group(30, pad=300))
+        wait_for("the pipe to be full of it", lambda: server.metrics()
+                 [f'bellwire_sink_lines_total{{sink="fifo:{path}"}}'] == 30)
+        time.sleep(1)  # the next look is far away
+        first = b""
+        while first.count(b"\n") < 20:
+            first += os.read(reader.fd, 100)
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+    server = spooled()
+    with FifoReader(path) as reader:
+        wait_up(server, f"fifo:{path}")
+        names = names_in(reader.until_lines(10))
+        assert names[-1] == "Bell29" and len(names) <= 11
+        assert server.metrics()[
+            f'bellwire_sink_lines_total{{sink="fifo:{path}"}}'] <= 11
+
+
 def test_sigterm_and_restart_bring_what_was_not_read(spooled, path):
     server = spooled()
     server.accepts(group(20))
