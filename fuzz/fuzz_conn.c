@@ -307,9 +307,10 @@ static struct run {
 	uint64_t came, wanted;
 	size_t answers;
 	uint64_t told;
-	bool closes; /* the last answer said so */
-	bool late;   /* a deadline came, or there was no room: codes differ */
-	bool large;  /* a large request may have left something */
+	uint64_t turns; /* that it had a share of */
+	bool closes;    /* the last answer said so */
+	bool late;  /* a deadline came, or there was no room: codes differ */
+	bool large; /* a large request may have left something */
 	size_t said_n, heard; /* bytes said, and how far they were understood */
 	char said[SAID];
 } run;
@@ -494,6 +495,22 @@ static void answer_page(void)
 			 "text/plain");
 }
 
+/* What was done, counted from outside, is no more than all shares together and
+ * what cannot be interrupted: a whole body of the smallest alerts, a page. */
+static void grant(void)
+{
+	uint64_t most = LIMIT_WHOLE_BODY + PAGE + WORK_REQUEST +
+			(LIMIT_WHOLE_BODY / 2 + RECEIVE_SHARE) *
+			    (WORK_ALERT + WORK_LEFT_OUT);
+	uint64_t done = run.told * WORK_REQUEST + run.came * WORK_ALERT;
+	run.turns++;
+	ASSERT(done <= run.turns * LIMIT_TURN + most);
+	int64_t before = conn.credit;
+	conn_grant(&conn);
+	ASSERT(conn.credit >= before && conn.credit <= LIMIT_TURN);
+	ASSERT(conn.credit > 0 || before < 0);
+}
+
 static void attend(bool stalled, bool slowly)
 {
 	for (int turn = 0; turn < 20000; turn++) {
@@ -503,6 +520,8 @@ static void attend(bool stalled, bool slowly)
 		check();
 		if (event == CONN_ASKS)
 			answer_page();
+		if (event == CONN_YIELDS)
+			grant();
 		if (event != CONN_RESTS)
 			continue;
 		bool busy = take_output(slowly) && !slowly;
@@ -520,6 +539,7 @@ static void expire(void)
 	/* what is only closed hears nothing more */
 	run.late = true;
 	conn_expire(&conn, &service);
+	ASSERT(conn.state == CONN_CLOSED || conn.deadline_ms > service.now.ms);
 }
 
 static void start(bool durable)
@@ -580,6 +600,7 @@ static void bring(struct span in, const uint8_t *control, size_t controls)
 			service.now.ms = conn.deadline_ms;
 		expire();
 		attend(stalled, (c & 0x10) && n);
+		grant();
 	}
 }
 

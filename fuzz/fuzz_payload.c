@@ -104,7 +104,7 @@ static enum status take_whole(struct span body)
 	receive_start(&receive, 1, RECEIVE_WHOLE);
 	enum status status =
 	    receive_whole(&receive, &intake, &memory, body, now);
-	while (status == STATUS_OK && receive.blocked) {
+	while (status == STATUS_OK && (receive.blocked || receive.more)) {
 		run_sinks();
 		status = receive_more(&receive, &intake, &memory, body.p, 0,
 				      body.n, now);
@@ -127,9 +127,10 @@ static enum status take_pieces(struct span body, size_t step)
 	enum status status = STATUS_OK;
 	size_t end = 0;
 	receive_start(&receive, 1, RECEIVE_STREAM);
-	while (status == STATUS_OK && (end < body.n || receive.blocked)) {
+	while (status == STATUS_OK &&
+	       (end < body.n || receive.blocked || receive.more)) {
 		uint64_t at = receive_hold(&receive);
-		if (!receive.blocked)
+		if (!receive.blocked && !receive.more)
 			end = step < body.n - end ? end + step : body.n;
 		ASSERT(at <= end);
 		size_t n = end - (size_t)at;

@@ -1,6 +1,11 @@
 /* answer.c - what a request is answered with, for conn.h: see answer.h. */
 #include "conn/answer.h"
 
+void conn_spend(struct conn *c, uint64_t work)
+{
+	c->credit -= (int64_t)work;
+}
+
 static void put_page(struct conn *c, struct service *s, enum status status,
 		     struct span page, const char *content_type)
 {
@@ -20,6 +25,7 @@ static void put_page(struct conn *c, struct service *s, enum status status,
 	    .date = s->now.s,
 	};
 	a->status = status;
+	conn_spend(c, WORK_REQUEST + page.n);
 	/* Alertmanager sends a group that was refused for good again, too,
 	 * every group_interval */
 	a->settled = status == STATUS_OK;

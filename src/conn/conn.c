@@ -11,9 +11,21 @@ void conn_open(struct conn *c, unsigned slot, int64_t now_ms)
 	c->slot = slot;
 	c->deadline_ms = now_ms + LIMIT_IDLE_MS;
 	c->since_ms = now_ms;
+	c->credit = LIMIT_TURN;
 	c->answer.out = buf_of(c->out_bytes, sizeof c->out_bytes);
 	window_clear(&c->window);
 	receive_start(&c->notification.receive, slot, RECEIVE_WHOLE);
+}
+
+void conn_grant(struct conn *c)
+{
+	c->credit = c->credit < 0 ? c->credit + LIMIT_TURN : LIMIT_TURN;
+}
+
+/* A debt is paid back in turns without it. */
+static bool may_go_on(const struct conn *c)
+{
+	return c->credit > 0;
 }
 
 char *conn_room(struct conn *c, size_t *n)
@@ -26,7 +38,8 @@ char *conn_room(struct conn *c, size_t *n)
 		*n = sizeof c->window.bytes; /* thrown away as it comes */
 		return c->window.bytes;
 	}
-	return reads && !c->eof ? window_room(&c->window, n) : c->window.bytes;
+	return reads && !c->eof && may_go_on(c) ? window_room(&c->window, n)
+						: c->window.bytes;
 }
 
 void conn_received(struct conn *c, size_t n)
@@ -161,6 +174,7 @@ static bool step_head(struct conn *c, struct service *s)
 	}
 	window_take(&c->window, span_skip(in, length));
 	window_drop_body(&c->window);
+	conn_spend(c, length);
 	begin_request(c, s, &r);
 	return true;
 }
@@ -170,6 +184,7 @@ static bool step_discard(struct conn *c, struct service *s)
 	struct span in = window_raw(&c->window), data;
 	while (c->body.state != HTTP_BODY_DONE && in.n && !c->answer.close) {
 		enum status status = http_body_next(&c->body, &in, &data);
+		conn_spend(c, WORK_PIECE + window_raw(&c->window).n - in.n);
 		window_take(&c->window, in);
 		window_drop_body(&c->window);
 		if (status != STATUS_OK || data.n > c->discard_left)
@@ -247,13 +262,15 @@ static enum conn_event take_event(struct conn *c)
 		r->answered = false;
 		return CONN_ANSWERED;
 	}
+	if (!may_go_on(c))
+		return CONN_YIELDS;
 	return c->state == CONN_QUESTION ? CONN_ASKS : CONN_RESTS;
 }
 
 enum conn_event conn_step(struct conn *c, struct service *s)
 {
 	bool go_on = true;
-	while (go_on) {
+	while (go_on && may_go_on(c)) {
 		switch (c->state) {
 		case CONN_HEAD:
 			go_on = step_head(c, s);

@@ -5,6 +5,11 @@
  * conn_room() and out of conn_output(), brings the time, and calls conn_step().
  * A step goes as far as it can and never waits; what happens depends on the
  * bytes alone, not on how they were split.
+ *
+ * Each connection has the same share of work in a turn of the owner's loop:
+ * deficit round robin, see limits.h. What cannot be interrupted may take more
+ * than there is left; then nothing is done for it until turns have paid that
+ * back.
  */
 #ifndef CONN_CONN_H
 #define CONN_CONN_H
@@ -42,6 +47,7 @@ enum conn_event {
 	CONN_ASKS,  /* the QUESTION: see conn_answer_page() */
 	CONN_TOOK_OTHER_VERSION, /* an odd payload, taken all the same */
 	CONN_ANSWERED,           /* a request; the report and the status tell */
+	CONN_YIELDS, /* has had its share of the turn; may have output */
 };
 
 /* What all connections share. */
@@ -101,6 +107,9 @@ struct conn {
 	bool had_head;    /* has sent a whole head once */
 	bool health_only; /* of --health; set by the owner once it is open */
 	bool eof;         /* the peer sends no more */
+	/* Work that may still be done for it in this turn; below 0: what was
+	 * done too much, and will be missing in the next ones. */
+	int64_t credit;
 
 	struct http_scan scan;
 	struct http_body body;
@@ -115,6 +124,9 @@ struct conn {
 
 /* A new connection in that slot of the table. */
 void conn_open(struct conn *c, unsigned slot, int64_t now_ms);
+
+/* A turn of the loop begins: work for it goes on. */
+void conn_grant(struct conn *c);
 
 /* Where bytes from the peer go, *n of them; none while it has enough. */
 char *conn_room(struct conn *c, size_t *n);

@@ -40,6 +40,8 @@ static void take_whole(struct conn *c, struct service *s)
 {
 	struct notification *n = &c->notification;
 	struct span body = window_body(&c->window);
+	if (n->signature.given)
+		conn_spend(c, body.n * s->auth->keys * WORK_MAC);
 	if (n->signature.given &&
 	    !auth_is_signed(s->auth, &n->signature, body)) {
 		conn_decide(c, s, STATUS_UNAUTHORIZED);
@@ -47,6 +49,7 @@ static void take_whole(struct conn *c, struct service *s)
 	}
 	enum status status =
 	    receive_whole(&n->receive, s->intake, s->memory, body, s->now);
+	conn_spend(c, receive_work(&n->receive));
 	if (status == STATUS_OK || status == STATUS_NO_ROOM)
 		deadman_feed(s->deadman, n->receive.feeds, s->now);
 	if (status != STATUS_OK)
@@ -54,14 +57,16 @@ static void take_whole(struct conn *c, struct service *s)
 }
 
 /* Hands what there is of a large body on, and lets go of what was used. False:
- * it was refused, or waits for room. */
+ * it was refused, or waits for room or for its share. */
 static bool feed(struct conn *c, struct service *s)
 {
 	struct notification *n = &c->notification;
 	struct receive *r = &n->receive;
 	struct span body = window_body(&c->window);
+	uint64_t before = receive_work(r);
 	enum status status = receive_more(r, s->intake, s->memory, body.p,
 					  n->body_at, body.n, s->now);
+	conn_spend(c, receive_work(r) - before);
 	if (status != STATUS_OK) {
 		refuse_alerts(c, s, status);
 		return false;
@@ -71,7 +76,7 @@ static bool feed(struct conn *c, struct service *s)
 	size_t used = (size_t)(receive_hold(r) - n->body_at);
 	window_drop(&c->window, used);
 	n->body_at += used;
-	return !r->blocked;
+	return !r->blocked && !r->more;
 }
 
 /* What is left of a chunk whose size is known. */
@@ -86,6 +91,7 @@ static enum status take_piece(struct conn *c, const struct service *s)
 	struct notification *n = &c->notification;
 	struct span in = window_raw(&c->window), data;
 	enum status status = http_body_next(&c->body, &in, &data);
+	conn_spend(c, WORK_PIECE + window_raw(&c->window).n - in.n);
 	window_take(&c->window, in);
 	window_append(&c->window, data);
 	n->body_bytes += data.n;
@@ -112,8 +118,8 @@ static enum status take_pieces(struct conn *c, const struct service *s)
 bool conn_step_body(struct conn *c, struct service *s)
 {
 	struct receive *r = &c->notification.receive;
-	if (r->blocked && !feed(c, s))
-		return c->state != CONN_BODY;
+	if ((r->blocked || r->more) && !feed(c, s))
+		return r->more || c->state != CONN_BODY;
 	enum status status = take_pieces(c, s);
 	if (status == STATUS_BODY_SIZE || status == STATUS_SIGNED_SIZE) {
 		conn_decide(c, s, status);
@@ -124,7 +130,7 @@ bool conn_step_body(struct conn *c, struct service *s)
 		return true;
 	}
 	if (r->mode == RECEIVE_STREAM && !feed(c, s))
-		return c->state != CONN_BODY;
+		return r->more || c->state != CONN_BODY;
 	if (c->body.state == HTTP_BODY_DONE) {
 		c->state = CONN_COMMIT;
 		if (r->mode == RECEIVE_WHOLE)
@@ -150,8 +156,8 @@ bool conn_step_commit(struct conn *c, struct service *s)
 {
 	struct receive *r = &c->notification.receive;
 	if (r->mode != RECEIVE_WHOLE) {
-		if (r->at_hand != PAYLOAD_MORE && !feed(c, s))
-			return c->state != CONN_COMMIT;
+		if ((r->at_hand != PAYLOAD_MORE || r->more) && !feed(c, s))
+			return r->more || c->state != CONN_COMMIT;
 		enum status status = end_alerts(c, s);
 		if (status != STATUS_OK) {
 			refuse_alerts(c, s, status);

@@ -161,8 +161,8 @@
 	X(BACKLOG, "connections that wait to be taken, if the kernel allows", \
 	  "the client tries again after a second") \
 	X(ACCEPTS, "connections taken a turn of the loop", "the next turn") \
-	X(TURN, "bytes of answers, and of TLS without any of a " \
-	  "request, of a connection in a turn of the loop", "the next turn") \
+	X(TURN, "units of work for a connection in a turn of the loop, and " \
+	  "bytes of TLS without any of a request", "the next turns") \
 	X(HEAD_MS, "ms for a request's head", "408") \
 	X(BODY_MS, "ms for a request's body", "503") \
 	X(IDLE_MS, "ms between requests; Alertmanager keeps " \
@@ -173,6 +173,35 @@
 	X(LINGER_MS, "ms for the client to see a last answer", "closed") \
 	X(PROBE_MS, "ms for probe to get its answer", "exit 1")
 /* clang-format on */
+
+/*
+ * What is done for a connection is counted in units of work. One is a byte of
+ * an ordinary alert, beside the alert itself: 23 instructions of the program
+ * for MIPS, from payload to line, counted under qemu-user, as these are:
+ *
+ *	an ordinary alert of 544 bytes      20,465     890 units
+ *	the smallest that is taken, 20       8,334     362 units
+ *	{} among others, with its notice    21,403     931 units
+ *
+ * A share, LIMIT_TURN, is 1.5 million instructions: 4 ms at 400 MHz, if each
+ * takes a cycle. What cannot be interrupted exceeds it by one step: a whole
+ * body, of 10,900 times {}, 114 million instructions, 0.3 s; a page of /alerts,
+ * one in a turn for all; a signed body, compared with each key. That makes a
+ * debt. Nothing is done for the connection until turns have paid it back, and
+ * of debts of a share and more each turn pays for one alone.
+ *
+ * So with N hostile connections a good client waits one turn until it is
+ * served: at most two shares for each of the N, and one such step for each that
+ * had no debt, which is N of them once, and one in a turn from then on.
+ */
+enum work {
+	WORK_REQUEST =
+	    2048,         /* one, beside its bytes: judged, answered, logged */
+	WORK_ALERT = 384, /* one, beside its bytes */
+	WORK_LEFT_OUT = 640, /* and if it is left out, with its notice */
+	WORK_PIECE = 16,     /* of a body: a chunk */
+	WORK_MAC = 2,        /* a byte of a signed body, for each key */
+};
 
 /* The number as a string literal, for texts. */
 #define LIMIT_TEXT(name) LIMIT_TEXT_OF(LIMIT_##name)

@@ -8,7 +8,7 @@ void receive_start(struct receive *r, unsigned slot, enum receive_mode mode)
 	r->wait = INTAKE_NO_WAIT;
 	r->envelope = (struct envelope){0};
 	r->slot = slot;
-	r->blocked = r->feeds = false;
+	r->blocked = r->more = r->feeds = false;
 	r->at_hand = PAYLOAD_MORE;
 	r->left_out = 0;
 }
@@ -45,6 +45,11 @@ static void count_left_out(struct receive *r)
 	buf_put(&at, buf_span(&p->why));
 	r->left_out_at_n = at.n;
 	r->left_out_why = p->status;
+}
+
+uint64_t receive_work(const struct receive *r)
+{
+	return r->payload.count * WORK_ALERT + r->left_out * WORK_LEFT_OUT;
 }
 
 /* OK, or if all of the alerts were left out, why the first one was. */
@@ -350,6 +355,8 @@ enum status receive_whole(struct receive *r, struct intake *in,
 	struct offer notice;
 	size_t n;
 	enum status status = find_alerts(r, m, body, &n);
+	if (status == STATUS_OK)
+		status = judge_group(r); /* are there any to be read? */
 	if (status != STATUS_OK)
 		return status;
 	read_alerts(r, in, m, body, n, &need, now);
@@ -403,8 +410,8 @@ enum status receive_more(struct receive *r, struct intake *in,
 			 uint64_t at, size_t n, struct moment now)
 {
 	struct payload *p = &r->payload;
-	r->blocked = false;
-	for (;;) {
+	r->blocked = r->more = false;
+	for (unsigned taken = 0; taken < RECEIVE_SHARE; taken++) {
 		enum payload_event event = r->at_hand;
 		if (event == PAYLOAD_MORE)
 			event = payload_next(p, bytes, at, n);
@@ -421,6 +428,8 @@ enum status receive_more(struct receive *r, struct intake *in,
 			return STATUS_OK;
 		}
 	}
+	r->more = true;
+	return STATUS_OK;
 }
 
 uint64_t receive_hold(const struct receive *r)

@@ -46,6 +46,9 @@ enum receive_mode {
 	RECEIVE_STREAM,   /* alert by alert, as it arrives */
 };
 
+/* Alerts that one call takes of a body that is taken alert by alert. */
+enum { RECEIVE_SHARE = LIMIT_TURN / (WORK_ALERT + WORK_LEFT_OUT) };
+
 struct receive {
 	enum receive_mode mode;
 	struct payload payload;
@@ -53,6 +56,7 @@ struct receive {
 	struct envelope envelope; /* of a whole body */
 	unsigned slot;
 	bool blocked; /* an alert waits for room; go on when there is */
+	bool more;    /* has had its share; go on when others had theirs */
 	/* and it is the one that payload stands behind; MORE: there is none */
 	enum payload_event at_hand;
 	bool feeds;        /* an alert of it feeds the dead man's switch */
@@ -74,11 +78,14 @@ enum status receive_whole(struct receive *r, struct intake *in,
 			  struct moment now);
 
 /* Goes on with bytes[0..n), the body's from offset `at` on; see payload_next.
- * Returns OK when all was taken or r->blocked, else a cause; alerts before it
- * stay queued. */
+ * Returns OK when all was taken, or r->blocked, or RECEIVE_SHARE alerts were
+ * and there may be r->more; else a cause. Alerts before it stay queued. */
 enum status receive_more(struct receive *r, struct intake *in,
 			 struct receive_memory *m, const char *bytes,
 			 uint64_t at, size_t n, struct moment now);
+
+/* What all alerts so far have cost, in units of work. */
+uint64_t receive_work(const struct receive *r);
 
 /* Why the first alert was left out that was, as a sentence. */
 void receive_put_left_out(const struct receive *r, struct buf *out);

@@ -36,7 +36,8 @@ static bool let_out(struct offline *o)
 	for (;;) {
 		deliver_pump(d, s->now);
 		s->progress = d->progress;
-		conn_step(&o->conn, s);
+		while (conn_step(&o->conn, s) != CONN_RESTS)
+			conn_grant(&o->conn); /* it has all turns for itself */
 		short events;
 		int fd = deliver_wants_poll(d, 0, &events);
 		if (d->sink[0].state == DELIVERY_DOWN)

@@ -91,16 +91,21 @@ static bool put_alert(struct server *s, struct buf *page,
 }
 
 /* The firing alerts, as an array of what format=json shows, or as lines. */
-static size_t answer_alerts(struct server *s, struct conn *c)
+static bool answer_alerts(struct server *s, struct conn *c)
 {
 	struct format f = {.kind = c->wants_text ? FORMAT_LINE : FORMAT_JSON};
 	struct buf page = buf_of(s->pages.alerts, sizeof s->pages.alerts);
 	struct record r;
 	uint64_t position = 0;
+	if (s->pages.listed) {
+		s->slots.yielded = true;
+		return false;
+	}
 	for (unsigned i = 0; i < s->slots.n; i++)
 		if (s->slots.slot[i].used &&
 		    conn_holds_page(&s->slots.slot[i].conn))
-			return 0;
+			return false;
+	s->pages.listed = true;
 	if (!c->wants_text)
 		buf_str(&page, "[\n");
 	while (firing_next(s->service.intake->firing, &position, &r) &&
@@ -111,10 +116,10 @@ static size_t answer_alerts(struct server *s, struct conn *c)
 	conn_answer_page(c, &s->service, STATUS_OK, buf_span(&page),
 			 c->wants_text ? "text/plain; charset=utf-8"
 				       : "application/json");
-	return page.n;
+	return true;
 }
 
-size_t pages_answer(struct server *s, struct conn *c)
+bool pages_answer(struct server *s, struct conn *c)
 {
 	static const char text[] = "text/plain; charset=utf-8";
 	struct buf page = buf_of(s->pages.page, sizeof s->pages.page);
@@ -140,7 +145,7 @@ size_t pages_answer(struct server *s, struct conn *c)
 	case REQUEST_ALERTS:
 		return answer_alerts(s, c);
 	case REQUEST_NOTIFICATION:
-		break; /* is answered by conn.c itself */
+		return false; /* is answered by conn.c itself */
 	}
-	return page.n;
+	return true;
 }

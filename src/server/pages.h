@@ -16,14 +16,15 @@ struct pages {
 	/* /alerts may be large: one page for all, for one connection at a
 	 * time; the others ask again when it is free */
 	bool freed;
+	bool listed; /* was rendered in this turn, which is enough */
 	struct alert_reader reader;
 	char alerts[LIMIT_FIRING_PAGE];
 	char page[LIMIT_ANSWER - 1024]; /* with its head it fits an answer */
 };
 
 void pages_open(struct pages *p);
-/* Answers a connection's QUESTION. Returns the bytes of the page, which may
- * have been rendered for its length alone. */
-size_t pages_answer(struct server *s, struct conn *c);
+/* Answers a connection's QUESTION. False: not now; ask again in the next turn,
+ * or when the page is free. */
+bool pages_answer(struct server *s, struct conn *c);
 
 #endif

@@ -206,7 +206,6 @@ static void handle_poll_set(struct server *s, const struct poll_set *set)
 	/* handshakes cost far more than requests: only some of them in a turn,
 	 * the first ones in a different place each time */
 	unsigned n = set->slots_end - set->listeners_end, greeted = 0;
-	s->slots.turns++;
 	for (unsigned k = 0; k < n; k++) {
 		unsigned i = set->listeners_end + (s->slots.turns + k) % n;
 		struct slot *slot = &s->slots.slot[set->owner[i]];
@@ -332,7 +331,8 @@ static void turn(struct server *s)
 	struct poll_set set;
 	fill_poll_set(s, &set);
 	int ready = os_poll(set.fd, set.n, time_to_wait(s));
-	s->pages.freed = s->slots.yielded = false;
+	s->pages.freed = s->pages.listed = s->slots.yielded = false;
+	slots_begin_turn(s);
 	tell_time(s);
 	unsigned signals = os_take_signals();
 	if (signals & OS_SIGNAL_RELOAD) {
@@ -349,11 +349,8 @@ static void turn(struct server *s)
 	persist_sync(s->persist, s->service.now.ms);
 	deliver_pump(s->deliver, s->service.now);
 	s->service.progress = s->deliver->progress;
-	for (unsigned i = 0; i < s->slots.n; i++) {
-		struct slot *k = &s->slots.slot[i];
-		if (k->used)
-			slot_turn(s, k);
-	}
+	for (unsigned i = 0; i < s->slots.n; i++)
+		slot_turn(s, slot_of_turn(s, i));
 	if (!s->service.stopping)
 		deadman_turn(&s->deadman, s->service.now);
 	persist_note_alarm(s->persist, s->deadman.fired_s);

@@ -151,24 +151,26 @@ static void give_up(struct server *s, struct slot *k, long why)
 		conn_close(&k->conn, &s->service);
 }
 
-/* What a step of a connection asks for. Returns what that has cost, in bytes of
- * answers; 0 also for a page that is not to be had now. */
-static size_t attend(struct server *s, struct slot *k, enum conn_event event)
+/* What a step of a connection asks for. False: it can go no further now, but
+ * for what it may have to say. */
+static bool attend(struct server *s, struct slot *k, enum conn_event event)
 {
-	enum { A_REQUEST = 1024 }; /* what one costs besides its page */
 	switch (event) {
 	case CONN_RESTS:
+		break;
+	case CONN_YIELDS:
+		s->slots.yielded = true;
 		break;
 	case CONN_ASKS:
 		return pages_answer(s, &k->conn);
 	case CONN_TOOK_OTHER_VERSION:
 		log_other_version(s, k);
-		break;
+		return true;
 	case CONN_ANSWERED:
 		log_answer(s, k);
-		return A_REQUEST;
+		return true;
 	}
-	return 0;
+	return false;
 }
 
 enum flushed {
@@ -206,19 +208,10 @@ static enum flushed flush(struct server *s, struct slot *k)
 static void go_on(struct server *s, struct slot *k)
 {
 	struct conn *c = &k->conn;
-	size_t done = 0;
 	enum flushed flushed = FLUSH_SOME;
-	while (flushed == FLUSH_SOME) {
-		if (done >= LIMIT_TURN) {
-			s->slots.yielded = true;
-			return;
-		}
-		enum conn_event event = conn_step(c, &s->service);
-		done += attend(s, k, event);
-		bool refused = event == CONN_ASKS && c->state == CONN_QUESTION;
-		if (event == CONN_RESTS || refused)
+	while (flushed == FLUSH_SOME)
+		if (!attend(s, k, conn_step(c, &s->service)))
 			flushed = flush(s, k);
-	}
 	if (flushed == FLUSH_FULL)
 		return;
 	if (c->state == CONN_LINGER && !k->ended)
@@ -365,8 +358,31 @@ static bool can_read(struct slot *k)
 	return room != 0;
 }
 
+void slots_begin_turn(struct server *s)
+{
+	bool paid = false;
+	s->slots.turns++;
+	for (unsigned i = 0; i < s->slots.n; i++) {
+		struct slot *k = slot_of_turn(s, i);
+		bool owes = k->used && k->conn.credit <= -LIMIT_TURN;
+		/* large debts are paid one after the other: who has paid is
+		 * likely to make a new one, and one of these is enough for a
+		 * turn */
+		if (k->used && !(owes && paid))
+			conn_grant(&k->conn);
+		paid = paid || owes;
+	}
+}
+
+struct slot *slot_of_turn(struct server *s, unsigned i)
+{
+	return &s->slots.slot[(s->slots.turns + i) % s->slots.n];
+}
+
 void slot_turn(struct server *s, struct slot *k)
 {
+	if (!k->used)
+		return;
 	if (s->service.now.ms >= k->conn.deadline_ms)
 		conn_expire(&k->conn, &s->service);
 	if (k->greeting && s->service.now.ms >= k->greet_by_ms) {

@@ -31,6 +31,11 @@ struct slots {
 	struct slot slot[LIMIT_CONNECTIONS];
 };
 
+/* Each connection has its share of work again, and one of those in debt pays
+ * some of it back; another one is the first. */
+void slots_begin_turn(struct server *s);
+/* The i-th slot of this turn. */
+struct slot *slot_of_turn(struct server *s, unsigned i);
 /* Takes new connections from a listener, making room for them. */
 void slot_accept_from(struct server *s, const struct listener *listener);
 /* The peer has sent something: reads once; if there is more, the next turn

@@ -142,3 +142,39 @@ def test_a_large_group_leaves_room_for_small_ones(start, tmp_path):
         wait_for("it to wait for room", waits)
         good.send(post(group(20, name="Good", pad=300)))
         wait_for("the small one", lambda: queued() == last + 20)
+
+
+def test_bodies_that_cost_most_keep_nobody_waiting(start):
+    """Sixteen peers, each with one whole body of {} after the other."""
+    server = start()
+    over = threading.Event()
+    body = b'{"alerts":[' + b",".join([b"{}"] * 10900) + b"]}"
+    sent = [0] * 16
+
+    def flood(n):
+        request = post(body)
+        with server.connect() as c:
+            c.socket.settimeout(1)
+            while not over.is_set():
+                try:
+                    c.send(request)
+                    sent[n] += 1
+                    c.buffer = b""
+                    while c._more() and not over.is_set():
+                        if b"422" in c.buffer:
+                            break
+                except OSError:
+                    continue
+    peers = [threading.Thread(target=flood, args=(n,)) for n in range(16)]
+    for p in peers:
+        p.start()
+    try:
+        wait_for("the flood", lambda: min(sent) > 1)
+        with server.connect() as good:
+            for i in range(30):
+                good.send(post(payload(alert(f"A{i}"))))
+                assert good.answer().status == 200
+    finally:
+        over.set()
+        for p in peers:
+            p.join()

@@ -122,6 +122,9 @@ static void step(void)
 		switch (conn_step(&conn, &service)) {
 		case CONN_RESTS:
 			return;
+		case CONN_YIELDS:
+			conn_grant(&conn);
+			break;
 		case CONN_ASKS:
 			answer_question();
 			break;
@@ -1744,6 +1747,135 @@ static void knows_its_progress(void **state)
 	assert_int_equal(conn.since_ms, 3000);
 }
 
+/* One turn of the owner's loop. What was done: answers, and alerts seen. */
+struct turn {
+	unsigned answers;
+	uint64_t alerts;
+	bool yields;
+};
+
+static struct turn one_turn(void)
+{
+	uint64_t before = conn.notification.receive.payload.count;
+	struct turn t = {0};
+	conn_grant(&conn);
+	for (;;) {
+		enum conn_event event = conn_step(&conn, &service);
+		struct span out = conn_output(&conn);
+		t.answers += event == CONN_ANSWERED;
+		t.yields = event == CONN_YIELDS;
+		if (event == CONN_ASKS)
+			answer_question();
+		if (event == CONN_ASKS || event == CONN_ANSWERED)
+			continue;
+		conn_sent(&conn, out.n);
+		run_sinks();
+		if (t.yields || out.n == 0)
+			break;
+	}
+	t.alerts = conn.notification.receive.payload.count - before;
+	return t;
+}
+
+/* As much of it as there is room for. */
+static size_t fill(struct span in)
+{
+	size_t room;
+	char *p = conn_room(&conn, &room);
+	if (room > in.n)
+		room = in.n;
+	memcpy(p, in.p, room);
+	conn_received(&conn, room);
+	return room;
+}
+
+static void put_many(struct buf *b, const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		buf_str(b, text);
+}
+
+/* A request after the other, all there at once. */
+static void shares_turns_among_requests(void **state)
+{
+	struct buf b = buf_of(large, sizeof large);
+	const unsigned most = LIMIT_TURN / WORK_REQUEST + 1;
+	unsigned answered = 0, turns = 0;
+	struct turn t;
+	(void)state;
+	start_plain();
+	put_many(&b, HEALTH, 500);
+	assert_int_equal(fill(buf_span(&b)), b.n);
+	do {
+		t = one_turn();
+		CHECK(t.answers <= most, "%u in a turn", t.answers);
+		answered += t.answers;
+		turns++;
+	} while (t.yields);
+	assert_int_equal(answered, 500);
+	assert_true(turns >= 500 / most);
+}
+
+/* The smallest alerts, in a body that is taken as it arrives. */
+static void shares_turns_among_alerts(void **state)
+{
+	struct buf b = buf_of(large, sizeof large);
+	uint64_t alerts = 0;
+	struct turn t;
+	(void)state;
+	start_plain();
+	buf_str(&b, POST JSON "Content-Length: 100000\r\n\r\n{\"alerts\":[{}");
+	put_many(&b, ",{}", 12000);
+	fill(buf_span(&b));
+	do {
+		size_t room;
+		t = one_turn();
+		CHECK(t.alerts * WORK_ALERT <=
+			  2 * LIMIT_TURN + RECEIVE_SHARE * WORK_ALERT,
+		      "%u in a turn", (unsigned)t.alerts);
+		conn_room(&conn, &room);
+		CHECK(!t.yields || room == 0, "reads on in debt");
+		alerts += t.alerts;
+	} while (t.yields);
+	assert_true(alerts > 10000);
+}
+
+/* What cannot be interrupted is paid back: nothing else is done for as many
+ * turns, but that deadlines hold. */
+static void pays_back(void **state)
+{
+	struct buf b = buf_of(large, sizeof large);
+	unsigned turns = 0;
+	struct turn t;
+	(void)state;
+	start_plain();
+	buf_str(&b, POST JSON "Content-Length: 20014\r\n\r\n{\"alerts\":[1");
+	put_many(&b, ",1", 10000);
+	buf_str(&b, "]}" HEALTH);
+	fill(buf_span(&b));
+	t = one_turn();
+	assert_int_equal(t.answers, 1);
+	assert_int_equal(conn.answer.status, STATUS_NOT_PAYLOAD);
+	do {
+		assert_true(t.yields);
+		t = one_turn();
+		turns++;
+	} while (t.answers == 0);
+	assert_true(turns >= 10000 * WORK_ALERT / LIMIT_TURN);
+	assert_int_equal(conn.answer.status, STATUS_OK);
+
+	start_plain();
+	b.n = 0;
+	put_many(&b, HEALTH, 500);
+	fill(buf_span(&b));
+	t = one_turn();
+	assert_true(t.yields);
+	service.now.ms = conn.deadline_ms;
+	conn_expire(&conn, &service);
+	assert_true(conn.state == CONN_CLOSED ||
+		    conn.deadline_ms > service.now.ms);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1774,6 +1906,9 @@ int main(void)
 	    cmocka_unit_test(refuses_large_bodies),
 	    cmocka_unit_test(notes_other_versions),
 	    cmocka_unit_test(knows_its_progress),
+	    cmocka_unit_test(shares_turns_among_requests),
+	    cmocka_unit_test(shares_turns_among_alerts),
+	    cmocka_unit_test(pays_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

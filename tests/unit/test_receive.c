@@ -71,11 +71,12 @@ static enum status take_pieces(struct span body, size_t first, size_t step)
 	enum status s = STATUS_OK;
 	size_t end = 0, n = first;
 	receive_start(&receive, 1, RECEIVE_STREAM);
-	while (s == STATUS_OK && (end < body.n || receive.blocked)) {
+	while (s == STATUS_OK &&
+	       (end < body.n || receive.blocked || receive.more)) {
 		uint64_t at = receive_hold(&receive);
 		if (receive.blocked) {
 			assert_true(run_sink(1));
-		} else {
+		} else if (!receive.more) {
 			end = n < body.n - end ? end + n : body.n;
 			n = step;
 		}
@@ -489,8 +490,8 @@ static void goes_step_by_step(void **state)
 		enum status s =
 		    receive_whole(&receive, &intake, &memory, body, now);
 		assert_true(receive.mode == RECEIVE_STEPWISE &&
-			    receive.blocked);
-		while (s == STATUS_OK && receive.blocked) {
+			    (receive.blocked || receive.more));
+		while (s == STATUS_OK && (receive.blocked || receive.more)) {
 			uint64_t at = receive_hold(&receive);
 			run_sink(most);
 			s = receive_more(&receive, &intake, &memory,
