@@ -27,7 +27,7 @@ struct pairs {
 	size_t n;
 };
 
-/* The most bytes of an index; its parts are told in index.h. */
+/* The most bytes of an index; index.h describes it. */
 enum { ALERT_INDEX = 36 + 2 * LIMIT_LABELS * 8 };
 
 struct alert {

@@ -9,7 +9,7 @@
 
 #include "alert/index.h"
 
-/* How deep events are told of, outside of `alerts` and in there. */
+/* How deep events are reported, outside of `alerts` and in there. */
 enum { MEMBERS = 1, ELEMENTS = 2, LABELS = 4 };
 
 void payload_start(struct payload *p, bool whole)
@@ -179,7 +179,7 @@ static void keep_beginning(struct payload *p, const char *bytes, uint64_t at)
 	     out);
 }
 
-/* A number, or a string of digits: better told than lost. */
+/* A number, or a string of digits: a count must not get lost. */
 static bool read_count(struct span value, uint64_t *n)
 {
 	char digits[20]; /* of the largest uint64_t */

@@ -1,6 +1,6 @@
 /*
  * read.c - see read.h: from the validator's events to an index,
- * whose layout is told in index.h; and from the bytes of usual members,
+ * whose layout index.h describes; and from the bytes of usual members,
  * which come to the same.
  *
  * Invariant: all offsets and lengths fit two bytes, since an alert of more than

@@ -27,9 +27,9 @@ struct alert_reader {
 	char index[ALERT_INDEX];
 };
 
-/* When the validator has told of the alert's OPEN. */
+/* When the validator has reported the alert's OPEN. */
 void alert_read_start(struct alert_reader *r, const struct json *j);
-/* An event that the validator has told of within the alert, whose bytes from
+/* An event that the validator has reported within the alert, whose bytes from
  * its first one on are at `alert`: of its members, and of what these hold.
  * After a refusal, which stays the first one, what can be read still is, for
  * the names of the alert. */

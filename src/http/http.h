@@ -140,8 +140,8 @@ struct http_body {
 	bool gap;         /* and a blank behind it */
 };
 
-/* Between calls. So many digits make no more than that: each one makes `left`
- * sixteen times as large. */
+/* What holds between calls. So many digits make no more than that: each one
+ * makes `left` sixteen times as large. */
 /*@ predicate fits(integer left, integer digits) =
 	left <= 0xfffffffffffffff &&
 	(digits < 15 ==> left <= 0xffffffffffffff) &&

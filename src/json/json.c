@@ -382,7 +382,7 @@ static enum json_event take(struct json *j, char c, bool *again)
 	return take_number(j, c, again);
 }
 
-/* The usual member of which nothing is to be told, "name":"value" without
+/* The usual member of which nothing is to be reported, "name":"value" without
  * blanks, and the comma in front of it: how many bytes it has if all of it is
  * here and right. Otherwise 0, and the states go through it. */
 /*@ requires json_ok(j) && n > 0 && \valid_read(p + (0 .. n - 1));

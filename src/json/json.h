@@ -13,7 +13,7 @@
 #include "facts/limits.h"
 
 enum json_event {
-	JSON_MORE,     /* all bytes taken, nothing to tell */
+	JSON_MORE,     /* all bytes taken, nothing to report */
 	JSON_KEY,      /* a member's name ended, quotes included */
 	JSON_STRING,   /* a string value ended */
 	JSON_SCALAR,   /* a number, true, false or null ended */
@@ -55,14 +55,14 @@ struct json {
 	const char *literal;   /* what is left of true, false or null */
 	enum json_state state; /* {0} is the start of a text */
 	uint8_t depth;         /* containers open now */
-	uint8_t report_depth;  /* tell events of values this deep at most; set
-				  by the caller, 0 is the text itself */
+	uint8_t report_depth;  /* report events of values this deep at most;
+				  set by the caller, 0 is the text itself */
 	uint8_t left;          /* hex digits or UTF-8 bytes to come */
 	uint8_t low, high;     /* bounds of the next UTF-8 byte */
 	bool is_key;           /* the string at hand is a member's name */
 };
 
-/* Between calls, until JSON_BAD or JSON_TOO_DEEP. */
+/* What holds between calls, until JSON_BAD or JSON_TOO_DEEP. */
 /*@ predicate in_word(char *s) =
 	s[0] != 0 && ((s[1] == 0 && \valid_read(s + (0 .. 1))) ||
 		      (s[2] == 0 && \valid_read(s + (0 .. 2))) ||

@@ -39,9 +39,10 @@ struct program {
 /* Says in one line on standard error what is wrong; returns the code. */
 int program_fail(int code, struct span why);
 /* Prints on standard output what the buffer holds, all of which must be there.
- * EXIT_FINE or a code. */
+ * EXIT_FINE, or a code. */
 int program_print(struct buf *text);
-/* Reads file and arguments into p->config. EXIT_FINE or a code, told. */
+/* Reads file and arguments into p->config. EXIT_FINE; or a code, and standard
+ * error says why. */
 int program_configure(struct program *p, int argc, const char *const *argv);
 
 #endif

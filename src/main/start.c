@@ -98,7 +98,6 @@ static void tell_of_clock(struct program *p)
 		log_end(&p->log, &l);
 }
 
-/* Reads the files with secrets; EXIT_FINE or a code, told. */
 static int load_secrets(struct program *p)
 {
 	char bytes[LIMIT_PLACE * 2];

@@ -20,10 +20,10 @@ enum { START_NEEDS = 6 + LIMIT_SINKS + 1 + LIMIT_LISTENERS + 1 };
 /* Lists them; returns how many there are. */
 size_t start_list_needs(const struct config *c, struct need need[START_NEEDS]);
 
-/* Reads the files with secrets and finds the user of --user. EXIT_FINE or a
- * code, told. */
+/* Reads the files with secrets and finds the user of --user. EXIT_FINE; or a
+ * code, and standard error says why. */
 int start_look_up(struct program *p);
-/* Makes p->server ready to run. EXIT_FINE or a code, told. */
+/* Makes p->server ready to run. The same. */
 int start_server(struct program *p);
 /* Makes p->offline ready. False: that was logged. */
 bool start_offline(struct program *p);
