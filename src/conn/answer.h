@@ -9,8 +9,6 @@
 
 #include "conn/conn.h"
 
-/* That much was done for it, in units of limits.h. */
-void conn_spend(struct conn *c, uint64_t work);
 /* One line that says why; Alertmanager prints it in its log. */
 void conn_answer(struct conn *c, struct service *s, enum status status);
 /* The same, and then the connection is closed. */

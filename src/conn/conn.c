@@ -71,6 +71,8 @@ bool conn_holds_page(const struct conn *c)
 void conn_sent(struct conn *c, size_t n)
 {
 	struct answer *a = &c->answer;
+	if (n == 0)
+		return;
 	if (a->out.n == 0) {
 		a->page = span_skip(a->page, n);
 		return;

@@ -125,6 +125,8 @@ struct conn {
 /* A new connection in that slot of the table. */
 void conn_open(struct conn *c, unsigned slot, int64_t now_ms);
 
+/* That much was done for it, in units of limits.h. */
+void conn_spend(struct conn *c, uint64_t work);
 /* A turn of the loop begins: work for it goes on. */
 void conn_grant(struct conn *c);
 

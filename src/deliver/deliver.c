@@ -66,11 +66,12 @@ static void leave_old_pipe(struct deliver *d, unsigned sink)
 {
 	struct delivery *s = &d->sink[sink];
 	struct spool *q = deliver_source(d, sink);
-	if (!sink_is_alive(&s->sink))
+	if (sink_is_alive(&s->sink))
+		d->held[sink].n = d->held[sink].again = 0;
+	else
 		lose_reader(d, sink);
 	q->keep[sink] = q->cursor[sink];
 	deliver_rewind(d, sink);
-	d->held[sink].n = d->held[sink].again = 0;
 	sink_close(&s->sink);
 }
 

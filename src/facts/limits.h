@@ -70,7 +70,9 @@
 #define LIMIT_LOG_LINE 1024
 #define LIMIT_BACKLOG 4096
 #define LIMIT_ACCEPTS 16
-#define LIMIT_TURN 65536
+#define LIMIT_TURN 32768
+#define LIMIT_GREEDY 4
+#define LIMIT_TLS_EMPTY 64
 #define LIMIT_HEAD_MS 10000
 #define LIMIT_BODY_MS 30000
 #define LIMIT_IDLE_MS 330000
@@ -161,8 +163,12 @@
 	X(BACKLOG, "connections that wait to be taken, if the kernel allows", \
 	  "the client tries again after a second") \
 	X(ACCEPTS, "connections taken a turn of the loop", "the next turn") \
-	X(TURN, "units of work for a connection in a turn of the loop, and " \
-	  "bytes of TLS without any of a request", "the next turns") \
+	X(TURN, "units of work for a connection in a turn of the loop", \
+	  "the next turns") \
+	X(GREEDY, "connections that go on in a turn of those that used all of " \
+	  "their work", "the next turns") \
+	X(TLS_EMPTY, "TLS records in a row without a byte for us, behind the " \
+	  "handshake", "closed") \
 	X(HEAD_MS, "ms for a request's head", "408") \
 	X(BODY_MS, "ms for a request's body", "503") \
 	X(IDLE_MS, "ms between requests; Alertmanager keeps " \
@@ -183,16 +189,18 @@
  *	the smallest that is taken, 20       8,334     362 units
  *	{} among others, with its notice    21,403     931 units
  *
- * A share, LIMIT_TURN, is 1.5 million instructions: 4 ms at 400 MHz, if each
- * takes a cycle. What cannot be interrupted exceeds it by one step: a whole
- * body, of 10,900 times {}, 114 million instructions, 0.3 s; a page of /alerts,
- * one in a turn for all; a signed body, compared with each key. That makes a
- * debt. Nothing is done for the connection until turns have paid it back, and
- * of debts of a share and more each turn pays for one alone.
+ * A share, LIMIT_TURN, is 750,000 instructions: 2 ms at 400 MHz, if each takes
+ * a cycle. What cannot be interrupted exceeds it by one step: a whole body, of
+ * 10,900 times {}, 114 million instructions, 0.3 s; a page of /alerts, one in a
+ * turn for all; a signed body, compared with each key. That makes a debt.
+ * Nothing is done for the connection until turns have paid it back. Of those
+ * that have used up their share, LIMIT_GREEDY are paid for in a turn, of those
+ * with a debt of a share and more, one.
  *
  * So with N hostile connections a good client waits one turn until it is
- * served: at most two shares for each of the N, and one such step for each that
- * had no debt, which is N of them once, and one in a turn from then on.
+ * served: LIMIT_GREEDY shares, what the others do within theirs, and one such
+ * step for each that had no debt, which is N of them once, and one in a turn
+ * from then on.
  */
 enum work {
 	WORK_REQUEST =
@@ -201,6 +209,9 @@ enum work {
 	WORK_LEFT_OUT = 640, /* and if it is left out, with its notice */
 	WORK_PIECE = 16,     /* of a body: a chunk */
 	WORK_MAC = 2,        /* a byte of a signed body, for each key */
+	WORK_RECORD = 256,   /* a TLS record, beside its bytes */
+	WORK_SEALED = 2,     /* one of these */
+	WORK_GREETING = 16,  /* and in a handshake */
 };
 
 /* The number as a string literal, for texts. */

@@ -141,6 +141,8 @@ static int64_t next_deadline(const struct server *s)
 		const struct slot *k = &s->slots.slot[i];
 		if (k->used && k->conn.deadline_ms < least)
 			least = k->conn.deadline_ms;
+		if (k->used && k->conn.credit <= 0)
+			least = now_ms; /* the next turn is its */
 		if (k->used && k->greeting && k->greet_by_ms < least)
 			least = k->greet_by_ms;
 	}

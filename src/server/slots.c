@@ -180,6 +180,13 @@ enum flushed {
 	FLUSH_FULL, /* the peer does not take it */
 };
 
+/* What TLS took is work of the connection, as what its requests take. */
+static void charge(struct slot *k)
+{
+	conn_spend(&k->conn, k->transport.work);
+	k->transport.work = 0;
+}
+
 /* Sends what there is to be sent. */
 static enum flushed flush(struct server *s, struct slot *k)
 {
@@ -190,6 +197,7 @@ static enum flushed flush(struct server *s, struct slot *k)
 		return FLUSH_NOTHING;
 	/* without bytes of its own, this sends what TLS holds back */
 	long put = transport_write(&k->transport, out);
+	charge(k);
 	if (put < 0) {
 		give_up(s, k, put);
 		return FLUSH_NOTHING;
@@ -275,6 +283,7 @@ void slot_read(struct server *s, struct slot *k)
 	if (room == 0)
 		return;
 	long n = transport_read(&k->transport, p, room);
+	charge(k);
 	if (k->greeting)
 		greet(s, k, n);
 	if (n == TRANSPORT_TLS && k->transport.greeted)
@@ -360,17 +369,24 @@ static bool can_read(struct slot *k)
 
 void slots_begin_turn(struct server *s)
 {
-	bool paid = false;
+	unsigned granted = 0;
 	s->slots.turns++;
 	for (unsigned i = 0; i < s->slots.n; i++) {
 		struct slot *k = slot_of_turn(s, i);
-		bool owes = k->used && k->conn.credit <= -LIMIT_TURN;
-		/* large debts are paid one after the other: who has paid is
-		 * likely to make a new one, and one of these is enough for a
-		 * turn */
-		if (k->used && !(owes && paid))
+		if (!k->used)
+			continue;
+		if (k->conn.credit > 0) {
 			conn_grant(&k->conn);
-		paid = paid || owes;
+			continue;
+		}
+		/* who has paid a large debt is likely to make a new one, and
+		 * one of these is enough for a turn */
+		unsigned counts =
+		    k->conn.credit <= -LIMIT_TURN ? LIMIT_GREEDY : 1;
+		if (granted && granted + counts > LIMIT_GREEDY)
+			continue;
+		conn_grant(&k->conn);
+		granted += counts;
 	}
 }
 

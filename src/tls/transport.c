@@ -7,6 +7,8 @@
  */
 #include "tls/transport.h"
 
+enum { HEADER = 5 }; /* of a record, RFC 5246 6.2.1 */
+
 void transport_open(struct transport *t, int fd,
 		    const struct tls_identity *identity, int64_t now_s)
 {
@@ -15,6 +17,8 @@ void transport_open(struct transport *t, int fd,
 	t->greeted = !t->secure;
 	t->heard = t->failed = false;
 	t->dropped = 0;
+	t->empty = 0;
+	t->work = 0;
 	if (t->secure)
 		tls_open(&t->tls, identity, now_s);
 }
@@ -31,6 +35,7 @@ static long flush_records(struct transport *t)
 			return put;
 		tls_record_sent(&t->tls, (size_t)put);
 		t->sent++;
+		t->work += WORK_RECORD + WORK_SEALED * (uint64_t)put;
 	}
 	return 1;
 }
@@ -64,11 +69,23 @@ static void copy(char *to, const unsigned char *from, size_t n)
 		*to++ = (char)*from++;
 }
 
+/* It was `room` bytes that were asked for: a record's header is five. */
+static void note_received(struct transport *t, size_t room, size_t got)
+{
+	if (room == HEADER) {
+		t->empty += t->greeted;
+		t->work += WORK_RECORD;
+	}
+	t->work += (t->greeted ? WORK_SEALED : WORK_GREETING) * (uint64_t)got;
+	t->heard = true;
+}
+
 /* Records that bring no bytes of the peer's (alerts, empty ones, a handshake's)
- * may come without end: at most so many bytes of them are heard at once. */
+ * may come without end: they are heard as far as their work goes, and not for
+ * ever. */
 static long tls_read(struct transport *t, char *p, size_t n)
 {
-	size_t heard = 0;
+	uint64_t before = t->work;
 	for (;;) {
 		unsigned wants = tls_wants(&t->tls);
 		size_t room;
@@ -95,17 +112,20 @@ static long tls_read(struct transport *t, char *p, size_t n)
 				room = n;
 			copy(p, at, room);
 			tls_plain_taken(&t->tls, room);
+			t->empty = 0;
 			return (long)room;
 		}
-		if (!(wants & TLS_WANTS_RECEIVE) || heard >= LIMIT_TURN)
+		if (!(wants & TLS_WANTS_RECEIVE) ||
+		    t->work - before >= LIMIT_TURN)
 			return OS_AGAIN;
+		if (t->empty > LIMIT_TLS_EMPTY)
+			return OS_END;
 		at = tls_record_in(&t->tls, &room);
 		got = os_read(t->fd, at, room);
 		if (got <= 0)
 			return got;
 		tls_record_received(&t->tls, (size_t)got);
-		heard += (size_t)got;
-		t->heard = true;
+		note_received(t, room, (size_t)got);
 	}
 }
 

@@ -25,6 +25,8 @@ struct transport {
 	bool heard;    /* the peer has sent a byte of it */
 	bool failed;   /* TLS has; what still comes is thrown away */
 	size_t dropped;
+	unsigned empty; /* records since the last byte for us */
+	uint64_t work;  /* that it took, in units, for the owner to take */
 	struct tls_session tls;
 };
 

@@ -1066,6 +1066,7 @@ static void holds_large_pages(void **state)
 				out.n = table[i].step;
 			buf_put(&answers, out);
 			conn_sent(&conn, out.n);
+			conn_grant(&conn);
 			conn_step(&conn, &service);
 		}
 		assert_false(answers.cut || conn_holds_page(&conn));
