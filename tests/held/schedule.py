@@ -381,6 +381,7 @@ class Schedule:
     def term(self):
         self.thaw()
         self.process.terminate()
+        begin = self.loop.now()
         slow = self.ack_s + HANGS
         if not self.loop.run(slow, lambda: self.process.poll() is not None):
             self.fail("hung", f"still there {slow:.1f} s after SIGTERM")
@@ -396,8 +397,10 @@ class Schedule:
                    for ids in sender.left.values() for x in ids}
         self.repeats.append(oracle.Repeat(now, None, waiting))
         for s in self.present:
+            # also what was read after it has looked for the last time
             held = isinstance(s, w.Reader) and s.stalled or \
-                isinstance(s, w.Fifo) and (s.fd < 0 or s.unread())
+                isinstance(s, w.Fifo) and (s.fd < 0 or s.unread() or
+                                           now - begin >= self.ack_s)
             if held:
                 self.repeats.append(oracle.Repeat(now, s, None))
             if not self.spooled and (held or not self.routes[s][1]):
