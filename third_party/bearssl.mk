@@ -7,6 +7,7 @@ $(LIB): $(OBJECTS)
 	@rm -f $@
 	@$(AR) rcsD $@ $^
 
-$(OUT)/%.o: $(SRC)/src/%.c
+# a header of it is as new as what was unpacked: with another patch all is built anew
+$(OUT)/%.o: $(SRC)/src/%.c $(SRC)/inc/bearssl.h
 	@mkdir -p $(@D)
 	@$(CC) $(FLAGS) -I$(SRC)/inc -I$(SRC)/src -c $< -o $@

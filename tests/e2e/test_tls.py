@@ -351,6 +351,25 @@ def test_curves(group, start, pki):
     assert b"Verify return code: 0 (ok)" in p.stdout
 
 
+@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("kind, name", [("rsa2048", "RSA"), ("p384", "ECDSA")])
+def test_extended_master_secret(kind, name, suite, start, pki):
+    """RFC 7627, with either hash, and with a certificate of the client's in
+    what is hashed; clients in FIPS mode insist on it."""
+    ringer = pki.client()
+    server = start(*pki.server(kind).options, "--tls-client-ca",
+                   str(pki.ca.cert))
+    p = subprocess.run(
+        ["openssl", "s_client", "-connect", f"127.0.0.1:{server.port}",
+         "-CAfile", str(pki.ca.cert), "-tls1_2", "-cert", str(ringer.cert),
+         "-key", str(ringer.key), "-cipher", f"ECDHE-{name}-{suite}",
+         "-ign_eof"], input=get("/-/healthy", "Connection: close"),
+        capture_output=True, timeout=20)
+    assert b"Extended master secret: yes" in p.stdout, p
+    assert b"HTTP/1.1 200 " in p.stdout
+    assert len(events(server, "TLS handshake done")) == 1
+
+
 OLD = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
 ONLY13 = ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_3
 

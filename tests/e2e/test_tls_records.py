@@ -12,7 +12,7 @@ from helpers import (Client, alert, get, head, names_in, payload, post,
 from tls_helpers import (Wire, context, end, events, failures,
                          handshake_errors, pki, secure, start_tls)
 from tls_records import (ALERT, CCS, CERTIFICATE, CLIENT_HELLO,
-                         CLIENT_KEY_EXCHANGE, CLOSE_NOTIFY, DATA, FATAL,
+                         CLIENT_KEY_EXCHANGE, CLOSE_NOTIFY, DATA, EMS, FATAL,
                          FINISHED, HANDSHAKE, HELLO_REQUEST, NO_RENEGOTIATION,
                          TLS12, USER_CANCELED, WARNING, Peer, extension,
                          message, vector)
@@ -173,10 +173,36 @@ def record_version_1_0(p):
     ask(p)
 
 
+def extended_master_secret(p):
+    p.start(ems=True)
+    assert p.extended
+    p.finish()
+    ask(p)
+
+
+def extended_master_secret_in_pieces(p):
+    p.say(p.hello(ems=True), pieces=3)
+    p.listen()
+    p.say(p.key_exchange(), pieces=1)
+    p.change()
+    p.say(p.finished())
+    p.expect_finished()
+    ask(p)
+
+
+def no_extended_master_secret(p):
+    """For those who do not ask for it."""
+    p.start()
+    assert not p.extended
+    p.finish()
+    ask(p)
+
+
 GOOD = {f.__name__.replace("_", " "): f for f in (
     with_empty_records, messages_together, largest_hello, larger_hello,
     warnings, renegotiation, renegotiation_in_pieces, unknown_extensions,
-    unknown_suites, record_version_1_0)}
+    unknown_suites, record_version_1_0, extended_master_secret,
+    extended_master_secret_in_pieces, no_extended_master_secret)}
 GOOD |= {f"pieces of {n}": in_pieces(n) for n in (1, 2, 5, 40)}
 
 
@@ -335,6 +361,14 @@ def hello_request_first(p):
     p.say(p.finished())
 
 
+def forgotten(p):
+    p.start(ems=True)
+    p.extended = False
+    p.say(p.key_exchange())
+    p.change()
+    p.say(p.finished())
+
+
 def two_hellos(p):
     p.start()
     p.say(p.hello())
@@ -416,6 +450,10 @@ R = {
         p.hello().replace(extension(0xff01, b"\0"),
                           extension(0xff01, b"\0")[:-1] + b"\7")),
         FAILURE, "renegotiation"),
+    "extended master secret with something in it": (lambda p: p.say(
+        p.hello(extension(EMS, b"x"))), DECODE, "malformed"),
+    # both sides have agreed on it, the client's keys are others
+    "extended master secret forgotten": (forgotten, BAD_MAC, "forged"),
     # in the place of a key exchange
     "two hellos": (two_hellos, UNEXPECTED, "unexpected"),
     "certificate that nobody asked for": (second(handshake(
