@@ -239,9 +239,15 @@ boards: bootstrap-boards
 $(BOARD_NAMES:%=board-%): board-%: bootstrap-boards
 	$(Q)O=$(O) tests/boards/run $*
 
+# `make run` and `make test` in systems from debootstrap: make fresh
+# SUITES="trixie sid", KEEP=1 to look at them afterwards. The schemas, which come
+# from elsewhere, are brought along.
+fresh: bootstrap-fresh $(SCHEMAS)
+	$(Q)O=$(O) tests/fresh $(SUITES)
+
 .PHONY: bench delivery differential fuzz fuzz-objects fuzz-programs profile prove
 .PHONY: prove-seeded targets target-programs test test-objects test-programs
-.PHONY: boards $(BOARD_NAMES:%=board-%)
+.PHONY: fresh boards $(BOARD_NAMES:%=board-%)
 
 -include $(foreach d,host san cov,$(wildcard $(O)/$(d)/*.d $(O)/$(d)/*/*.d)) \
 	$(wildcard $(F)/*.d $(F)/*/*.d)
