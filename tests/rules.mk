@@ -247,7 +247,13 @@ fresh: bootstrap-fresh $(SCHEMAS)
 
 .PHONY: bench delivery differential fuzz fuzz-objects fuzz-programs profile prove
 .PHONY: prove-seeded targets target-programs test test-objects test-programs
-.PHONY: fresh boards $(BOARD_NAMES:%=board-%)
+# Older and newer Alertmanagers and Prometheuses in front of bellwire, unpacked to
+# O/stack: tests/stack.
+stack: bootstrap-test
+	$(Q)$(MAKE) all
+	$(Q)O=$(O) tests/stack
+
+.PHONY: fresh stack boards $(BOARD_NAMES:%=board-%)
 
 -include $(foreach d,host san cov,$(wildcard $(O)/$(d)/*.d $(O)/$(d)/*/*.d)) \
 	$(wildcard $(F)/*.d $(F)/*/*.d)

@@ -31,6 +31,22 @@ def test_line(start):
         '2026-11-24T02:42:49Z FIRING info -{case="noname"} only a message']
 
 
+def test_label_names_of_any_characters(start):
+    """What Prometheus 3 and Alertmanager 0.28 allow."""
+    body = sample("am-0.33.1-utf8-1-firing")
+    assert emit(start, ",match=dienst.name=ätsch", body) == [
+        '2026-11-24T02:42:49Z FIRING - DiskFull{case="utf8",'
+        '"dienst.name"="ätsch","größe"="voll",instance="10.0.2.1:9100",'
+        '"quo\\"te"="q","with space"="x"} disk of 10.0.2.1:9100 is full']
+    assert emit(start, ",format=logfmt", body) == [
+        'ts=2026-11-24T02:42:49Z status=firing alertname=DiskFull case=utf8 '
+        'dienst.name="ätsch" größe=voll instance=10.0.2.1:9100 quo_te=q '
+        'with_space=x summary="disk of 10.0.2.1:9100 is full"']
+    own = "own={labels.dienst.name} {labels.größe} {annotations.über.all}"
+    assert run("render", "--format", "own", "--template", own,
+               stdin=body).stdout.decode() == "ätsch voll u\n"
+
+
 def test_line_keeps_the_order_of_labels(start):
     labels = {"z": "1", "severity": "s", "a": "2", "alertname": "A", "m": "3"}
     assert emit(start, "", payload(alert(), alert(labels=None) | {
