@@ -102,7 +102,7 @@ uint64_t spool_put(struct spool *s, const struct record *r)
 {
 	uint64_t need = spool_need(r), rest = until_end(s, s->head);
 	char *h = place(s, s->head);
-	ASSERT(spool_fits(s, need, need));
+	ASSERT(spool_fits(s, need, need > rest ? rest : 0));
 	if (need > rest) {
 		/* the end is a multiple of 8 away, so a PAD has room */
 		put_pad(h, rest);

@@ -91,6 +91,12 @@ enum {
 	SPOOL_HEADER + r->envelope.receiver.n + r->envelope.group_key.n +
 	r->envelope.external_url.n + r->json.n + r->index.n;
 
+    logic integer need_of(struct record *r) = (bytes_of(r) + 7) / 8 * 8;
+
+    // what is lost at the range's end, if so much does not fit before it
+    logic integer end_of(struct spool *s, integer n) =
+	n > s->size - s->head % s->size ? s->size - s->head % s->size : 0;
+
     predicate beside(struct spool *s, struct span text) =
 	\separated(s->ring + (0 .. s->size - 1), text.p + (0 .. text.n - 1)); */
 
@@ -119,12 +125,12 @@ bool spool_fits(const struct spool *s, uint64_t total, uint64_t largest);
     ensures \result <==> total + largest <= s->size; */
 bool spool_could_fit(const struct spool *s, uint64_t total, uint64_t largest);
 
-/* Appends a record; the caller has asked spool_fits(). Returns the position
- * behind it. */
+/* Appends a record, of which spool_fits() has said that it does, or all of
+ * which it is one. Returns the position behind it. */
 /*@ requires ring_ok(s) && positions_ok(s);
     requires s->head <= UINT64_MAX - 2 * SPOOL_RECORD_MAX;
     requires \valid_read(r) && record_ok(r) && bytes_of(r) <= SPOOL_RECORD_MAX;
-    requires room(s, 2 * ((bytes_of(r) + 7) / 8 * 8));
+    requires room(s, need_of(r) + end_of(s, need_of(r)));
     requires beside(s, r->json) && beside(s, r->envelope.receiver);
     requires beside(s, r->envelope.group_key);
     requires beside(s, r->envelope.external_url) && beside(s, r->index);
