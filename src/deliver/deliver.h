@@ -106,9 +106,10 @@ enum {
 
 /* Lines that a pipe or a driver still has, whose records were given up. */
 struct held {
-	size_t n;      /* bytes */
-	size_t again;  /* of these, to be written once more, at the end */
-	bool headless; /* the first line is not whole */
+	size_t n;         /* bytes */
+	size_t again;     /* of these, to be written once more, at the end */
+	bool headless;    /* the first line is not whole */
+	struct spool *of; /* whose unfinished[] it is, if it is any */
 	char lines[LIMIT_PIPE + 8192];
 };
 

@@ -2,8 +2,12 @@
  * up, for inside.h.
  *
  *	[0 ........... n) written        bytes, as they went in one by one;
- *	      [n - again, n)             once a reader has left, those that have
- *	                                 to go in again, before all else
+ *	      [n - again, n)             of these, those that go in before all
+ *	                                 else: the rest of a line that was
+ *begun, or, once a reader has left, all that it has not read
+ *
+ * The line that was begun is of a record that is not given up then: it comes
+ *out whole, and until it has, its record counts as not written.
  */
 #include "deliver/inside.h"
 
@@ -49,7 +53,26 @@ static void append(struct held *h, struct span line)
 	h->n += line.n;
 }
 
-void deliver_hold(struct deliver *d, unsigned sink)
+/* The record that ends at `to` and whose line was begun: if that is so long
+ * that there is no room for the rest, no more than its beginning comes out. */
+static void hold_begun(struct deliver *d, unsigned sink, uint64_t to,
+		       struct buf *line)
+{
+	struct delivery *s = &d->sink[sink];
+	struct spool *q = deliver_source(d, sink);
+	struct held *h = &d->held[sink];
+	if (line->n > sizeof h->lines - LIMIT_PIPE) {
+		line->n = (size_t)s->offset;
+		return;
+	}
+	h->again = line->n - (size_t)s->offset;
+	h->of = q;
+	q->unfinished[sink] = to;
+	q->begun[sink] = false;
+	s->offset = 0;
+}
+
+bool deliver_hold(struct deliver *d, unsigned sink)
 {
 	struct delivery *s = &d->sink[sink];
 	struct spool *q = deliver_source(d, sink);
@@ -57,7 +80,7 @@ void deliver_hold(struct deliver *d, unsigned sink)
 	uint64_t from, to;
 	struct record r;
 	if (s->written == 0)
-		return;
+		return false;
 	shrink(d, sink, unsent);
 	if (unsent <= s->written)
 		deliver_follow(d, sink, unsent);
@@ -66,11 +89,17 @@ void deliver_hold(struct deliver *d, unsigned sink)
 		struct buf line = buf_of(d->batch.lines, sizeof d->batch.lines);
 		deliver_render(d, sink, from, to, &r, &line);
 		if (from == q->cursor[sink])
-			line.n = (size_t)s->offset;
+			hold_begun(d, sink, to, &line);
 		append(&d->held[sink], buf_span(&line));
+		if (from == q->cursor[sink])
+			break;
 		s->written -= line.n;
 		from = to;
 	}
+	s->written = 0;
+	if (d->held[sink].again)
+		q->cursor[sink] = q->unfinished[sink];
+	return d->held[sink].again != 0;
 }
 
 void deliver_lose_held(struct deliver *d, unsigned sink, uint64_t unsent)
@@ -103,7 +132,12 @@ long deliver_write_held(struct deliver *d, unsigned sink)
 	struct held *h = &d->held[sink];
 	struct span bytes = {h->lines + h->n - h->again, h->again};
 	long put = sink_write(&d->sink[sink].sink, bytes);
-	if (put > 0)
-		h->again -= (size_t)put;
+	if (put <= 0)
+		return put;
+	h->again -= (size_t)put;
+	if (h->again == 0 && h->of && h->of->unfinished[sink]) {
+		h->of->unfinished[sink] = 0;
+		d->sink[sink].lines++;
+	}
 	return put;
 }

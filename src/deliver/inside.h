@@ -51,8 +51,9 @@ void deliver_rewind(struct deliver *d, unsigned sink);
 /* --- held.c --------------------------------------------------------------- */
 
 /* Before records are given up: keeps the lines of those that were written, and
- * may still be in the pipe or in the driver. */
-void deliver_hold(struct deliver *d, unsigned sink);
+ * may still be in the pipe or in the driver. True if one was begun: the cursor
+ * has passed it, and the rest of it is to be written. */
+bool deliver_hold(struct deliver *d, unsigned sink);
 /* The reader or the device is gone, and `unsent` bytes of all that was written
  * with it: the held ones among them are written again. */
 void deliver_lose_held(struct deliver *d, unsigned sink, uint64_t unsent);

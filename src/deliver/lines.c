@@ -179,8 +179,10 @@ static void drop(struct deliver *d, struct spool *q, unsigned sink)
 	uint64_t to;
 	struct record r;
 	if (at_hand) {
-		deliver_hold(d, sink);
+		bool begun = deliver_hold(d, sink);
 		leave_lines(s, q, sink);
+		if (begun)
+			return;
 	}
 	to = q->cursor[sink];
 	if (!spool_get(q, &to, &r))

@@ -85,6 +85,11 @@ void intake_name_notice(const struct intake *in, struct offer *o,
 	o->record.key = name_of(in, o, NULL);
 }
 
+static bool has_got(const struct spool *s, unsigned sink, uint64_t position)
+{
+	return s->cursor[sink] >= position && s->unfinished[sink] != position;
+}
+
 static void wait_for(const struct intake *in, const struct offer *o,
 		     struct intake_wait *wait, uint64_t position)
 {
@@ -93,7 +98,7 @@ static void wait_for(const struct intake *in, const struct offer *o,
 			continue;
 		if (wait->position[i] < position)
 			wait->position[i] = position;
-		if (in->spool->cursor[i] < position &&
+		if (!has_got(in->spool, i, position) &&
 		    (wait->first[i] == 0 || position < wait->first[i]))
 			wait->first[i] = position;
 	}
@@ -111,7 +116,7 @@ static bool is_written(const struct intake *in, const struct offer *o,
 {
 	const struct spool *s = spool_of(in, e);
 	for (unsigned i = 0; i < s->cursors; i++)
-		if (o->waits >> i & 1 && s->cursor[i] < e->position)
+		if (o->waits >> i & 1 && !has_got(s, i, e->position))
 			return false;
 	return true;
 }
@@ -339,13 +344,21 @@ bool intake_put_own(struct intake *in, const struct offer *o)
 	return true;
 }
 
+/* A sink's cursor goes past what it lets go of, and past a line whose rest has
+ * yet to come out. */
+static bool lacks(const struct spool *s, unsigned sink,
+		  const struct intake_wait *wait)
+{
+	uint64_t first = wait->first[sink];
+	return first && (spool_has_dropped_from(s, sink, first) ||
+			 first <= s->unfinished[sink]);
+}
+
 int intake_waits_for(const struct intake *in, const struct intake_wait *wait)
 {
 	const struct spool *s = in->spool;
 	for (unsigned i = 0; i < s->cursors && !s->durable; i++)
-		if (s->cursor[i] < wait->position[i] ||
-		    (wait->first[i] &&
-		     spool_has_dropped_from(s, i, wait->first[i])))
+		if (s->cursor[i] < wait->position[i] || lacks(s, i, wait))
 			return (int)i;
 	return -1;
 }
@@ -358,9 +371,7 @@ bool intake_is_safe(const struct intake *in, const struct intake_wait *wait)
 	for (unsigned i = 0; i < s->cursors; i++) {
 		if ((s->durable ? s->synced : s->cursor[i]) < wait->position[i])
 			return false;
-		/* its cursor went past what was let go of */
-		if (wait->first[i] &&
-		    spool_has_dropped_from(s, i, wait->first[i]))
+		if (lacks(s, i, wait))
 			return false;
 	}
 	return true;

@@ -35,10 +35,13 @@ struct spool {
 	uint64_t head; /* where the next record goes */
 	unsigned cursors;
 	uint64_t cursor[LIMIT_SINKS], keep[LIMIT_SINKS];
-	bool begun[LIMIT_SINKS];      /* some of the line at `cursor` is out */
-	uint64_t untold[LIMIT_SINKS]; /* alerts that it has given up, and no
-					 line of its has said so yet */
-	bool durable;                 /* there is a file, see image.h */
+	bool begun[LIMIT_SINKS]; /* some of the line at `cursor` is out */
+	uint64_t unfinished[LIMIT_SINKS]; /* where a record ends that `cursor`
+					     has passed and whose line is not
+					     all out; 0: none */
+	uint64_t untold[LIMIT_SINKS];     /* alerts that it has given up, and no
+					     line of its has said so yet */
+	bool durable;                     /* there is a file, see image.h */
 	uint64_t sealed;  /* records before it are fit for the file */
 	uint64_t synced;  /* records before it are in the file */
 	uint64_t freed;   /* the file says that those before it are done */
