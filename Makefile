@@ -6,6 +6,7 @@
 #	make fresh      both in Debian 12 and 13 fresh from debootstrap
 #	make bench      what a request costs, beside other servers
 #	make profile    where that cost goes
+#	make attack     what a client that does its worst does to another
 #	make coverage, make mutate    how good the tests are
 #	make prove      proofs that parsers stay in bounds, see tests/proof
 #	make stack      older and newer Prometheus and Alertmanager in front of it
@@ -281,7 +282,7 @@ uninstall:
 
 format:
 	clang-format -i src/*/*.[ch] tests/unit/*.[ch] tests/bench/*.c tests/boards/*.c \
-		tests/differential/*.[ch] fuzz/*.[ch] tests/proof/include/*.h
+		tests/attacks/*.c tests/differential/*.[ch] fuzz/*.[ch] tests/proof/include/*.h
 
 clean:
 	rm -rf $(O)

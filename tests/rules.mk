@@ -7,6 +7,7 @@
 #	tests/check-*            scripts that look at sources and results
 #	tests/torture            seeded schedules of trouble, and an account
 #	tests/model/             the protocol of delivery, in a model checker
+#	tests/attack             what a hostile client does to a good one
 #	tests/bench/             what a request costs, beside other servers
 #	tests/proof/             what `make prove` proves, not part of make test
 # Unit tests run on this machine's own C library, once with gcc and once with
@@ -32,6 +33,8 @@ FUZZ_ENGINE ?= -fsanitize=fuzzer
 
 UNIT := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst fuzz/fuzz_%.c,%,$(wildcard fuzz/fuzz_*.c))
+
+ATTACK_PROGRAMS := $(addprefix $(O)/attack/,flood good)
 
 # $(call objects,FOLDER,WORD,COMPILER AND FLAGS): objects of the sources that
 # stand in these folders.
@@ -106,7 +109,7 @@ $(O)/host/frame: $(O)/host/frame.o $(O)/host/pure.a
 	$(Q)$(HOSTCC) $^ -o $@
 
 test-programs: all test-objects $(SHARED)/libbearssl.a $(TEST_PROGRAMS) $(SCHEMAS) \
-	$(O)/host/frame
+	$(O)/host/frame $(ATTACK_PROGRAMS)
 
 test: bootstrap-test
 	$(Q)$(MAKE) -j2 test-programs
@@ -194,6 +197,17 @@ ifeq ($(QUICK),)
 else
 	$(Q)O=$(O) $(PYTHON) tests/bench/run quick
 endif
+
+# What a client that does its worst does to another one, seven minutes; make
+# attack ONLY="pipe tls-" for those with such a name.
+$(ATTACK_PROGRAMS): $(O)/attack/%: tests/attacks/%.c
+	@mkdir -p $(@D)
+	$(SAY) HOST $@
+	$(Q)$(HOSTCC) $(WARNINGS) -D_GNU_SOURCE -O2 $< -lssl -lcrypto -o $@
+attack: bootstrap-attack
+	$(Q)$(MAKE) all $(ATTACK_PROGRAMS)
+	$(Q)O=$(O) $(PYTHON) tests/attack $(if $(ONLY),--only $(ONLY))
+.PHONY: attack
 
 # Where a request's cost goes: functions, system calls, the kernel's share.
 profile: bootstrap-bench
