@@ -113,13 +113,13 @@ PURE := $(addprefix base/,text bytes time address hash) \
 	$(addprefix render/,pieces render json logfmt template) \
 	$(addprefix config/,entries options emit value) \
 	$(addprefix http/,head scan target body answer) \
-	$(addprefix intake/,receive intake recall firing deadman) \
+	$(addprefix intake/,leftout receive intake recall firing deadman) \
 	$(addprefix conn/,conn answer notification request window auth) \
 	tls/der tls/cert tls/names
 WORLD := $(addprefix os/,os log supervisor probe) \
 	$(addprefix guard/,loaded privilege sandbox) \
 	$(addprefix tls/,transport $(if $(filter 0,$(TLS)),none,tls client words identity anchors pem)) \
-	$(addprefix disk/,store persist) \
+	$(addprefix disk/,store takeover persist) \
 	$(addprefix deliver/,sink fifo serial lines held batch deliver) \
 	$(addprefix server/,server slots refusals pages secrets) \
 	$(addprefix main/,main program start usage offline)

@@ -1,6 +1,8 @@
 /* receive.c - see receive.h. */
 #include "intake/receive.h"
 
+#include "intake/leftout.h"
+
 void receive_start(struct receive *r, unsigned slot, enum receive_mode mode)
 {
 	r->mode = mode;
@@ -13,104 +15,10 @@ void receive_start(struct receive *r, unsigned slot, enum receive_mode mode)
 	r->left_out = 0;
 }
 
-/* Why an alert is left out, and at which place. */
-static void put_reason(struct buf *out, enum status status, struct span place)
-{
-	buf_put(out, place);
-	if (status == STATUS_NOT_PAYLOAD)
-		return; /* the place says it all */
-	if (status == STATUS_ALERT_SIZE) {
-		buf_str(out, " is larger than ");
-		buf_u64(out, LIMIT_ALERT);
-		buf_str(out, " bytes");
-		return;
-	}
-	buf_str(out, ": ");
-	buf_str(out, status_info(status)->text);
-}
-
-void receive_put_left_out(const struct receive *r, struct buf *out)
-{
-	put_reason(out, r->left_out_why,
-		   (struct span){r->left_out_at, r->left_out_at_n});
-}
-
-/* The cause of the alert at hand stands in the payload. */
-static void count_left_out(struct receive *r)
-{
-	const struct payload *p = &r->payload;
-	if (r->left_out++)
-		return;
-	struct buf at = buf_of(r->left_out_at, sizeof r->left_out_at);
-	buf_put(&at, buf_span(&p->why));
-	r->left_out_at_n = at.n;
-	r->left_out_why = p->status;
-}
-
 uint64_t receive_work(const struct receive *r)
 {
 	return r->payload.count * WORK_ALERT + r->left_out * WORK_LEFT_OUT;
 }
-
-/* OK, or if all of the alerts were left out, why the first one was. */
-static enum status judge_group(struct receive *r)
-{
-	struct payload *p = &r->payload;
-	if (r->left_out == 0 || r->left_out < p->count)
-		return STATUS_OK;
-	p->why.n = 0;
-	buf_put(&p->why, (struct span){r->left_out_at, r->left_out_at_n});
-	return r->left_out_why;
-}
-
-/* What a notice of an alert that was left out may need beside its names. */
-enum { NOTICE_TEXT = 1024, NAME_MOST = 256 };
-
-static void put_string(struct buf *out, struct span safe)
-{
-	buf_char(out, '"');
-	for (; safe.n; safe = span_skip(safe, 1)) {
-		if (safe.p[0] == '"' || safe.p[0] == '\\')
-			buf_char(out, '\\');
-		buf_char(out, safe.p[0]);
-	}
-	buf_char(out, '"');
-}
-
-/* Raw JSON; what is too long to be of use is not known. */
-static void put_name(struct buf *out, struct span name)
-{
-	buf_put(out, name.p && name.n <= NAME_MOST ? name : SPAN("null"));
-	buf_char(out, ',');
-}
-
-/* Fills an offer for the notice, whose text goes to `bytes`. The cause stands
- * in the payload, what was read of the alert in `reader`. */
-static void name_left_out(const struct receive *r, const struct intake *in,
-			  const struct envelope *e,
-			  const struct alert_reader *reader, const char *alert,
-			  char bytes[NOTICE_TEXT], struct offer *o,
-			  struct moment now)
-{
-	const struct payload *p = &r->payload;
-	char reason_bytes[2 * LIMIT_PLACE];
-	struct buf text = buf_of(bytes, NOTICE_TEXT);
-	struct buf reason = buf_of(reason_bytes, sizeof reason_bytes);
-	struct span alertname, fingerprint;
-	alert_read_names(reader, alert, &alertname, &fingerprint);
-	put_reason(&reason, p->status, buf_span(&p->why));
-	buf_char(&text, '[');
-	put_name(&text, alertname);
-	put_name(&text, fingerprint);
-	put_string(&text, buf_span(&reason));
-	buf_char(&text, ']');
-	ASSERT(!text.cut);
-	intake_name_notice(in, o, RECORD_NOTICE_LEFT_OUT, e, 1, buf_span(&text),
-			   now);
-}
-
-static const char no_status[] =
-    ".status: missing, and the payload has none in front of it";
 
 /* Takes the alert at hand apart and names it. Without an index it is read once
  * more. */
@@ -127,10 +35,7 @@ static enum status read_alert(struct receive *r, const struct intake *in,
 		ASSERT(status == STATUS_OK); /* the first time it was */
 	}
 	if (alert_status(e, a) == ALERT_INHERITS) {
-		payload_begin_place(p);
-		buf_str(&p->why, no_status);
-		p->status = STATUS_NOT_PAYLOAD;
-		return p->status;
+		return left_out_for_status(p);
 	}
 	intake_name_alert(in, o, e, a, now);
 	o->record.index = index;
@@ -167,7 +72,7 @@ static enum status find_alerts(struct receive *r, struct receive_memory *m,
 		note->length = (uint16_t)(p->end - p->start);
 		note->left_out = event == PAYLOAD_LEFT_OUT;
 		if (note->left_out)
-			count_left_out(r);
+			left_out_count(r);
 		else
 			keep_index(note, &kept, alert_index(&p->alert));
 	}
@@ -204,28 +109,12 @@ static void add_need(struct need *need, const struct offer *o)
 		need->overflow_largest = n;
 }
 
-/* Reads one that is left out once more. Its status may be all that it lacks. */
-static void read_left_out(struct receive *r, const struct intake *in,
-			  struct span json, char bytes[NOTICE_TEXT],
-			  struct offer *o, struct moment now)
-{
-	struct payload *p = &r->payload;
-	struct alert_reader reader;
-	payload_begin_place(p);
-	p->status = alert_read_whole(&reader, json, &p->why);
-	if (p->status == STATUS_OK) {
-		p->status = STATUS_NOT_PAYLOAD;
-		buf_str(&p->why, no_status);
-	}
-	name_left_out(r, in, &p->envelope, &reader, json.p, bytes, o, now);
-}
-
 /* Reads all alerts and attaches to those that are known. */
 static void read_alerts(struct receive *r, struct intake *in,
 			struct receive_memory *m, struct span body, size_t n,
 			struct need *need, struct moment now)
 {
-	char bytes[NOTICE_TEXT];
+	char bytes[LEFT_OUT_TEXT];
 	for (size_t i = 0; i < n; i++) {
 		struct receive_note *note = &m->note[i];
 		struct span json = note_json(note, body);
@@ -235,10 +124,10 @@ static void read_alerts(struct receive *r, struct intake *in,
 		    read_alert(r, in, m, &r->payload.envelope, json,
 			       note_index(note, m), &o, now) != STATUS_OK) {
 			note->left_out = true;
-			count_left_out(r);
+			left_out_count(r);
 		}
 		if (note->left_out)
-			read_left_out(r, in, json, bytes, &o, now);
+			left_out_read(r, in, json, bytes, &o, now);
 		note->key = o.record.key;
 		note->dedup_key = o.dedup_key;
 		note->firing_key = o.firing_key;
@@ -287,7 +176,7 @@ static void queue_alerts(struct receive *r, struct intake *in,
 			 const struct receive_memory *m, struct span body,
 			 size_t n, bool overflow, struct moment now)
 {
-	char bytes[NOTICE_TEXT];
+	char bytes[LEFT_OUT_TEXT];
 	for (size_t i = 0; i < n; i++) {
 		const struct receive_note *note = &m->note[i];
 		struct offer o = note_offer(note, r, m, body, now);
@@ -297,7 +186,7 @@ static void queue_alerts(struct receive *r, struct intake *in,
 		}
 		if (note->left_out) {
 			r->payload.count = i + 1; /* for the place in `why` */
-			read_left_out(r, in, o.record.json, bytes, &o, now);
+			left_out_read(r, in, o.record.json, bytes, &o, now);
 			r->payload.count = n;
 			in->counters->left_out[r->payload.status]++;
 		}
@@ -356,11 +245,11 @@ enum status receive_whole(struct receive *r, struct intake *in,
 	size_t n;
 	enum status status = find_alerts(r, m, body, &n);
 	if (status == STATUS_OK)
-		status = judge_group(r); /* are there any to be read? */
+		status = left_out_judge(r); /* are there any to be read? */
 	if (status != STATUS_OK)
 		return status;
 	read_alerts(r, in, m, body, n, &need, now);
-	status = judge_group(r);
+	status = left_out_judge(r);
 	if (status != STATUS_OK) {
 		intake_release(in, r->slot, &r->wait, false, now.ms);
 		return status;
@@ -389,17 +278,17 @@ static enum intake_result take_alert(struct receive *r, struct intake *in,
 	struct payload *p = &r->payload;
 	const struct envelope *e =
 	    r->mode == RECEIVE_STEPWISE ? &r->envelope : &p->envelope;
-	char bytes[NOTICE_TEXT];
+	char bytes[LEFT_OUT_TEXT];
 	struct offer o;
 	struct span json = {alert, (size_t)(p->end - p->start)};
 	if (!left_out)
 		left_out = read_alert(r, in, m, e, json, alert_index(&p->alert),
 				      &o, now) != STATUS_OK;
 	if (left_out)
-		name_left_out(r, in, e, &p->alert, alert, bytes, &o, now);
+		left_out_name(r, in, e, &p->alert, alert, bytes, &o, now);
 	enum intake_result result = intake_offer(in, &o, r->slot, &r->wait);
 	if (left_out && result != INTAKE_NO_ROOM)
-		count_left_out(r);
+		left_out_count(r);
 	if (left_out && result == INTAKE_QUEUED)
 		in->counters->left_out[p->status]++;
 	return result;
@@ -445,7 +334,7 @@ enum status receive_end(struct receive *r, struct intake *in, struct moment now)
 	enum status status = payload_end(p);
 	r->blocked = false;
 	if (status == STATUS_OK)
-		status = judge_group(r);
+		status = left_out_judge(r);
 	if (status != STATUS_OK)
 		return status;
 	if (p->truncated) {
