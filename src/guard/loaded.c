@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 /* Where third_party/target.ld puts these. What is read-only afterwards is a
  * segment of its own: no page of it, of whatever size, holds anything else. */
@@ -41,7 +41,7 @@ void loaded_relocate(void)
 
 int loaded_seal(void)
 {
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t page = getauxval(AT_PAGESZ);
 	char *start = relro_start - (uintptr_t)relro_start % page;
 	/* the kernel goes on to the end of the last page, and not beyond: what
 	 * is mapped ends there, and the next byte would be ENOMEM */

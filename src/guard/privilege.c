@@ -76,6 +76,15 @@ const char *privilege_reach(const char *root, const char *path,
 					 : "is not permitted to the user";
 }
 
+/* What musl has the calls below do in each thread of the program, which has
+ * one: its own way to interrupt the others is not linked then. */
+void __synccall(void (*in_each)(void *), void *of);
+
+void __synccall(void (*in_each)(void *), void *of)
+{
+	in_each(of);
+}
+
 int privilege_drop(const char *root, const struct privilege_ids *ids)
 {
 	if (root && (chroot(root) < 0 || chdir("/") < 0))
@@ -97,6 +106,6 @@ int privilege_drop(const char *root, const struct privilege_ids *ids)
 void privilege_hide(void)
 {
 	struct rlimit none = {0, 0};
-	setrlimit(RLIMIT_CORE, &none);
+	prlimit(0, RLIMIT_CORE, &none, NULL);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }

@@ -282,11 +282,11 @@ static bool enter_seccomp(void)
 static void limit_resources(void)
 {
 	struct rlimit none = {0, 0}, files;
-	setrlimit(RLIMIT_NPROC, &none);
-	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+	prlimit(0, RLIMIT_NPROC, &none, NULL);
+	if (prlimit(0, RLIMIT_NOFILE, NULL, &files) < 0)
 		return;
 	files.rlim_max = files.rlim_cur;
-	setrlimit(RLIMIT_NOFILE, &files);
+	prlimit(0, RLIMIT_NOFILE, &files, NULL);
 }
 
 void sandbox_enter(struct sandbox *s)

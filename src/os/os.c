@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -371,11 +372,11 @@ int os_poll(struct pollfd *set, unsigned n, int64_t timeout_ms)
 int64_t os_descriptor_limit(void)
 {
 	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+	if (prlimit(0, RLIMIT_NOFILE, NULL, &limit) < 0)
 		return 0;
 	if (limit.rlim_cur < limit.rlim_max && limit.rlim_cur < 1024) {
 		limit.rlim_cur = limit.rlim_max < 1024 ? limit.rlim_max : 1024;
-		setrlimit(RLIMIT_NOFILE, &limit);
+		prlimit(0, RLIMIT_NOFILE, &limit, NULL);
 	}
 	return limit.rlim_cur > INT32_MAX ? INT32_MAX : (int64_t)limit.rlim_cur;
 }
@@ -419,7 +420,7 @@ void os_process_read(int statm, int64_t descriptors, struct os_process *out)
 	struct rusage usage;
 	struct span s = SPAN_NONE, pages;
 	uint64_t v;
-	int64_t page = sysconf(_SC_PAGESIZE);
+	int64_t page = (int64_t)getauxval(AT_PAGESZ);
 	out->virtual_bytes = out->resident_bytes = out->cpu_us = -1;
 	if (getrusage(RUSAGE_SELF, &usage) == 0)
 		out->cpu_us = microseconds(&usage.ru_utime) +
