@@ -194,9 +194,11 @@ $(O)/bellwire.debug: $(O)/target.ld $(OBJECTS) $(SHARED)/libbearssl.a $(LIBGCC) 
 	@grep -vF 'turned on by -z force-bti' $@.log >&2 || :
 	$(Q)READELF=$(READELF) tests/check-elf $@
 
-$(O)/bellwire: $(O)/bellwire.debug
+$(O)/bellwire: $(O)/bellwire.debug third_party/drop-sections
 	$(SAY) STRIP $@
 	$(Q)$(OBJCOPY) -S -R .comment $< $@
+	$(Q)READELF=$(READELF) third_party/drop-sections $@
+	$(Q)READELF=$(READELF) tests/check-elf $@
 
 bootstrap-%:
 	@third_party/bootstrap $*
