@@ -5,22 +5,27 @@
 #include "tls/tls.h"
 #include "version.h"
 
+#include <string.h>
+
+/* Of each its name and the rest of its line, which end with a zero: a table of
+ * pointers would be twice the size, and be relocated. */
 static void put_limits(struct buf *out)
 {
-	static const struct {
-		const char *name, *unit;
-		uint32_t value;
-	} table[] = {
 #define LIMIT_ROW(name, unit, beyond) \
-	{"  " #name " ", unit "; beyond: " beyond "\n", LIMIT_##name},
-	    LIMITS(LIMIT_ROW)
+	"  " #name " \0" unit "; beyond: " beyond "\n\0"
+	static const char text[] = LIMITS(LIMIT_ROW);
 #undef LIMIT_ROW
-	};
-	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-		buf_str(out, table[i].name);
-		buf_u64(out, table[i].value);
-		buf_str(out, table[i].unit[0] == ';' ? "" : " ");
-		buf_str(out, table[i].unit);
+#define LIMIT_ROW(name, unit, beyond) LIMIT_##name,
+	static const uint32_t values[] = {LIMITS(LIMIT_ROW)};
+#undef LIMIT_ROW
+	const char *at = text;
+	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+		buf_str(out, at);
+		at += strlen(at) + 1;
+		buf_u64(out, values[i]);
+		buf_str(out, at[0] == ';' ? "" : " ");
+		buf_str(out, at);
+		at += strlen(at) + 1;
 	}
 }
 
