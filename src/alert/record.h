@@ -38,17 +38,22 @@ struct record {
  */
 enum { RECORD_ONLY_BITS = 8, RECORD_FOR_NOBODY = 1 << 16 };
 
+/*@ assigns \nothing; */
 static inline uint64_t record_for(unsigned only, unsigned wanted)
 {
 	return only | (uint64_t)wanted << RECORD_ONLY_BITS;
 }
 
+/*@ requires \valid_read(r) && sink < LIMIT_SINKS;
+    assigns \nothing; */
 static inline bool record_is_for(const struct record *r, unsigned sink)
 {
 	uint64_t only = r->count & (RECORD_FOR_NOBODY | 0xff);
 	return r->kind != RECORD_ALERT || only == 0 || (only >> sink & 1);
 }
 
+/*@ requires \valid_read(r) && sink < LIMIT_SINKS;
+    assigns \nothing; */
 static inline bool record_was_wanted(const struct record *r, unsigned sink)
 {
 	return r->kind == RECORD_ALERT &&

@@ -132,8 +132,9 @@ static uint64_t cursor_untold(const char *p, unsigned i)
 /* The first record that a sink must be given: the saved one, or the next one
  * behind it if that one was lost to damage. */
 /*@ requires ring_ok(s) && from % 8 == 0 && from <= s->head;
+    requires s->head % 8 == 0;
     assigns \nothing;
-    ensures from <= \result <= s->head; */
+    ensures from <= \result <= s->head && \result % 8 == 0; */
 static uint64_t align(const struct spool *s, uint64_t from, uint64_t wanted)
 {
 	struct record r;
@@ -150,17 +151,18 @@ static uint64_t align(const struct spool *s, uint64_t from, uint64_t wanted)
 /* A sink that is not among the `saved` cursors of p starts at `from`. */
 /*@ requires \valid_read(i) && ring_ok(s) && \separated(i, s);
     requires from % 8 == 0 && from <= s->head && saved <= LIMIT_SINKS;
+    requires s->head % 8 == 0;
     requires \valid_read(p + (0 .. IMAGE_CURSOR_BYTES - 1));
     assigns s->cursor[0 .. LIMIT_SINKS - 1], s->keep[0 .. LIMIT_SINKS - 1],
 	    s->untold[0 .. LIMIT_SINKS - 1];
     ensures \forall integer k; 0 <= k < s->cursors ==>
-	from <= s->keep[k] <= s->head; */
+	from <= s->keep[k] <= s->head && s->keep[k] % 8 == 0; */
 static void place_cursors(const struct image *i, struct spool *s, const char *p,
 			  unsigned saved, uint64_t from)
 {
 	/*@ loop invariant c <= s->cursors;
 	    loop invariant \forall integer k; 0 <= k < c ==>
-		from <= s->keep[k] <= s->head;
+		from <= s->keep[k] <= s->head && s->keep[k] % 8 == 0;
 	    loop assigns c, s->cursor[0 .. LIMIT_SINKS - 1],
 		 s->keep[0 .. LIMIT_SINKS - 1],
 		 s->untold[0 .. LIMIT_SINKS - 1];
@@ -215,6 +217,7 @@ static bool names_same(const struct image *i, const struct spool *s,
  * that was not there before begins with them. */
 /*@ requires \valid_read(i) && ring_ok(s) && \separated(i, s);
     requires from % 8 == 0 && from <= s->head && saved <= LIMIT_SINKS;
+    requires s->head % 8 == 0;
     requires \valid_read(p + (0 .. IMAGE_CURSOR_BYTES - 1));
     assigns \nothing; */
 static uint64_t count_left(const struct image *i, const struct spool *s,

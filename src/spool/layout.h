@@ -87,6 +87,18 @@ static inline bool is_pad(const char *h)
 	return get_u32(h + RECORD_AT_KIND) == RECORD_PAD;
 }
 
+/* Passes over PADs to the record behind them, at *position then. Returns its
+ * length, 0 at the head. */
+/*@ requires ring_ok(s) && aligned(*position) && *position <= s->head;
+    requires \valid(position) && \separated(s, position);
+    assigns *position;
+    ensures aligned(*position);
+    ensures \old(*position) <= *position <= s->head;
+    ensures \result == 0 <==> *position == s->head;
+    ensures \result % 8 == 0 && \result <= s->head - *position;
+    ensures \result <= rest(s, *position);
+    ensures \result == 0 || \result >= SPOOL_HEADER; */
+uint32_t spool_find(const struct spool *s, uint64_t *position);
 /* Reads the record of that length at h. False if its parts do not fill it. */
 /*@ requires \valid(r) && length >= SPOOL_HEADER;
     requires \valid_read(h + (0 .. length - 1));

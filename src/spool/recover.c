@@ -228,17 +228,18 @@ void spool_recover(struct spool *s, uint64_t from, uint64_t safe,
 
 void spool_forget_sinks(struct spool *s)
 {
-	uint64_t from = spool_tail(s), to = from;
-	struct record r;
-	while (spool_get(s, &to, &r)) {
-		char *h = place(s, from);
-		if (is_pad(h))
-			h = s->ring;
-		if (r.kind == RECORD_ALERT && r.count) {
+	uint64_t at = spool_tail(s);
+	uint32_t length;
+	/*@ loop invariant aligned(at) && at <= s->head;
+	    loop assigns at, length, s->ring[0 .. s->size - 1];
+	    loop variant s->head - at; */
+	while ((length = spool_find(s, &at)) != 0) {
+		char *h = place(s, at);
+		if (get_u32(h + RECORD_AT_KIND) == RECORD_ALERT &&
+		    get_u64(h + RECORD_AT_COUNT)) {
 			put_u64(h + RECORD_AT_COUNT, 0);
-			put_u32(h + RECORD_AT_CRC,
-				spool_checksum(h, get_u32(h)));
+			put_u32(h + RECORD_AT_CRC, spool_checksum(h, length));
 		}
-		from = to;
+		at += length;
 	}
 }

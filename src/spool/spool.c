@@ -176,40 +176,50 @@ static uint32_t length_at(const struct spool *s, uint64_t position)
 	return length;
 }
 
-bool spool_get(const struct spool *s, uint64_t *position, struct record *r)
+uint32_t spool_find(const struct spool *s, uint64_t *position)
 {
 	/*@ loop invariant aligned(*position);
 	    loop invariant \at(*position, Pre) <= *position <= s->head;
-	    loop assigns *position, *r;
+	    loop assigns *position;
 	    loop variant s->head - *position; */
 	while (*position != s->head) {
-		const char *h = place(s, *position);
 		uint32_t length = length_at(s, *position);
-		*position += length;
-		if (!is_pad(h)) {
-			bool whole = length >= SPOOL_HEADER &&
-				     spool_read_record(h, length, r);
-			trust(whole);
-			return true;
+		if (!is_pad(place(s, *position))) {
+			trust(length >= SPOOL_HEADER);
+			return length;
 		}
+		*position += length;
 	}
-	return false;
+	return 0;
+}
+
+bool spool_get(const struct spool *s, uint64_t *position, struct record *r)
+{
+	uint32_t length = spool_find(s, position);
+	if (length == 0)
+		return false;
+	trust(spool_read_record(place(s, *position), length, r));
+	*position += length;
+	return true;
 }
 
 void spool_take_from(struct spool *s, uint64_t from, unsigned sinks)
 {
-	uint64_t to = from;
 	struct record r;
 	unsigned left = 0;
+	if (spool_find(s, &from) == 0)
+		return;
+	uint64_t to = from;
 	if (!spool_get(s, &to, &r) || r.kind != RECORD_ALERT)
 		return;
-	char *h = place(s, from);
-	if (is_pad(h))
-		h = s->ring;
+	/*@ loop invariant i <= s->cursors;
+	    loop assigns i, left;
+	    loop variant s->cursors - i; */
 	for (unsigned i = 0; i < s->cursors; i++)
 		if (record_is_for(&r, i) && !(sinks >> i & 1))
 			left |= 1U << i;
-	put_u64(h + RECORD_AT_COUNT, left ? left : RECORD_FOR_NOBODY);
+	put_u64(place(s, from) + RECORD_AT_COUNT,
+		left ? left : RECORD_FOR_NOBODY);
 }
 
 uint32_t spool_checksum(const char *h, uint32_t length)

@@ -212,11 +212,15 @@ void spool_recover(struct spool *s, uint64_t from, uint64_t safe,
 
 /* Numbers of sinks in what was taken over mean nothing any more: each alert is
  * for all that want it. In recover.c; the caller writes the ring again. */
-/*@ requires ring_ok(s) && positions_ok(s);
+/*@ requires ring_ok(s) && s->head % 8 == 0;
+    requires \forall integer i; 0 <= i < s->cursors ==> s->keep[i] % 8 == 0;
     assigns s->ring[0 .. s->size - 1]; */
 void spool_forget_sinks(struct spool *s);
-/* Takes a record that is for these sinks (bit i: sink i) from them: the record
- * in [from, to) that none of them has begun. */
+/* Takes an alert that is for these sinks (bit i: sink i) from them, that of the
+ * first record from there on; none of them has begun with it. For a spool that
+ * is no file: the record's checksum is as it was. */
+/*@ requires ring_ok(s) && from % 8 == 0 && from <= s->head;
+    assigns s->ring[0 .. s->size - 1]; */
 void spool_take_from(struct spool *s, uint64_t from, unsigned sinks);
 
 /* In dropped.c. Lets a sink's cursor and `keep`, which are the same, pass the

@@ -137,8 +137,10 @@ static struct record make_record(uint64_t key, size_t n)
 		buf_char(&b, (char)('a' + (key + i) % 26));
 	buf_str(&b, "\"}");
 	assert_false(b.cut);
-	return (struct record){
-	    .kind = RECORD_ALERT, .key = key, .json = buf_span(&b)};
+	return (struct record){.kind = RECORD_ALERT,
+			       .key = key,
+			       .count = record_for(1, 3),
+			       .json = buf_span(&b)};
 }
 
 /* Many rounds of records of all sizes, put in groups that were promised room,
@@ -429,6 +431,73 @@ static void passes_over_the_end(void **state)
 			assert_int_equal(report.records, 3);
 			assert_int_equal(report.rewrite, !again);
 		}
+	}
+}
+
+/* Behind damage, too: there a PAD stands in the middle of the ring. */
+static void forgets_sinks(void **state)
+{
+	(void)state;
+	for (size_t k = 0; k < COUNT(froms); k++) {
+		for (size_t bad = 0; bad < 6; bad++) {
+			uint64_t end[8], keys[16], position = froms[k];
+			struct spool_report report;
+			struct record r;
+			leave_ring(froms[k], 6, end);
+			if (bad)
+				ring[(end[bad - 1] - 100) % RING] ^= 1;
+			recovered(froms[k], &report, keys);
+			spool_forget_sinks(&spool);
+			size_t n = 0;
+			while (spool_get(&spool, &position, &r)) {
+				assert_int_equal(r.key, keys[n++]);
+				assert_int_equal(r.count, 0);
+			}
+			/* and all of them are good for the next process */
+			size_t left = recovered(froms[k], &report, keys);
+			CHECK(n == (bad ? 5 : 6) && left == n,
+			      "%zu of %zu left, with %zu damaged", left, n,
+			      bad);
+		}
+	}
+}
+
+/* A sink's record is found behind damage as well. */
+static void takes_records_from_sinks(void **state)
+{
+	(void)state;
+	for (size_t k = 0; k < COUNT(froms); k++) {
+		uint64_t end[8], keys[16], position;
+		struct spool_report report;
+		struct record r;
+		leave_ring(froms[k], 4, end);
+		ring[(end[1] - 100) % RING] ^= 1;
+		assert_int_equal(recovered(froms[k], &report, keys), 3);
+		spool.cursors = 3;
+		move_all(froms[k]);
+		position = end[0];
+		assert_true(spool_get(&spool, &position, &r));
+		assert_int_equal(r.key, 102);
+		char *count = ring + (position - spool_need(&r)) % RING + 16;
+		spool_forget_sinks(&spool);
+		memcpy(copy, ring, sizeof ring);
+		spool_take_from(&spool, end[0], 2);
+		assert_int_equal(get_u64(count), 5);
+		put_u64(count, 0);
+		assert_memory_equal(ring, copy, sizeof ring);
+		/* from one after the other, until it is for nobody */
+		spool_take_from(&spool, end[0], 1);
+		spool_take_from(&spool, end[1], 2);
+		spool_take_from(&spool, end[1], 4);
+		position = end[0];
+		assert_true(spool_get(&spool, &position, &r));
+		assert_int_equal(r.count, RECORD_FOR_NOBODY);
+		for (unsigned i = 0; i < spool.cursors; i++)
+			assert_false(record_is_for(&r, i));
+		/* there is none at the head */
+		memcpy(copy, ring, sizeof ring);
+		spool_take_from(&spool, spool.head, 1);
+		assert_memory_equal(ring, copy, sizeof ring);
 	}
 }
 
@@ -942,6 +1011,8 @@ int main(void)
 	    cmocka_unit_test(drops_what_is_behind_a_torn_one),
 	    cmocka_unit_test(passes_over_damage),
 	    cmocka_unit_test(passes_over_the_end),
+	    cmocka_unit_test(forgets_sinks),
+	    cmocka_unit_test(takes_records_from_sinks),
 	    cmocka_unit_test(refuses_wrong_pads),
 	    cmocka_unit_test(recovers_full_rings),
 	    cmocka_unit_test(tells_of_a_damaged_end),
