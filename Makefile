@@ -84,6 +84,8 @@ TRIED := $(call tried,-fstack-clash-protection) \
 	$(call tried,-ftrivial-auto-var-init=zero)
 # gcc sets tables of 32 bytes and more apart by as much on x86.
 PLAIN := $(call tried,-malign-data=abi)
+# clang does not know the last of three flags for code that is small and fast.
+JUMPS := $(call tried,-falign-jumps=1)
 # Beside each object, what its functions call and need of the stack: check-size.
 GRAPH := $(call tried,-fcallgraph-info=su)
 # The addresses in the file that depend on where it is loaded, packed: 9 KB less.
@@ -164,7 +166,7 @@ $(O)/guard/sandbox.o: $(O)/guard/calls.h
 HOT := base/text base/hash json/json json/strings alert/member alert/alert alert/read \
 	spool/spool intake/recall intake/firing intake/intake render/pieces render/render \
 	render/logfmt http/scan
-$(HOT:%=$(O)/%.o): HOT_FLAGS := -O2 -falign-functions=1 -falign-loops=1 -falign-jumps=1
+$(HOT:%=$(O)/%.o): HOT_FLAGS := -O2 -falign-functions=1 -falign-loops=1 $(JUMPS)
 
 $(O)/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h \
 		$(MUSL_READY)

@@ -7,12 +7,16 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
+/* Hidden: reached by their distance from the code. A compiler may take the way
+ * by a pointer else, clang does, and that would have to be relocated itself. */
+#define HIDDEN __attribute__((visibility("hidden")))
+
 /* Where third_party/target.ld puts these. What is read-only afterwards is a
  * segment of its own: no page of it, of whatever size, holds anything else. */
-extern uintptr_t relr_start[], relr_end[];
-extern char relro_start[], relro_end[];
+HIDDEN extern uintptr_t relr_start[], relr_end[];
+HIDDEN extern char relro_start[], relro_end[];
 /* where the file itself begins. NOLINTNEXTLINE: the name is the linker's */
-extern char __ehdr_start[];
+HIDDEN extern char __ehdr_start[];
 
 /* An even entry says where such a word is; an odd one has, above its lowest
  * bit, a bit for each of the words that follow. */
