@@ -17,6 +17,9 @@ static void end_greeting(struct server *s, struct slot *k)
 
 void slot_close(struct server *s, struct slot *k)
 {
+	/* whoever has agreed on TLS is told that nothing was cut off */
+	if (k->transport.secure && k->transport.greeted && !k->ended)
+		transport_end(&k->transport);
 	end_greeting(s, k);
 	s->pages.freed |= k->conn.answer.page.n != 0;
 	conn_close(&k->conn, &s->service);
