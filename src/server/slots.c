@@ -17,7 +17,7 @@ static void end_greeting(struct server *s, struct slot *k)
 
 void slot_close(struct server *s, struct slot *k)
 {
-	/* whoever has agreed on TLS is told that nothing was cut off */
+	/* whoever has agreed on TLS hears that this is the end */
 	if (k->transport.secure && k->transport.greeted && !k->ended)
 		transport_end(&k->transport);
 	end_greeting(s, k);

@@ -456,7 +456,8 @@ def test_a_plain_pipe_into_mqtt_is_not_enough(kitchen):
 def mock_broker(kitchen):
     """librdkafka's, with a consumer, and its address."""
     broker = kitchen.shell(
-        "exec kcat -b mock -X test.mock.num.brokers=1 -d mock -C -t alerts "
+        "exec kcat -b mock -X test.mock.num.brokers=1 "
+        "-X allow.auto.create.topics=true -d mock -C -t alerts "
         "-o beginning -q -u")
     return broker, wait_for("the mock broker", lambda: re.search(
         r"bootstrap\.servers=(127\.0\.0\.1:\d+)", broker.log())).group(1)
