@@ -128,7 +128,7 @@ def test_units_run_under_a_real_systemd(server, pki, tmp_path):
         "restart": "success,200",
         "spooled": "200",
         "fifo": "2026-11-24T02:00:00Z FIRING - Spooled",
-        "modes": "750:adm,640:adm,600:adm,",
+        "modes": "750:adm,640:adm,600",
         "stopped": "success,0",
         "watchdog": "30s",
         "after_hang": "200",
