@@ -437,11 +437,11 @@ static void check(void)
 	ASSERT(conn.report.why_n <= sizeof conn.report.why);
 	size_t room;
 	conn_room(&conn, &room);
-	/* whoever waits for bytes has room for them */
+	/* whoever waits for bytes has room for them, in a turn of its own */
 	bool reads =
 	    conn.state == CONN_HEAD || conn.state == CONN_DISCARD ||
 	    (conn.state == CONN_BODY && !conn.notification.receive.blocked);
-	ASSERT(!reads || conn.eof || room);
+	ASSERT(!reads || conn.eof || conn.credit <= 0 || room);
 	check_records();
 }
 
@@ -526,8 +526,11 @@ static void attend(bool stalled, bool slowly)
 			continue;
 		bool busy = take_output(slowly) && !slowly;
 		busy = run_sinks(stalled) || busy;
-		if (!busy && conn.state == before)
+		if (busy || conn.state != before)
+			continue;
+		if (conn.credit > 0)
 			return;
+		grant(); /* it pays its debt */
 	}
 	ASSERT(false); /* a connection that never rests */
 }

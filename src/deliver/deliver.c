@@ -188,17 +188,21 @@ static void write_lines(struct deliver *d, unsigned sink, struct moment now)
 	}
 }
 
+/* Tries a sink that is down, if there is anything for it and it is time. */
+static bool comes_up(struct deliver *d, unsigned sink, int64_t now_ms)
+{
+	struct delivery *s = &d->sink[sink];
+	deliver_pass_over(d, sink);
+	deliver_change(d, sink);
+	if (now_ms >= s->backoff.retry_ms && deliver_has_queued(d, sink))
+		try_up(d, sink, now_ms);
+	return s->state != DELIVERY_DOWN;
+}
+
 static void pump_sink(struct deliver *d, unsigned sink, struct moment now)
 {
 	struct delivery *s = &d->sink[sink];
-	if (s->state == DELIVERY_DOWN) {
-		deliver_pass_over(d, sink);
-		deliver_change(d, sink);
-		if (now.ms >= s->backoff.retry_ms &&
-		    deliver_has_queued(d, sink))
-			try_up(d, sink, now.ms);
-	}
-	if (s->state == DELIVERY_DOWN)
+	if (s->state == DELIVERY_DOWN && !comes_up(d, sink, now.ms))
 		return;
 	deliver_settle(d, sink, now.ms);
 	deliver_change(d, sink);
