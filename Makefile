@@ -122,7 +122,7 @@ PURE := $(addprefix base/,text bytes time address hash) \
 	tls/der tls/cert tls/names
 WORLD := $(addprefix os/,os log supervisor probe) \
 	$(addprefix guard/,loaded privilege sandbox) \
-	$(addprefix tls/,transport $(if $(filter 0,$(TLS)),none,tls client words identity anchors pem)) \
+	$(addprefix tls/,transport $(if $(filter 0,$(TLS)),none,tls client signatures words identity anchors pem)) \
 	$(addprefix disk/,store takeover persist) \
 	$(addprefix deliver/,sink fifo serial lines held batch deliver) \
 	$(addprefix server/,server slots refusals pages secrets) \

@@ -39,7 +39,8 @@
 #define LIMIT_EQUAL_ALERTS 16
 #define LIMIT_ANSWER 28672
 #define LIMIT_PLACE 160
-#define LIMIT_TLS_SESSION 29696
+#define LIMIT_TLS_SESSION 25600
+#define LIMIT_TLS_LENT 13824
 #define LIMIT_TLS_IDENTITY 40960
 #define LIMIT_TLS_CHAIN 8
 #define LIMIT_TLS_CHAIN_KIB 16
@@ -49,6 +50,7 @@
 #define LIMIT_TLS_CLIENT_CHAIN 8
 #define LIMIT_TLS_CLIENT_BYTES 16384
 #define LIMIT_TLS_CLIENT_CERT 4096
+#define LIMIT_TLS_CLIENT_NAMED 3
 #define LIMIT_TLS_NAME_CHECKS 4096
 #define LIMIT_TLS_GREETINGS 1
 #define LIMIT_TLS_GREETING_MS 10000
@@ -124,6 +126,8 @@
 	X(ANSWER, "bytes of an answer", "cannot be reached") \
 	X(PLACE, "bytes of the reason in an answer", "cut with a mark") \
 	X(TLS_SESSION, "bytes of a TLS connection", "cannot be reached") \
+	X(TLS_LENT, "bytes of its room for requests, in the handshake", \
+	  "cannot be reached") \
 	X(TLS_IDENTITY, "bytes of certificates and keys", "cannot be reached") \
 	X(TLS_CHAIN, "certificates of our own", "error at start") \
 	X(TLS_CHAIN_KIB, "KiB of them", "error at start") \
@@ -135,6 +139,8 @@
 	X(TLS_CLIENT_BYTES, "bytes of them", "the handshake is refused") \
 	X(TLS_CLIENT_CERT, "bytes of one, and of the names in those before", \
 	  "the handshake is refused") \
+	X(TLS_CLIENT_NAMED, "of them with a CA of ours as issuer", \
+	  "its word is not asked for") \
 	X(TLS_NAME_CHECKS, "names of them compared with name constraints", \
 	  "the handshake is refused") \
 	X(TLS_GREETINGS, "handshakes that go on in a turn of the loop", \

@@ -325,14 +325,18 @@ static void open_slot(struct server *s, struct slot *k, int fd,
 	k->used = true;
 	k->ended = false;
 	k->peer = *peer;
-	transport_open(&k->transport, fd, secure ? tls : NULL,
-		       s->service.now.s);
+	conn_open(&k->conn, (unsigned)(k - s->slots.slot), s->service.now.ms);
+	k->conn.health_only = health_only;
+	/* no byte of a request is there before the handshake is over */
+	size_t room;
+	char *lent = conn_room(&k->conn, &room);
+	ASSERT(room >= LIMIT_TLS_LENT);
+	transport_open(&k->transport, fd, secure ? tls : NULL, s->service.now.s,
+		       lent);
 	k->greeting = secure;
 	if (secure)
 		k->keys = keyring_begin(&s->keyring);
 	k->greet_by_ms = s->service.now.ms + LIMIT_TLS_GREETING_MS;
-	conn_open(&k->conn, (unsigned)(k - s->slots.slot), s->service.now.ms);
-	k->conn.health_only = health_only;
 }
 
 void slot_accept_from(struct server *s, const struct listener *listener)

@@ -2,7 +2,8 @@
  * client.c - the certificates that a client shows, for tls.c.
  *
  * BearSSL walks the chain from the client's own certificate up until a CA of
- * ours has signed one. What it does not ask, cert.h and names.h tell: they are
+ * ours has signed one; signatures.c puts its questions about signatures in
+ * another order. What it does not ask, cert.h and names.h tell: they are
  * asked about each certificate up to that one, and then about the CA. An error
  * that is found keeps its place, whatever comes behind it.
  */
@@ -35,13 +36,13 @@ static void start_chain(const br_x509_class **ctx, const char *server_name)
 	c->old_ca = false;
 	c->comparisons = LIMIT_TLS_NAME_CHECKS;
 	c->names_n = 0;
+	signatures_start(c);
 	c->minimal.vtable->start_chain(&c->minimal.vtable, server_name);
 }
 
 static void start_cert(const br_x509_class **ctx, uint32_t length)
 {
 	struct client_check *c = check_of(ctx);
-	/* a signature for each of them would be verified */
 	c->too_long = c->too_long ||
 		      c->certificates == LIMIT_TLS_CLIENT_CHAIN ||
 		      length > LIMIT_TLS_CLIENT_BYTES - c->bytes;
@@ -68,7 +69,7 @@ static int64_t judged_at(int64_t now_s, struct span der)
 /* The certificate at hand, as far as it is there. */
 static struct span held(const struct client_check *c)
 {
-	return (struct span){(const char *)c->held + c->names_n,
+	return (struct span){(const char *)c->chain->held + c->names_n,
 			     c->held_n - c->names_n};
 }
 
@@ -89,10 +90,10 @@ static void append(const br_x509_class **ctx, const unsigned char *p, size_t n)
 	struct client_check *c = check_of(ctx);
 	if (c->too_long)
 		return;
-	size_t room = sizeof c->held - c->held_n;
+	size_t room = sizeof c->chain->held - c->held_n;
 	bool fits = n <= room;
 	size_t keep = fits ? n : room;
-	memcpy(c->held + c->held_n, p, keep);
+	memcpy(c->chain->held + c->held_n, p, keep);
 	c->held_n += keep;
 	if (fits)
 		return;
@@ -117,6 +118,10 @@ static unsigned judge_leaf(struct client_check *c, const struct cert *cert)
 		return TLS_NOT_FOR_CLIENTS;
 	if (!has_a_name(c->identity, cert))
 		return TLS_OTHER_NAME;
+	const br_x509_pkey *key = &c->minimal.pkey;
+	if (key->key_type == BR_KEYTYPE_RSA &&
+	    key->key.rsa.elen > sizeof(uint32_t))
+		return BR_ERR_X509_LIMIT_EXCEEDED;
 	struct buf name = buf_of(s->client_name, sizeof s->client_name);
 	struct span known = cert_name(cert);
 	buf_put(&name, known.n ? known : SPAN("without a name"));
@@ -127,7 +132,7 @@ static unsigned judge_leaf(struct client_check *c, const struct cert *cert)
 /* May an issuer vouch for all names below it? */
 static bool holds_within(struct client_check *c, struct span limits)
 {
-	struct span rest = {(const char *)c->held, c->names_n};
+	struct span rest = {(const char *)c->chain->held, c->names_n};
 	struct names names = {.leaf = true};
 	while (limits.p && rest.n) {
 		if (!der_take_whole(&rest, DER_SEQUENCE, &names.subject) ||
@@ -182,7 +187,7 @@ static unsigned judge_anchors(struct client_check *c, unsigned anchors)
  * order, each behind more than four bytes. */
 static void keep_names(struct client_check *c, const struct cert *cert)
 {
-	unsigned char *to = c->held + c->names_n;
+	unsigned char *to = c->chain->held + c->names_n;
 	size_t n = cert->alternatives.n;
 	bool issued_itself = span_eq(cert->subject, cert->issuer);
 	if (c->certificates > 1 && issued_itself)
@@ -196,7 +201,7 @@ static void keep_names(struct client_check *c, const struct cert *cert)
 	*to++ = (unsigned char)n;
 	if (n)
 		memmove(to, cert->alternatives.p, n);
-	c->names_n = (size_t)(to - c->held) + n;
+	c->names_n = (size_t)(to - c->chain->held) + n;
 }
 
 /* 0, or why the certificate at hand will not do. One that is not whole was too
@@ -234,12 +239,12 @@ static unsigned end_chain(const br_x509_class **ctx)
 {
 	struct client_check *c = check_of(ctx);
 	unsigned error = c->minimal.vtable->end_chain(&c->minimal.vtable);
-	if (c->too_long)
-		error = TLS_LONG_CHAIN;
 	/* BearSSL calls a path that is too long an issuer that is no CA */
 	if (error == 0 ||
 	    (error == BR_ERR_X509_NOT_CA && c->error == TLS_PATH_LENGTH))
 		error = c->error;
+	if (error == BR_ERR_X509_NOT_TRUSTED && c->forged)
+		error = BR_ERR_X509_BAD_SIGNATURE;
 	if (error == BR_ERR_X509_NOT_TRUSTED && c->old_ca)
 		error = TLS_OLD_CA;
 	if (error) /* nobody has vouched for that name */
@@ -273,17 +278,18 @@ static size_t anchors_at(const struct identity *id, int64_t now_s)
 	return n;
 }
 
-void client_ask(struct session *s, const struct identity *id, int64_t now_s)
+void client_ask(struct session *s, const struct identity *id, int64_t now_s,
+		void *lent)
 {
 	br_x509_minimal_context *m = &s->client.minimal;
 	br_ssl_engine_context *e = &s->server.eng;
 	s->client.vtable = &client_class;
 	s->client.identity = id;
+	s->client.engine = e;
+	ASSERT((uintptr_t)lent % _Alignof(struct chain) == 0);
+	s->client.chain = lent;
 	br_x509_minimal_init(m, &br_sha256_vtable, id->anchor,
 			     anchors_at(id, tls_known_s(now_s)));
-	br_x509_minimal_set_rsa(m, br_ssl_engine_get_rsavrfy(e));
-	br_x509_minimal_set_ecdsa(m, br_ssl_engine_get_ec(e),
-				  br_ssl_engine_get_ecdsa(e));
 	br_x509_minimal_set_hash(m, br_sha256_ID, &br_sha256_vtable);
 	br_x509_minimal_set_hash(m, br_sha384_ID, &br_sha384_vtable);
 	br_x509_minimal_set_hash(m, br_sha512_ID, &br_sha512_vtable);

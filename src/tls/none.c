@@ -19,8 +19,9 @@ bool tls_load(struct tls_identity *id, const struct tls_files *files,
 }
 
 void tls_open(struct tls_session *t, const struct tls_identity *id,
-	      int64_t now_s)
+	      int64_t now_s, void *lent)
 {
+	(void)lent;
 	(void)t;
 	(void)id;
 	(void)now_s;

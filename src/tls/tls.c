@@ -68,7 +68,7 @@ static void set_profile(br_ssl_server_context *server)
 }
 
 void tls_open(struct tls_session *t, const struct tls_identity *identity,
-	      int64_t now_s)
+	      int64_t now_s, void *lent)
 {
 	struct session *s = session(t);
 	const struct identity *id =
@@ -76,6 +76,7 @@ void tls_open(struct tls_session *t, const struct tls_identity *identity,
 	br_ssl_engine_context *e = &s->server.eng;
 	unsigned char seed[32];
 	s->client_name_n = 0;
+	s->client.too_long = false;
 	set_profile(&s->server);
 	if (id->key.key_type == BR_KEYTYPE_RSA)
 		br_ssl_server_set_single_rsa(
@@ -87,7 +88,7 @@ void tls_open(struct tls_session *t, const struct tls_identity *identity,
 		    BR_KEYTYPE_SIGN, id->issuer_key_type,
 		    br_ssl_engine_get_ec(e), br_ecdsa_sign_asn1_get_default());
 	if (id->anchor_n)
-		client_ask(s, id, now_s);
+		client_ask(s, id, now_s, lent);
 	br_ssl_engine_set_buffers_bidi(e, s->in, sizeof s->in, s->out,
 				       sizeof s->out);
 	/* it has worked at start, and the kernel does not lose it */
@@ -114,6 +115,10 @@ unsigned tls_wants(const struct tls_session *t)
 	unsigned state =
 	    br_ssl_engine_current_state(&session_const(t)->server.eng);
 	unsigned wants = 0;
+	/* there is no other way out of BearSSL's walk: it would hear all that
+	 * is announced, 16 MiB */
+	if (session_const(t)->client.too_long)
+		return TLS_WANTS_CLOSED;
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
 		if (state & table[i].theirs)
 			wants |= (unsigned)table[i].ours;
@@ -199,6 +204,8 @@ int tls_error(const struct tls_session *t)
 {
 	const br_ssl_engine_context *e = &session_const(t)->server.eng;
 	int error = br_ssl_engine_last_error(e);
+	if (session_const(t)->client.too_long)
+		return TLS_LONG_CHAIN;
 	if (error != BR_ERR_UNSUPPORTED_VERSION || e->version_in)
 		return error;
 	if (is_proxy(e->ibuf))

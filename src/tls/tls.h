@@ -13,7 +13,7 @@
 #include "facts/limits.h"
 
 /* The state of one connection: 16,709 bytes for a whole record in, 600 for the
- * way out, a client's certificate, and BearSSL's contexts. */
+ * way out, and BearSSL's contexts. */
 struct tls_session {
 	_Alignas(16) unsigned char memory[LIMIT_TLS_SESSION];
 };
@@ -47,9 +47,11 @@ struct tls_warnings {
 bool tls_load(struct tls_identity *id, const struct tls_files *files,
 	      int64_t now_s, struct buf *error, struct tls_warnings *warnings);
 
-/* A new connection; *id must stay as it is until its handshake is over. */
+/* A new connection; *id must stay as it is until its handshake is over. Until
+ * then LIMIT_TLS_LENT bytes are lent to it, as aligned as a pointer: a client's
+ * certificates take them. */
 void tls_open(struct tls_session *t, const struct tls_identity *id,
-	      int64_t now_s);
+	      int64_t now_s, void *lent);
 
 enum tls_wants {
 	TLS_WANTS_CLOSED = 1,  /* over: see tls_error() */

@@ -10,7 +10,8 @@
 enum { HEADER = 5 }; /* of a record, RFC 5246 6.2.1 */
 
 void transport_open(struct transport *t, int fd,
-		    const struct tls_identity *identity, int64_t now_s)
+		    const struct tls_identity *identity, int64_t now_s,
+		    void *lent)
 {
 	t->fd = fd;
 	t->secure = identity != NULL;
@@ -20,7 +21,7 @@ void transport_open(struct transport *t, int fd,
 	t->empty = 0;
 	t->work = 0;
 	if (t->secure)
-		tls_open(&t->tls, identity, now_s);
+		tls_open(&t->tls, identity, now_s, lent);
 }
 
 /* Sends records as long as there are any. 1: all are sent; 0 or below as

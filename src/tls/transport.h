@@ -30,9 +30,10 @@ struct transport {
 	struct tls_session tls;
 };
 
-/* identity: NULL for plain. */
+/* identity: NULL for plain; else see tls_open(). */
 void transport_open(struct transport *t, int fd,
-		    const struct tls_identity *identity, int64_t now_s);
+		    const struct tls_identity *identity, int64_t now_s,
+		    void *lent);
 long transport_read(struct transport *t, char *p, size_t n);
 /* Takes bytes; with TLS some may wait in here, see transport_is_full(). */
 long transport_write(struct transport *t, struct span s);

@@ -1,6 +1,6 @@
 /*
- * types.h - what stands behind the memory of tls.h; for tls.c, client.c and
- * identity.c.
+ * types.h - what stands behind the memory of tls.h; for tls.c, client.c,
+ * signatures.c and identity.c.
  */
 #ifndef TLS_TYPES_H
 #define TLS_TYPES_H
@@ -63,6 +63,23 @@ struct identity {
 	unsigned name_count;
 };
 
+/* A certificate's signature, not looked at yet, and the key that is to have
+ * made it: of the certificate above, or of a CA of ours. */
+struct signature {
+	br_x509_pkey key;         /* its bytes are below, or the CA's */
+	const unsigned char *oid; /* of the hash, for RSA */
+	size_t hash_n, n;
+	unsigned char hash[64];
+	unsigned char bytes[BR_X509_BUFSIZE_SIG];
+	unsigned char key_bytes[BR_X509_BUFSIZE_KEY];
+};
+
+/* In what is lent to tls_open(). */
+struct chain {
+	unsigned char held[LIMIT_TLS_CLIENT_CERT];
+	struct signature signature[LIMIT_TLS_CLIENT_CHAIN];
+};
+
 /* A br_x509_class of our own around BearSSL's: it also looks at each
  * certificate's start, and asks cert.h and names.h about the rest. A
  * certificate is held until it ends or fills the room, and goes on to BearSSL
@@ -71,15 +88,20 @@ struct client_check {
 	const br_x509_class *vtable;
 	br_x509_minimal_context minimal;
 	const struct identity *identity;
+	const br_ssl_engine_context *engine;
+	struct chain *chain; /* lent */
 	int64_t now_s;
 	unsigned certificates; /* begun so far */
 	uint32_t bytes;        /* of them */
-	bool too_long;         /* the rest is passed over */
+	bool too_long;         /* and that is the end */
 	unsigned error;        /* of our own, 0: it will do */
 	bool old_ca;           /* one that is no good is named as an issuer */
 	unsigned issuers;      /* that count for path lengths */
 	unsigned comparisons;  /* of names that are still to be had */
-	unsigned char held[LIMIT_TLS_CLIENT_CERT];
+	unsigned signatures;   /* put down in the chain */
+	unsigned named, named_last; /* certificates that state a CA of ours as
+				       their issuer; which was the last */
+	bool forged; /* one is not by a key that is vouched for */
 	size_t names_n,
 	    held_n;     /* names of those before, then the one at hand */
 	bool undecided; /* no CA was found yet when it began */
@@ -100,10 +122,15 @@ struct session {
 const char *anchors_load(struct identity *id, struct span text, int64_t now_s,
 			 struct buf *warning);
 /* In client.c: asks the client for a certificate. */
-void client_ask(struct session *s, const struct identity *id, int64_t now_s);
+void client_ask(struct session *s, const struct identity *id, int64_t now_s,
+		void *lent);
+/* In signatures.c: for a chain that begins. */
+void signatures_start(struct client_check *c);
 
 _Static_assert(sizeof(struct session) <= LIMIT_TLS_SESSION,
 	       "raise TLS_SESSION in limits.h");
+_Static_assert(sizeof(struct chain) <= LIMIT_TLS_LENT,
+	       "raise TLS_LENT in limits.h");
 _Static_assert(sizeof(struct identity) <= LIMIT_TLS_IDENTITY,
 	       "raise TLS_IDENTITY in limits.h");
 

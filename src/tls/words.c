@@ -60,7 +60,7 @@ enum alert {
 	  "RSA-PSS") \
 	X(BR_ERR_X509_LIMIT_EXCEEDED, UNSUPPORTED_CERTIFICATE, \
 	  "a key or signature in the client's chain is too large (RSA of more than " \
-	  "4096 bits)") \
+	  "4096 bits, or with an exponent of more than 32)") \
 	X(BR_ERR_X509_WRONG_KEY_TYPE, UNSUPPORTED_CERTIFICATE, \
 	  "the client's certificate has a key of the wrong type") \
 	X(BR_ERR_X509_BAD_SIGNATURE, BAD_CERTIFICATE, \
