@@ -129,6 +129,9 @@ static enum json_event begin_value(struct json *j, char c)
 	default:
 		break;
 	}
+	/* editors and scripts write one */
+	if (j->offset == 0 && c == '\xef')
+		return bad(j, "a value, not a byte order mark (U+FEFF)");
 	if (!is_digit(c))
 		return bad(j, j->state == JSON_WANT_VALUE ? "a value"
 							  : "a value or ']'");

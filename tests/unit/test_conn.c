@@ -431,6 +431,10 @@ static void refuses(void **state)
 	     "400: not JSON: byte 11: expected more, the text is cut\n"
 	     "200: healthy\n",
 	     NULL, CONN_HEAD},
+	    {HEAD "\xef\xbb\xbf{}|" HEALTH,
+	     "400: not JSON: byte 0: expected a value, not a byte order mark "
+	     "(U+FEFF)\n200: healthy\n",
+	     NULL, CONN_HEAD},
 	    {POST JSON "Content-Length: 0\r\n\r\n" HEALTH,
 	     "400: not JSON: byte 0: expected a value\n200: healthy\n", NULL,
 	     CONN_HEAD},

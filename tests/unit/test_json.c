@@ -103,6 +103,8 @@ static void run_all(struct trace *t, struct span text)
 	}
 }
 
+static const char a_value_not_a_mark[] =
+    "a value, not a byte order mark (U+FEFF)";
 static const char a_value[] = "a value", value_or_end[] = "a value or ']'",
 		  a_key[] = "a member name in quotes",
 		  key_or_end[] = "a member name in quotes or '}'",
@@ -174,7 +176,8 @@ static void refuses_what_is_not_json(void **state)
 	    {SPAN("[[]"), 3, cut},
 	    {SPAN("[1 "), 3, cut},
 	    /* values */
-	    {SPAN("\xef\xbb\xbf{}"), 0, a_value}, /* a byte order mark */
+	    {SPAN("\xef\xbb\xbf{}"), 0, a_value_not_a_mark},
+	    {SPAN(" \xef\xbb\xbf{}"), 1, a_value},
 	    {SPAN("]"), 0, a_value},
 	    {SPAN("}"), 0, a_value},
 	    {SPAN(","), 0, a_value},
