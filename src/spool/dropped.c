@@ -4,11 +4,16 @@
  * and was written, may come to that sink twice. */
 #include "spool/spool.h"
 
+/*@ requires \valid(drop + (0 .. SPOOL_DROPS - 1));
+    assigns drop[0 .. SPOOL_DROPS - 1]; */
 static void begin_drop(struct spool_drop *drop, uint64_t at)
 {
 	struct spool_drop *last = &drop[SPOOL_DROPS - 1];
 	if (last->to)
 		drop[SPOOL_DROPS - 2].from = last->from;
+	/*@ loop invariant i < SPOOL_DROPS;
+	    loop assigns i, drop[1 .. SPOOL_DROPS - 1];
+	    loop variant i; */
 	for (unsigned i = SPOOL_DROPS - 1; i; i--)
 		drop[i] = drop[i - 1];
 	drop[0] = (struct spool_drop){at, at};
@@ -30,6 +35,11 @@ void spool_drop(struct spool *s, unsigned sink)
 
 bool spool_has_dropped(const struct spool *s, unsigned sink, uint64_t position)
 {
+	/*@ loop invariant i <= SPOOL_DROPS;
+	    loop invariant \forall integer k; 0 <= k < i ==>
+		!(s->drop[sink][k].from < position <= s->drop[sink][k].to);
+	    loop assigns i;
+	    loop variant SPOOL_DROPS - i; */
 	for (unsigned i = 0; i < SPOOL_DROPS; i++) {
 		const struct spool_drop *d = &s->drop[sink][i];
 		if (position > d->from && position <= d->to)

@@ -223,12 +223,29 @@ void spool_forget_sinks(struct spool *s);
     assigns s->ring[0 .. s->size - 1]; */
 void spool_take_from(struct spool *s, uint64_t from, unsigned sinks);
 
+/*@ predicate dropped(struct spool *s, integer sink, integer position) =
+	\exists integer i; 0 <= i < SPOOL_DROPS &&
+		s->drop[sink][i].from < position <= s->drop[sink][i].to; */
+
 /* In dropped.c. Lets a sink's cursor and `keep`, which are the same, pass the
  * record in front of them, which it has not got. */
+/*@ requires ring_ok(s) && sink < s->cursors;
+    requires s->cursor[sink] % 8 == 0 && s->cursor[sink] <= s->head;
+    requires s->keep[sink] == s->cursor[sink];
+    assigns s->cursor[sink], s->keep[sink], s->drop[sink][0 .. SPOOL_DROPS - 1];
+    ensures s->keep[sink] == s->cursor[sink];
+    ensures s->cursor[sink] % 8 == 0;
+    ensures \old(s->cursor[sink]) <= s->cursor[sink] <= s->head; */
 void spool_drop(struct spool *s, unsigned sink);
 /* Was the record that ends there dropped for that sink? */
+/*@ requires \valid_read(s) && sink < LIMIT_SINKS;
+    assigns \nothing;
+    ensures \result <==> dropped(s, sink, position); */
 bool spool_has_dropped(const struct spool *s, unsigned sink, uint64_t position);
 /* Was any that ends there or behind, of those put until now? */
+/*@ requires \valid_read(s) && sink < LIMIT_SINKS;
+    assigns \nothing;
+    ensures \result <==> position <= s->drop[sink][0].to; */
 bool spool_has_dropped_from(const struct spool *s, unsigned sink,
 			    uint64_t position);
 
