@@ -11,6 +11,10 @@
  * by a pointer else, clang does, and that would have to be relocated itself. */
 #define HIDDEN __attribute__((visibility("hidden")))
 
+/* Hidden: reached by their distance from the code. A compiler may take the way
+ * by a pointer else, clang does, and that would have to be relocated itself. */
+#define HIDDEN __attribute__((visibility("hidden")))
+
 /* Where third_party/target.ld puts these. What is read-only afterwards is a
  * segment of its own: no page of it, of whatever size, holds anything else. */
 HIDDEN extern uintptr_t relr_start[], relr_end[];
