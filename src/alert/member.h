@@ -31,11 +31,16 @@ enum member {
 extern const struct span alert_quoted[MEMBER_OTHER];
 
 /* What a name has between its quotes, where `value` begins behind its colon. */
+/*@ requires value >= 3;
+    assigns \nothing;
+    ensures \result.p == p + 1 && \result.n == value - 3; */
 static inline struct span alert_inside_name(const char *p, size_t value)
 {
 	return (struct span){p + 1, value - SPAN("\"\":").n};
 }
 
+/*@ requires 0 <= m < MEMBER_OTHER && alert_quoted[m].n >= 3;
+    assigns \nothing; */
 static inline struct span alert_member_name(enum member m)
 {
 	return alert_inside_name(alert_quoted[m].p, alert_quoted[m].n);
