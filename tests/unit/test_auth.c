@@ -132,6 +132,8 @@ static void refuses_files(void **state)
 	    {auth_add_basic, SPAN(":\n"), "1" BASIC_WANTED},
 	    {auth_add_basic, SPAN("ann:\n"), "1" BASIC_WANTED},
 	    {auth_add_basic, SPAN("ann:  \n"), "1" BASIC_WANTED},
+	    {auth_add_basic, SPAN("ann:$2y$05$abc\n"), "1" BASIC_WANTED},
+	    {auth_add_basic, SPAN("ann:{SHA}abc\n"), "1" BASIC_WANTED},
 	    {auth_add_basic, SPAN("ann:sha256:\n"), "1" BASIC_WANTED},
 	    {auth_add_basic, SPAN("ann:sha256:" LETMEIN "0"), "1" BASIC_WANTED},
 	};

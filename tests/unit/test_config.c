@@ -148,6 +148,7 @@ static void refuses_values(void **state)
 		const char *name, *values[12];
 	} table[] = {
 	    {"listen", {"", "5000", "a:1", "1.2.3.4:99999"}},
+	    {"health", {"", "5000", "a:1", "1.2.3.4:99999"}},
 	    {"path",
 	     {"", "x", "/-/x", "/metrics", "/alerts", "/a?b", "/a#b", "/\xc3",
 	      "/\x80", "/a\tb", "/\x7f"}},
@@ -174,7 +175,8 @@ static void refuses_values(void **state)
 	      "serial:/a,flow=both", "serial:/a,mode=0640"}},
 	    {"emit",
 	     {"fifo:/a,mode=/40", "serial:/a,frame=4n1", "serial:/a,frame=8n0",
-	      "serial:/a,frame=", "stdout,match=", "stdout,bell="}},
+	      "serial:/a,frame=", "stdout,match=", "stdout,bell=",
+	      "stdout,wait=", "stdout,wait=maybe", "stdout,wait=No"}},
 	    {"spool",
 	     {"", ",size=1M", "/a,size=1", "/a,size=255K", "/a,size=2G",
 	      "/a,x=1M", "/a,size", "/a,size="}},

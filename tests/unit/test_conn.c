@@ -378,6 +378,11 @@ static void refuses(void **state)
 	     "404: no such path: notifications are posted to /webhook\n200: "
 	     "healthy\n",
 	     NULL, CONN_HEAD},
+	    {"POST /api/v2/alerts HTTP/1.1\r\nHost: a\r\nContent-Length: "
+	     "#\r\n\r\n[]|" HEALTH,
+	     "404: no such path: this is no Alertmanager; notifications are "
+	     "posted to /webhook\n200: healthy\n",
+	     NULL, CONN_HEAD},
 	    {"GET /webhook/ HTTP/1.1\r\nHost: a\r\n\r\n" HEALTH,
 	     "404: no such path: notifications are posted to /webhook\n200: "
 	     "healthy\n",
@@ -1216,6 +1221,20 @@ static void closes(void **state)
 	check_answers("200 close: healthy\n", "stopping");
 }
 
+/* --health has no more than the pages for who asks whether it lives. */
+static void tells_of_health_alone(void **state)
+{
+	(void)state;
+	start_plain();
+	conn.health_only = true;
+	send_text("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n" HEALTH);
+	check_answers("404: no such path\n200: healthy\n", "metrics");
+	answers.n = 0;
+	send_text("POST /webhook HTTP/1.1\r\nHost: a\r\nContent-Length: "
+		  "0\r\n\r\n" HEALTH);
+	check_answers("404: no such path\n200: healthy\n", "webhook");
+}
+
 static char large[1 << 18];
 
 /* A payload with n alerts of about `size` bytes each. */
@@ -1896,6 +1915,7 @@ int main(void)
 	    cmocka_unit_test(keeps_deadlines),
 	    cmocka_unit_test(recognises_repeats),
 	    cmocka_unit_test(closes),
+	    cmocka_unit_test(tells_of_health_alone),
 	    cmocka_unit_test(lingers),
 	    cmocka_unit_test(holds_large_pages),
 	    cmocka_unit_test(reads_no_more),

@@ -370,6 +370,108 @@ static void comes_back_for_those_alone_that_have_it_not(void **state)
 	assert_int_equal(r.count, RECORD_FOR_NOBODY);
 }
 
+/* A sink with wait=no may have it or not. */
+static void does_not_wait_for_all(void **state)
+{
+	(void)state;
+	start();
+	config.sink[1].filter.matches = 0;
+	config.sink[1].no_wait = true;
+	struct offer a = alert_named("{}");
+	assert_int_equal(a.sinks, 3);
+	assert_int_equal(a.waits, 1);
+	assert_int_equal(offer(&a, 1), INTAKE_QUEUED);
+	assert_false(is_safe(1));
+	spool.cursor[0] = spool.keep[0] = spool.head;
+	assert_true(is_safe(1));
+}
+
+/* What a sink has let go of is queued again for that one alone; whoever waited
+ * for it hears no 200. */
+static void brings_again_what_was_dropped(void **state)
+{
+	(void)state;
+	start();
+	config.sink[1].filter.matches = 0;
+	struct offer a = alert_named("{}");
+	assert_int_equal(offer(&a, 1), INTAKE_QUEUED);
+	assert_int_equal(intake_waits_for(&intake, &wait_of[1]), 0);
+	spool.cursor[0] = spool.keep[0] = spool.head;
+	assert_int_equal(intake_waits_for(&intake, &wait_of[1]), 1);
+	spool_drop(&spool, 1);
+	assert_int_equal(spool.cursor[1], spool.head);
+	assert_false(is_safe(1));
+	assert_int_equal(intake_waits_for(&intake, &wait_of[1]), 1);
+	intake_release(&intake, 1, &wait_of[1], false, 5);
+	uint64_t head = spool.head;
+	assert_int_equal(offer(&a, 2), INTAKE_QUEUED);
+	assert_true(spool.head > head);
+	assert_int_equal(newest_count(&spool), 2);
+	assert_int_equal(intake_waits_for(&intake, &wait_of[2]), 1);
+	write_all();
+	assert_true(is_safe(2));
+	assert_int_equal(intake_waits_for(&intake, &wait_of[2]), -1);
+}
+
+/* The rest of a line that was cut is not out yet, though the cursor is past
+ * it. */
+static void waits_for_the_rest_of_a_line(void **state)
+{
+	(void)state;
+	start();
+	struct offer a = alert_named("{}");
+	assert_int_equal(offer(&a, 1), INTAKE_QUEUED);
+	write_all();
+	spool.unfinished[0] = spool.head;
+	assert_int_equal(offer(&a, 2), INTAKE_KNOWN);
+	assert_int_equal(intake_waits_for(&intake, &wait_of[2]), 0);
+	assert_false(is_safe(2));
+	spool.unfinished[0] = 0;
+	assert_true(is_safe(2));
+}
+
+/* An alert that nobody got a 200 for is news after a while, unless it waits
+ * still. */
+static void forgets_in_time(void **state)
+{
+	(void)state;
+	for (int written = 0; written < 2; written++) {
+		start();
+		struct offer a = name("{}", "\"r\"", "\"g\"", 0);
+		assert_int_equal(offer(&a, 1), INTAKE_QUEUED);
+		intake_release(&intake, 1, &wait_of[1], false, 5);
+		if (written)
+			write_all();
+		a = name("{}", "\"r\"", "\"g\"", LIMIT_KNOWN_MS + 5);
+		assert_int_equal(offer(&a, 2), INTAKE_KNOWN);
+		intake_release(&intake, 2, &wait_of[2], false, 5);
+		a = name("{}", "\"r\"", "\"g\"", LIMIT_KNOWN_MS + 6);
+		assert_int_equal(offer(&a, 3),
+				 written ? INTAKE_QUEUED : INTAKE_KNOWN);
+	}
+}
+
+/* The overflow may be full, too. */
+static void finds_no_room_in_the_overflow(void **state)
+{
+	(void)state;
+	start_full();
+	struct record filler = {.kind = RECORD_ALERT};
+	while (spool_fits(&overflow, SPOOL_HEADER, SPOOL_HEADER))
+		spool_put(&overflow, &filler);
+	struct offer a = alert_named("{}");
+	uint64_t head = overflow.head;
+	assert_int_equal(offer(&a, 1), INTAKE_NO_ROOM);
+	assert_false(intake_put_own(&intake, &a));
+	assert_int_equal(overflow.head, head);
+	/* one of our own takes what room there is */
+	overflow.cursor[0] = overflow.keep[0] = head;
+	overflow.cursor[1] = overflow.keep[1] = head;
+	assert_true(intake_put_own(&intake, &a));
+	assert_true(overflow.head > head);
+	assert_true(spool.wanted);
+}
+
 static void names_notices(void **state)
 {
 	struct envelope e = {
@@ -576,6 +678,11 @@ int main(void)
 	    cmocka_unit_test(finds_no_room),
 	    cmocka_unit_test(goes_to_the_overflow),
 	    cmocka_unit_test(comes_back_for_those_alone_that_have_it_not),
+	    cmocka_unit_test(does_not_wait_for_all),
+	    cmocka_unit_test(brings_again_what_was_dropped),
+	    cmocka_unit_test(waits_for_the_rest_of_a_line),
+	    cmocka_unit_test(forgets_in_time),
+	    cmocka_unit_test(finds_no_room_in_the_overflow),
 	    cmocka_unit_test(names_notices),
 	    cmocka_unit_test(emits_twins_once),
 	    cmocka_unit_test(knows_what_was_left),

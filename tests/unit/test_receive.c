@@ -9,7 +9,7 @@ enum { RING = (2 * SPOOL_RECORD_MAX + 7) / 8 * 8 };
 static struct config config;
 static struct counters counters;
 static struct intake intake;
-static struct spool spool;
+static struct spool spool, overflow;
 static char ring[LIMIT_SPOOL_MEMORY];
 static struct receive receive;
 static struct receive_memory memory;
@@ -478,6 +478,88 @@ static void refuses_without_room(void **state)
 		assert_int_equal(intake.recall.entry[i].claims >> 4 & 1, 0);
 }
 
+/* A spool that is a file and full, and an overflow of which `room` bytes are
+ * free. */
+static void start_full(size_t room)
+{
+	static char overflow_ring[RING];
+	struct record filler = {.kind = RECORD_ALERT};
+	start(RING);
+	spool_init(&overflow, overflow_ring, sizeof overflow_ring, 1);
+	intake.overflow = &overflow;
+	spool.durable = spool.stuck = true;
+	while (spool_fits(&spool, SPOOL_HEADER, SPOOL_HEADER))
+		spool_put(&spool, &filler);
+	while (spool_fits(&overflow, room + SPOOL_HEADER, SPOOL_HEADER))
+		spool_put(&overflow, &filler);
+}
+
+/* What finds room in the overflow alone is queued there for sinks that work;
+ * its sender has it still. */
+static void goes_to_the_overflow(void **state)
+{
+	struct span body = make_body(3, 30);
+	(void)state;
+	start_full(2000);
+	uint64_t head = spool.head, before = overflow.head;
+	receive_start(&receive, 1, RECEIVE_WHOLE);
+	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
+			 STATUS_NO_ROOM);
+	assert_int_equal(spool.head, head);
+	assert_true(overflow.head > before);
+	assert_int_equal(counters.alerts_firing, 3);
+	for (uint16_t i = 0; i < intake.recall.used; i++)
+		assert_int_equal(intake.recall.entry[i].claims, 0);
+	/* what is there takes no room there when it comes again */
+	before = overflow.head;
+	receive_start(&receive, 2, RECEIVE_WHOLE);
+	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
+			 STATUS_NO_ROOM);
+	assert_int_equal(overflow.head, before);
+	/* it is over once the sink has got it */
+	overflow.cursor[0] = overflow.keep[0] = overflow.head;
+	receive_start(&receive, 3, RECEIVE_WHOLE);
+	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
+			 STATUS_OK);
+	assert_int_equal(overflow.head, before);
+	assert_int_equal(counters.alerts_firing, 3);
+}
+
+static void finds_the_overflow_full(void **state)
+{
+	struct span body = make_body(3, 30);
+	(void)state;
+	start_full(200);
+	uint64_t before = overflow.head;
+	receive_start(&receive, 1, RECEIVE_WHOLE);
+	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
+			 STATUS_NO_ROOM);
+	assert_int_equal(overflow.head, before);
+	assert_int_equal(counters.alerts_firing, 0);
+	/* a body that no empty spool could hold comes step by step */
+	body = make_body(900, 0);
+	receive_start(&receive, 2, RECEIVE_WHOLE);
+	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
+			 STATUS_OK);
+	assert_true(receive.mode == RECEIVE_STEPWISE && receive.blocked);
+	intake_release(&intake, 2, &receive.wait, false, 0);
+}
+
+static void streams_to_the_overflow(void **state)
+{
+	struct span body = SPAN("{\"status\":\"firing\",\"alerts\":[{}],"
+				"\"truncatedAlerts\":2}");
+	(void)state;
+	start_full(RING / 2);
+	receive_start(&receive, 1, RECEIVE_STREAM);
+	assert_int_equal(
+	    receive_more(&receive, &intake, &memory, body.p, 0, body.n, now),
+	    STATUS_OK);
+	assert_false(receive.blocked);
+	assert_int_equal(receive_end(&receive, &intake, now), STATUS_NO_ROOM);
+	assert_int_equal(counters.alerts_firing, 1);
+}
+
 /* More than the spool can ever hold: one by one, from the same bytes. */
 static void goes_step_by_step(void **state)
 {
@@ -571,6 +653,9 @@ int main(void)
 	    cmocka_unit_test(emits_twins_once),
 	    cmocka_unit_test(waits_for_room),
 	    cmocka_unit_test(refuses_without_room),
+	    cmocka_unit_test(goes_to_the_overflow),
+	    cmocka_unit_test(finds_the_overflow_full),
+	    cmocka_unit_test(streams_to_the_overflow),
 	    cmocka_unit_test(goes_step_by_step),
 	    cmocka_unit_test(holds_the_smallest_alerts),
 	    cmocka_unit_test(tells_of_what_is_too_large),

@@ -490,6 +490,14 @@ static void writes_notices(void **state)
 	     {.kind = FORMAT_LINE},
 	     "2026-11-24T01:55:52Z NOTICE 1 alert was skipped, having waited "
 	     "too long\n"},
+	    {RECORD_NOTICE_DROPPED, 2, "", LOGFMT,
+	     "ts=2026-11-24T01:55:52Z status=notice notice=dropped count=2\n"},
+	    {RECORD_NOTICE_DROPPED,
+	     1,
+	     "",
+	     {.kind = FORMAT_LINE},
+	     "2026-11-24T01:55:52Z NOTICE 1 alert was dropped here for newer "
+	     "ones\n"},
 	    {RECORD_NOTICE_SKIPPED, 3, "", LOGFMT,
 	     "ts=2026-11-24T01:55:52Z status=notice notice=skipped count=3\n"},
 	    {RECORD_NOTICE_TRUNCATED,

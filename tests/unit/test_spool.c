@@ -494,11 +494,53 @@ static void takes_records_from_sinks(void **state)
 		assert_int_equal(r.count, RECORD_FOR_NOBODY);
 		for (unsigned i = 0; i < spool.cursors; i++)
 			assert_false(record_is_for(&r, i));
-		/* there is none at the head */
+		/* a notice is for all of them, and there is none at the head */
+		struct record notice = {.kind = RECORD_NOTICE_LOST};
+		uint64_t before = spool.head;
+		spool_put(&spool, &notice);
+		spool_take_from(&spool, before, 1);
+		assert_true(spool_get(&spool, &before, &r));
+		assert_int_equal(r.count, 0);
 		memcpy(copy, ring, sizeof ring);
 		spool_take_from(&spool, spool.head, 1);
 		assert_memory_equal(ring, copy, sizeof ring);
 	}
+}
+
+/* What a sink gives up is known for as many rows as there is memory for; then
+ * the two oldest become one, with what was written between them. */
+static void knows_what_was_dropped(void **state)
+{
+	enum { ROWS = SPOOL_DROPS + 2, ALL = 2 * ROWS };
+	uint64_t end[ALL];
+	(void)state;
+	start(2);
+	for (size_t i = 0; i < ALL; i++)
+		end[i] = spool_put(&spool, &records[0]);
+	/* a row of two at first, then each second record */
+	for (size_t i = 0; i < ALL; i++) {
+		if (i == 0 || i % 2)
+			spool_drop(&spool, 1);
+		spool.cursor[1] = spool.keep[1] = end[i];
+		for (size_t k = 0; k <= i; k++) {
+			bool gone = k == 0 || k % 2;
+			bool merged = i >= 9 && k <= (i - 5) / 2 * 2 - 1;
+			CHECK(spool_has_dropped(&spool, 1, end[k]) ==
+				  (gone || merged),
+			      "record %zu after %zu", k, i);
+		}
+		CHECK(spool_has_dropped_from(&spool, 1, end[i]) ==
+			  (i == 0 || i % 2),
+		      "from %zu on", i);
+		assert_true(spool_has_dropped_from(&spool, 1, end[0]));
+	}
+	/* of the other sink nothing, and at the head there is nothing */
+	assert_int_equal(spool.cursor[0], 0);
+	assert_false(spool_has_dropped(&spool, 0, end[0]));
+	assert_false(spool_has_dropped_from(&spool, 0, end[0]));
+	struct spool before = spool;
+	spool_drop(&spool, 1);
+	assert_memory_equal(&before, &spool, sizeof spool);
 }
 
 /* Writes a PAD, which may be a wrong one. */
@@ -1013,6 +1055,7 @@ int main(void)
 	    cmocka_unit_test(passes_over_the_end),
 	    cmocka_unit_test(forgets_sinks),
 	    cmocka_unit_test(takes_records_from_sinks),
+	    cmocka_unit_test(knows_what_was_dropped),
 	    cmocka_unit_test(refuses_wrong_pads),
 	    cmocka_unit_test(recovers_full_rings),
 	    cmocka_unit_test(tells_of_a_damaged_end),
