@@ -311,6 +311,7 @@ static void reads_sinks(void **state)
 	     "stdout 0 a=b c!=d e= f=g=h i!="},
 	    {"stdout,bell=severity=critical",
 	     "stdout 0 bell severity=critical"},
+	    {"stdout,wait=yes", "stdout 0"},
 	    {"fifo:/run/b,mode=0600", "fifo:/run/b 0 mode 180 at /run/b"},
 	    {"fifo:/a:b=c", "fifo:/a:b=c 0 mode 1a0 at /a:b=c"},
 	    {"serial:/dev/ttyS0",
@@ -491,10 +492,14 @@ static void reads_the_rest(void **state)
 	(void)state;
 	CHECK(read_both("spool = /var/b,size=300000\ndedup = 5m\nmax-age = 1h\n"
 			"allow = 10.0.0.0/8,::1\nallow = 192.168.0.0/16\n"
-			"user = 1000:1000\nchroot = /r\nlog-level = error\n",
+			"user = 1000:1000\nchroot = /r\nlog-level = error\n"
+			"health = :8080\nemit = stdout\n"
+			"emit = fifo:/b,wait=no\n",
 			"", &error),
 	      "%.*s", (int)error.n, error.p);
 	CHECK_SPAN(config.spool, SPAN("/var/b"), "spool");
+	assert_true(config.has_health && !config.sink[0].no_wait);
+	assert_true(config.sink[1].no_wait);
 	assert_int_equal(config.spool_size, 300000);
 	assert_int_equal(config.dedup_ms, 300000);
 	assert_int_equal(config.max_age_ms, 3600000);

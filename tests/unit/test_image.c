@@ -190,6 +190,33 @@ static void finds_cursors(void **state)
 	assert_int_equal(spool.cursor[0], head);
 }
 
+/* What a sink has given up and not told of is kept for it, and what a sink that
+ * is gone had yet to get is counted. */
+static void remembers_for_sinks(void **state)
+{
+	struct spool_report report;
+	(void)state;
+	leave();
+	spool.untold[1] = 3;
+	assert_int_equal(write_plan(), 1);
+	assert_int_equal(write_plan(), 0);
+	assert_int_equal(recover(&report), IMAGE_GOOD);
+	assert_true(spool.untold[0] == 3 && spool.untold[1] == 0);
+	assert_int_equal(report.left, 0);
+	/* stdout, which had the first one alone, is gone; or it is the fifo,
+	 * which had both */
+	for (int gone = 0; gone < 2; gone++) {
+		leave();
+		memset(&image, 0, sizeof image);
+		image.sink[0] =
+		    image_sink(&key, gone ? SPAN("stdout") : SPAN("fifo:/a"));
+		spool_init(&spool, ring, sizeof ring, 1);
+		assert_int_equal(image_recover(&image, &spool, blocks, &report),
+				 IMAGE_GOOD);
+		assert_int_equal(report.left, gone ? 0 : 1);
+	}
+}
+
 static void refuses_foreign_cursors(void **state)
 {
 	static const struct {
@@ -393,6 +420,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(judges_headers),
 	    cmocka_unit_test(finds_cursors),
+	    cmocka_unit_test(remembers_for_sinks),
 	    cmocka_unit_test(refuses_foreign_cursors),
 	    cmocka_unit_test(tells_of_what_did_not_come),
 	    cmocka_unit_test(knows_what_was_safe),

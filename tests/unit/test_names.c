@@ -314,9 +314,24 @@ static void counts(void **state)
 	left = 9;
 	assert_true(names_within(m.limits, &m.names, &left));
 	assert_int_equal(left, 1);
+	/* and when they end among those that are permitted */
+	left = 1;
+	make(&m, "+d:b,+d:a", "", "d:a");
+	assert_false(names_within(m.limits, &m.names, &left));
+	assert_int_equal(left, 0);
 	/* none are needed where nothing is limited */
 	left = 0;
 	assert_true(names_within(SPAN_NONE, &m.names, &left));
+}
+
+static void asks_for_a_subject(void **state)
+{
+	static struct made m;
+	(void)state;
+	make(&m, "+d:a.example", "", "");
+	assert_true(within(&m));
+	m.names.subject = SPAN("\x31\x00");
+	assert_false(within(&m));
 }
 
 static void only_a_leaf_has_a_common_name(void **state)
@@ -336,6 +351,7 @@ int main(void)
 	    cmocka_unit_test(refuses_every_cut),
 	    cmocka_unit_test(survives_every_byte),
 	    cmocka_unit_test(counts),
+	    cmocka_unit_test(asks_for_a_subject),
 	    cmocka_unit_test(only_a_leaf_has_a_common_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -643,6 +643,37 @@ static void lets_go_of_the_rest(void **state)
 	assert_int_equal(payload_end(&p), STATUS_OK);
 }
 
+/* A status or a count that is too long to be held is as good as none. */
+static void takes_the_longest_for_missing(void **state)
+{
+	static const char *const names[] = {"status", "truncatedAlerts",
+					    "version", "receiver"};
+	(void)state;
+	for (size_t i = 0; i < COUNT(names); i++) {
+		struct buf b = buf_of(large, sizeof large);
+		size_t end = 0, alerts = 0;
+		buf_str(&b, "{\"");
+		buf_str(&b, names[i]);
+		buf_str(&b, i < 3 ? "\":\"" : "\":{\"a\":\"");
+		fill(&b, '1', 2 * LIMIT_ENVELOPE);
+		buf_str(&b, i < 3 ? "\"" : "\"}");
+		buf_str(&b, ",\"alerts\":[{\"status\":\"firing\"}]}");
+		payload_start(&p, false);
+		while (end < b.n) {
+			uint64_t at = payload_hold(&p);
+			end = end + 100 < b.n ? end + 100 : b.n;
+			while (payload_next(&p, b.p + at, at, end - at) ==
+			       PAYLOAD_ALERT)
+				alerts++;
+		}
+		CHECK(payload_end(&p) == STATUS_OK && alerts == 1, "%s",
+		      names[i]);
+		CHECK(p.odd && p.truncated == 0 &&
+			  p.envelope.status == ALERT_INHERITS,
+		      "%s: taken", names[i]);
+	}
+}
+
 /* One byte too many or another one, anywhere: the same verdict at the same
  * place, wherever it is split. */
 static void judges_spoilt_ones_alike(void **state)
@@ -699,6 +730,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(refuses_payloads),
+	    cmocka_unit_test(takes_the_longest_for_missing),
 	    cmocka_unit_test(judges_spoilt_ones_alike),
 	    cmocka_unit_test(knows_near_misses),
 	    cmocka_unit_test(reads_payloads),

@@ -186,6 +186,19 @@ static void leaves_out(void **state)
 	     "left out 1[\"y\",null,\"alerts[1].status: expected "
 	     "\\\"firing\\\" or \\\"resolved\\\"\"]\n",
 	     "alerts[1].status: expected \"firing\" or \"resolved\"", 1, 2},
+	    {"{\"status\":\"firing\",\"alerts\":[{},{\"fingerprint\":7}]}",
+	     "firing {}\nleft out 1[null,null,\"alerts[1].fingerprint: "
+	     "expected "
+	     "a string\"]\n",
+	     "alerts[1].fingerprint: expected a string", 1, 2},
+	    {"{\"alerts\":[{\"status\":\"firing\"},{\"labels\":"
+	     "{\"alertname\":\"" LONG LONG LONG LONG "\"}}]}",
+	     "- {\"status\":\"firing\"}\n"
+	     "left out 1[null,null,\"alerts[1].status: missing, and the "
+	     "payload has none in front of it\"]\n",
+	     "alerts[1].status: missing, and the payload has none in front of "
+	     "it",
+	     1, 2},
 	    {"{\"status\":\"firing\",\"alerts\":[{\"startsAt\":[]},{},{}]}",
 	     "left out 1[null,null,\"alerts[0].startsAt: expected a "
 	     "string\"]\nfiring {}\nfiring {}\n",

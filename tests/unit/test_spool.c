@@ -447,15 +447,24 @@ static void forgets_sinks(void **state)
 			if (bad)
 				ring[(end[bad - 1] - 100) % RING] ^= 1;
 			recovered(froms[k], &report, keys);
+			r = (struct record){.kind = RECORD_NOTICE_LOST,
+					    .count = 7};
+			spool_put(&spool, &r);
+			spool_seal(&spool);
 			spool_forget_sinks(&spool);
 			size_t n = 0;
-			while (spool_get(&spool, &position, &r)) {
+			while (spool_get(&spool, &position, &r) &&
+			       r.kind == RECORD_ALERT) {
 				assert_int_equal(r.key, keys[n++]);
 				assert_int_equal(r.count, 0);
 			}
+			/* what a notice counts stays */
+			assert_int_equal(r.kind, RECORD_NOTICE_LOST);
+			assert_int_equal(r.count, 7);
+			assert_true(record_is_for(&r, 1));
 			/* and all of them are good for the next process */
 			size_t left = recovered(froms[k], &report, keys);
-			CHECK(n == (bad ? 5 : 6) && left == n,
+			CHECK(n == (bad ? 5 : 6) && left == n + 1,
 			      "%zu of %zu left, with %zu damaged", left, n,
 			      bad);
 		}
