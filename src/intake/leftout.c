@@ -65,13 +65,13 @@ static void put_name(struct buf *out, struct span name)
 }
 
 void left_out_name(const struct receive *r, const struct intake *in,
-		   const struct envelope *e, const struct alert_reader *reader,
-		   const char *alert, char bytes[LEFT_OUT_TEXT],
+		   struct receive_memory *m, const struct envelope *e,
+		   const struct alert_reader *reader, const char *alert,
 		   struct offer *o, struct moment now)
 {
 	const struct payload *p = &r->payload;
 	char reason_bytes[2 * LIMIT_PLACE];
-	struct buf text = buf_of(bytes, LEFT_OUT_TEXT);
+	struct buf text = buf_of(m->notice, sizeof m->notice);
 	struct buf reason = buf_of(reason_bytes, sizeof reason_bytes);
 	struct span alertname, fingerprint;
 	alert_read_names(reader, alert, &alertname, &fingerprint);
@@ -95,8 +95,8 @@ enum status left_out_for_status(struct payload *p)
 	return p->status;
 }
 
-void left_out_read(struct receive *r, const struct intake *in, struct span json,
-		   char bytes[LEFT_OUT_TEXT], struct offer *o,
+void left_out_read(struct receive *r, const struct intake *in,
+		   struct receive_memory *m, struct span json, struct offer *o,
 		   struct moment now)
 {
 	struct payload *p = &r->payload;
@@ -105,5 +105,5 @@ void left_out_read(struct receive *r, const struct intake *in, struct span json,
 	p->status = alert_read_whole(&reader, json, &p->why);
 	if (p->status == STATUS_OK)
 		left_out_for_status(p);
-	left_out_name(r, in, &p->envelope, &reader, json.p, bytes, o, now);
+	left_out_name(r, in, m, &p->envelope, &reader, json.p, o, now);
 }

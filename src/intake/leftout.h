@@ -9,25 +9,22 @@
 
 #include "intake/receive.h"
 
-/* What a notice may need beside its names. */
-enum { LEFT_OUT_TEXT = 1024 };
-
 /* One more; the first one's reason is kept. */
 void left_out_count(struct receive *r);
 /* OK, or if all of the alerts were left out, why the first one was. */
 enum status left_out_judge(struct receive *r);
 /* An alert that lacks a status, as all before it do and the payload. */
 enum status left_out_for_status(struct payload *p);
-/* Fills an offer for the notice, whose text goes to `bytes`; what was read of
+/* Fills an offer for the notice, whose text goes to m->notice; what was read of
  * the alert is in `reader`. */
 void left_out_name(const struct receive *r, const struct intake *in,
-		   const struct envelope *e, const struct alert_reader *reader,
-		   const char *alert, char bytes[LEFT_OUT_TEXT],
+		   struct receive_memory *m, const struct envelope *e,
+		   const struct alert_reader *reader, const char *alert,
 		   struct offer *o, struct moment now);
 /* The same for one that is read once more. Its status may be all that it
  * lacks. */
-void left_out_read(struct receive *r, const struct intake *in, struct span json,
-		   char bytes[LEFT_OUT_TEXT], struct offer *o,
+void left_out_read(struct receive *r, const struct intake *in,
+		   struct receive_memory *m, struct span json, struct offer *o,
 		   struct moment now);
 
 #endif

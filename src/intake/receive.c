@@ -114,7 +114,6 @@ static void read_alerts(struct receive *r, struct intake *in,
 			struct receive_memory *m, struct span body, size_t n,
 			struct need *need, struct moment now)
 {
-	char bytes[LEFT_OUT_TEXT];
 	for (size_t i = 0; i < n; i++) {
 		struct receive_note *note = &m->note[i];
 		struct span json = note_json(note, body);
@@ -127,7 +126,7 @@ static void read_alerts(struct receive *r, struct intake *in,
 			left_out_count(r);
 		}
 		if (note->left_out)
-			left_out_read(r, in, json, bytes, &o, now);
+			left_out_read(r, in, m, json, &o, now);
 		note->key = o.record.key;
 		note->dedup_key = o.dedup_key;
 		note->firing_key = o.firing_key;
@@ -173,10 +172,9 @@ static bool has_twin(struct receive *r, struct intake *in,
 }
 
 static void queue_alerts(struct receive *r, struct intake *in,
-			 const struct receive_memory *m, struct span body,
-			 size_t n, bool overflow, struct moment now)
+			 struct receive_memory *m, struct span body, size_t n,
+			 bool overflow, struct moment now)
 {
-	char bytes[LEFT_OUT_TEXT];
 	for (size_t i = 0; i < n; i++) {
 		const struct receive_note *note = &m->note[i];
 		struct offer o = note_offer(note, r, m, body, now);
@@ -186,7 +184,7 @@ static void queue_alerts(struct receive *r, struct intake *in,
 		}
 		if (note->left_out) {
 			r->payload.count = i + 1; /* for the place in `why` */
-			left_out_read(r, in, o.record.json, bytes, &o, now);
+			left_out_read(r, in, m, o.record.json, &o, now);
 			r->payload.count = n;
 			in->counters->left_out[r->payload.status]++;
 		}
@@ -278,14 +276,13 @@ static enum intake_result take_alert(struct receive *r, struct intake *in,
 	struct payload *p = &r->payload;
 	const struct envelope *e =
 	    r->mode == RECEIVE_STEPWISE ? &r->envelope : &p->envelope;
-	char bytes[LEFT_OUT_TEXT];
 	struct offer o;
 	struct span json = {alert, (size_t)(p->end - p->start)};
 	if (!left_out)
 		left_out = read_alert(r, in, m, e, json, alert_index(&p->alert),
 				      &o, now) != STATUS_OK;
 	if (left_out)
-		left_out_name(r, in, e, &p->alert, alert, bytes, &o, now);
+		left_out_name(r, in, m, e, &p->alert, alert, &o, now);
 	enum intake_result result = intake_offer(in, &o, r->slot, &r->wait);
 	if (left_out && result != INTAKE_NO_ROOM)
 		left_out_count(r);

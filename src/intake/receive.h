@@ -28,6 +28,9 @@ struct receive_note {
 	bool left_out;
 };
 
+/* What a notice of an alert that was left out may need beside its names. */
+enum { RECEIVE_NOTICE = 1024 };
+
 /* Working memory for the notification at hand; one for the whole program. */
 struct receive_memory {
 	struct alert alert;
@@ -36,6 +39,7 @@ struct receive_memory {
 	struct receive_note note[LIMIT_WHOLE_BODY / 2 + 1];
 	/* of the alerts at hand; those that find no room in here go without */
 	char index[LIMIT_WHOLE_BODY];
+	char notice[RECEIVE_NOTICE]; /* of the alert that is left out */
 };
 
 /* How a body is taken. */
