@@ -34,7 +34,7 @@ static void put_page(struct conn *c, struct service *s, enum status status,
 	c->deadline_ms = s->now.ms + LIMIT_ANSWER_MS;
 	s->counters->requests[status]++;
 	http_put_answer(&a->out, &head);
-	if (page.n > sizeof c->out_bytes / 2)
+	if (page.n > CONN_PAGE)
 		a->page = a->head_only ? SPAN_NONE : page;
 	else if (!a->head_only)
 		buf_put(&a->out, page);

@@ -97,6 +97,10 @@ struct conn_report {
 	char asked[LIMIT_PLACE / 2]; /* method and path, made safe */
 };
 
+/* The largest page that a connection takes into its own memory, beside a head.
+ */
+enum { CONN_PAGE = LIMIT_ANSWER - 1024 };
+
 struct conn {
 	enum conn_state state;
 	enum request_target target; /* of a QUESTION */

@@ -19,7 +19,7 @@ struct pages {
 	bool listed; /* was rendered in this turn, which is enough */
 	struct alert_reader reader;
 	char alerts[LIMIT_FIRING_PAGE];
-	char page[LIMIT_ANSWER - 1024]; /* with its head it fits an answer */
+	char page[CONN_PAGE]; /* any other; is copied at once */
 };
 
 void pages_open(struct pages *p);

@@ -198,3 +198,28 @@ def test_every_counter_moves(start, tmp_path, slow, slow_clients):
         slow.result(name)
     seen.look(slow_clients.server.connect())
     assert seen.moved == seen.all, sorted(seen.all - seen.moved)
+
+
+def test_a_page_stays_as_it_was_while_a_slow_client_reads_it(start, tmp_path):
+    """Of as many sinks as there can be, with long names, which is the largest
+    page; another client asks often enough for a number to get longer."""
+    path = tmp_path / "listen"
+    sinks = [f"--emit=fifo:{tmp_path}/{i}{'n' * (240 - len(str(tmp_path)))}"
+             for i in range(8)]
+    server = start(*sinks, listen=[f"unix:{path}"])
+    total = 'bellwire_http_requests_total{code="200"}'
+    with server.connect() as slow, server.connect() as other:
+        slow.send(get("/metrics") * 60)
+
+        def ask():
+            other.send(get("/metrics"))
+            return int(re.search(re.escape(total) + r" (\d+)",
+                                 other.answer().text()).group(1))
+
+        last = [0, 0]
+        while last[-1] != last[-2] + 1 or last[-1] < 100:
+            last.append(ask())
+        pages = [slow.answer().text() for _ in range(60)]
+    form = re.sub(r" \d\S*", " 0", pages[0])
+    assert len(pages[0]) > 15_000
+    assert {re.sub(r" \d\S*", " 0", p) for p in pages} == {form}

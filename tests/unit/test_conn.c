@@ -1037,11 +1037,11 @@ static void holds_large_pages(void **state)
 		size_t page, step;
 		bool held;
 	} table[] = {
-	    {"GET", LIMIT_ANSWER / 2, 0, false},
-	    {"GET", LIMIT_ANSWER / 2 + 1, 0, true},
-	    {"GET", LIMIT_ANSWER / 2 + 1, 1, true},
+	    {"GET", CONN_PAGE, 0, false},
+	    {"GET", CONN_PAGE + 1, 0, true},
+	    {"GET", CONN_PAGE + 1, 1, true},
 	    {"GET", sizeof line_bytes / 8, 999, true},
-	    {"HEAD", LIMIT_ANSWER / 2, 0, false},
+	    {"HEAD", CONN_PAGE, 0, false},
 	    {"HEAD", sizeof line_bytes / 8, 0, false},
 	};
 	static char page[sizeof line_bytes / 8];
