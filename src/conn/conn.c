@@ -55,6 +55,13 @@ void conn_ended(struct conn *c)
 		c->state = CONN_CLOSED;
 }
 
+bool conn_is_idle(const struct conn *c)
+{
+	return c->state == CONN_HEAD && window_raw(&c->window).n == 0 &&
+	       !c->eof && may_go_on(c) && !c->report.answered &&
+	       c->answer.out.n == 0;
+}
+
 struct span conn_output(const struct conn *c)
 {
 	const struct answer *a = &c->answer;

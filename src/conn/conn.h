@@ -140,6 +140,10 @@ void conn_received(struct conn *c, size_t n);
 /* The peer will send no more. */
 void conn_ended(struct conn *c);
 
+/* Between two requests, with nothing to be said: conn_step() does nothing, and
+ * there is room, until bytes come, the peer ends or its time is over. */
+bool conn_is_idle(const struct conn *c);
+
 /* Bytes for the peer; empty if there are none. */
 struct span conn_output(const struct conn *c);
 void conn_sent(struct conn *c, size_t n);

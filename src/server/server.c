@@ -162,6 +162,21 @@ static void add_poll(struct poll_set *set, int fd, int events, unsigned owner)
 	set->owner[set->n++] = owner;
 }
 
+/* What a connection waits for. */
+static int events_of(struct slot *k)
+{
+	size_t room;
+	if (slot_is_idle(k))
+		return POLLIN;
+	conn_room(&k->conn, &room);
+	bool full = transport_is_full(&k->transport);
+	/* who does not take what TLS holds back is not listened to */
+	int events = room && !(full && !k->greeting) ? POLLIN : 0;
+	if (conn_output(&k->conn).n || full)
+		events |= POLLOUT;
+	return events;
+}
+
 static void fill_poll_set(struct server *s, struct poll_set *set)
 {
 	set->n = 0;
@@ -171,16 +186,8 @@ static void fill_poll_set(struct server *s, struct poll_set *set)
 	set->listeners_end = set->n;
 	for (unsigned i = 0; i < s->slots.n; i++) {
 		struct slot *k = &s->slots.slot[i];
-		size_t room;
-		if (!k->used)
-			continue;
-		conn_room(&k->conn, &room);
-		bool full = transport_is_full(&k->transport);
-		/* who does not take what TLS holds back is not listened to */
-		int events = room && !(full && !k->greeting) ? POLLIN : 0;
-		if (conn_output(&k->conn).n || full)
-			events |= POLLOUT;
-		add_poll(set, k->transport.fd, events, i);
+		if (k->used)
+			add_poll(set, k->transport.fd, events_of(k), i);
 	}
 	set->slots_end = set->n;
 	for (unsigned i = 0; i < s->config->sinks; i++) {

@@ -402,6 +402,11 @@ struct slot *slot_of_turn(struct server *s, unsigned i)
 	return &s->slots.slot[(s->slots.turns + i) % s->slots.n];
 }
 
+bool slot_is_idle(const struct slot *k)
+{
+	return !k->transport.secure && conn_is_idle(&k->conn);
+}
+
 void slot_turn(struct server *s, struct slot *k)
 {
 	if (!k->used)
@@ -413,6 +418,8 @@ void slot_turn(struct server *s, struct slot *k)
 		slot_close(s, k);
 		return;
 	}
+	if (slot_is_idle(k))
+		return;
 	go_on(s, k);
 	while (k->used && transport_has_more(&k->transport) && can_read(k))
 		slot_read(s, k);

@@ -44,6 +44,9 @@ void slot_read(struct server *s, struct slot *k);
 /* What a turn of the loop brings to a connection: its deadlines, and whatever
  * it can go on with now. */
 void slot_turn(struct server *s, struct slot *k);
+/* Only bytes, an end or its deadline can make it go on. (TLS may have bytes of
+ * its own.) */
+bool slot_is_idle(const struct slot *k);
 void slot_close(struct server *s, struct slot *k);
 
 #endif
