@@ -222,11 +222,13 @@ static void handle_poll_set(struct server *s, const struct poll_set *set)
 			continue;
 		if (slot->greeting && greeted >= LIMIT_TLS_GREETINGS)
 			continue;
-		/* what costs is an answer of ours, not a cut hello */
+		/* what costs is an answer of ours, or a share of what it says,
+		 * not a cut hello */
 		bool greeting = slot->greeting;
 		unsigned before = slot->transport.sent;
 		handle_slot(s, slot, &set->fd[i]);
-		greeted += greeting && slot->transport.sent != before;
+		greeted += greeting && (slot->transport.sent != before ||
+					slot->conn.credit <= 0);
 	}
 	for (unsigned i = set->slots_end; i < set->n; i++)
 		if (set->fd[i].revents)

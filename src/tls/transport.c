@@ -81,6 +81,14 @@ static void note_received(struct transport *t, size_t room, size_t got)
 	t->heard = true;
 }
 
+/* What is not sealed yet is heard byte by byte, and need not come as a record:
+ * one of 16 KiB would be many shares. */
+static size_t most_heard(const struct transport *t, size_t room)
+{
+	size_t share = LIMIT_TURN / WORK_GREETING;
+	return t->greeted || room < share ? room : share;
+}
+
 /* Records that bring no bytes of the peer's (alerts, empty ones, a handshake's)
  * may come without end: they are heard as far as their work goes, and not for
  * ever. */
@@ -122,7 +130,7 @@ static long tls_read(struct transport *t, char *p, size_t n)
 		if (t->empty > LIMIT_TLS_EMPTY)
 			return OS_END;
 		at = tls_record_in(&t->tls, &room);
-		got = os_read(t->fd, at, room);
+		got = os_read(t->fd, at, most_heard(t, room));
 		if (got <= 0)
 			return got;
 		tls_record_received(&t->tls, (size_t)got);
