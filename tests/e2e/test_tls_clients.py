@@ -643,9 +643,10 @@ def test_second_flight_cut_at_each_byte(start_with_ca, pki):
     with server.raw() as c:
         size = len(Wire(tls).second_flight(c))
     tries = range(0, size, 7)  # with a certificate it is long
-    for n in [*tries, size - 1]:
+    for n in [*tries, size]:
         with server.raw() as c:
-            c.send(Wire(tls).second_flight(c)[:n])
+            # a signature of ECDSA may be a byte shorter than another one
+            c.send(Wire(tls).second_flight(c)[:-1][:n])
             end(c)
             assert alerts_in(read_to_end(c)) == []
     assert handshake_errors(server) >= len(tries)
