@@ -56,11 +56,14 @@ $(eval $(call objects,$(F),FUZZ,$(FUZZ_CC) $(HOST_FLAGS) $(FUZZ_FLAGS) \
 $(F)/spool/spool.o: FUZZ_MORE := -fno-sanitize-coverage=trace-cmp
 # The part of the world that reads foreign text.
 READERS := tls/identity tls/anchors tls/pem
+# And what stands between peers and connections.
+SLOTS := $(READERS) tls/tls tls/client tls/signatures tls/words tls/transport \
+	server/slots
 # Named, so that make keeps them: what only a pattern names is intermediate.
 TEST_OBJECTS := $(foreach d,$(O)/host $(O)/san,$(patsubst %,$(d)/%.o,\
-	$(UNIT:%=test_%) $(FUZZ:%=fuzz_%) replay $(READERS))) \
+	$(UNIT:%=test_%) $(FUZZ:%=fuzz_%) replay $(SLOTS))) \
 	$(O)/host/frame.o
-FUZZ_OBJECTS := $(patsubst %,$(F)/%.o,$(PURE) $(READERS) mutate_pem \
+FUZZ_OBJECTS := $(patsubst %,$(F)/%.o,$(PURE) $(SLOTS) mutate_pem \
 	mutate_json $(FUZZ:%=fuzz_%))
 test-objects: $(TEST_OBJECTS)
 fuzz-objects: $(FUZZ_OBJECTS)
@@ -88,6 +91,7 @@ $(1)/pure.a: $(patsubst %,$(1)/%.o,$(PURE)) $(2)/sha256.o
 $(1)/test_%: $(2)/test_%.o $(1)/pure.a
 	$(Q)$(3) $$^ -lcmocka -o $$@
 $(1)/replay_pem: $(READERS:%=$(2)/%.o)
+$(1)/replay_tls: $(SLOTS:%=$(2)/%.o)
 $(1)/replay_%: $(2)/fuzz_%.o $(2)/replay.o $(1)/pure.a $(O)/libbearssl.a
 	$(Q)$(3) $$(filter %.o,$$^) $$(filter %.a,$$^) -o $$@
 endef
@@ -99,6 +103,7 @@ TEST_PROGRAMS := $(call programs,$(O)/host,$(O)/host,$(HOSTCC)) \
 $(F)/pure.a: $(patsubst %,$(F)/%.o,$(PURE))
 	$(Q)rm -f $@; ar qcsD $@ $^
 $(F)/fuzz_pem: $(READERS:%=$(F)/%.o) $(F)/mutate_pem.o
+$(F)/fuzz_tls: $(SLOTS:%=$(F)/%.o)
 $(F)/fuzz_payload $(F)/fuzz_render $(F)/fuzz_conn: $(F)/mutate_json.o
 $(F)/fuzz_%: $(F)/fuzz_%.o $(F)/pure.a $(F)/libbearssl.a
 	$(SAY) LINK $@
