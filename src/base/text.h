@@ -52,13 +52,31 @@ static inline uint32_t four_bytes(const char *p)
 	       (uint32_t)byte_of(p[2]) << 16 | (uint32_t)byte_of(p[3]) << 24;
 }
 
-/* All of four to seven bytes, some of them twice: to be compared with others of
+/* All of four to eight bytes, some of them twice: to be compared with others of
  * that length. */
-/*@ requires 4 <= n < 8 && \valid_read(p + (0 .. n - 1));
+/*@ requires 4 <= n <= 8 && \valid_read(p + (0 .. n - 1));
     assigns \nothing; */
 static inline uint64_t few_bytes(const char *p, size_t n)
 {
 	return four_bytes(p) | (uint64_t)four_bytes(p + (n - 4)) << 32;
+}
+
+/* As many as the machine takes at once, the first one lowest: for loops whose
+ * result does not depend on how many that are. */
+enum { WORD = sizeof(size_t) };
+/*@ requires \valid_read(p + (0 .. WORD - 1));
+    assigns \nothing; */
+static inline size_t word_bytes(const char *p)
+{
+	return (size_t)few_bytes(p, WORD);
+}
+
+/* A word that has v in each of its bytes. */
+/*@ requires v <= 255;
+    assigns \nothing; */
+static inline size_t word_of(size_t v)
+{
+	return SIZE_MAX / 255 * v;
 }
 
 struct span {

@@ -116,18 +116,17 @@ static inline void json_skip_members(struct json *j, size_t n)
     ensures json_ok(j); */
 bool json_end(struct json *j);
 
-/* Of eight bytes the quotes, backslashes, controls below 0x20 and those above
- * 0x7f: the lowest bit set is the top one of the first of them; higher ones may
- * be set for no reason, by a borrow. A byte's top bit gets set in one of the
- * terms when it is below 0x21 with one bit turned, which takes in the quote and
- * leaves out the blank, or a backslash, or as it was. */
+/* Of a word's bytes the quotes, backslashes, controls below 0x20 and those
+ * above 0x7f: the lowest bit set is the top one of the first of them; higher
+ * ones may be set for no reason, by a borrow. A byte's top bit gets set in one
+ * of the terms when it is below 0x21 with one bit turned, which takes in the
+ * quote and leaves out the blank, or a backslash, or as it was. */
 /*@ assigns \nothing; */
-static inline uint64_t json_odd_bytes(uint64_t w)
+static inline size_t json_odd_bytes(size_t w)
 {
-	const uint64_t each = 0x0101010101010101U;
-	return (w | ((w ^ each * 2) - each * 0x21) |
-		((w ^ each * '\\') - each)) &
-	       each * 0x80;
+	return (w | ((w ^ word_of(2)) - word_of(0x21)) |
+		((w ^ word_of('\\')) - word_of(1))) &
+	       word_of(0x80);
 }
 
 /*@ assigns \nothing; */
@@ -159,11 +158,11 @@ static inline size_t json_behind_string(const char *p, size_t i, size_t n)
 	/*@ loop invariant \at(i, Pre) < i <= n;
 	    loop assigns i;
 	    loop variant n - i; */
-	for (; n >= 8 && i <= n - 8; i += 8) {
-		uint64_t odd = json_odd_bytes(eight_bytes(p + i));
+	for (; n >= WORD && i <= n - WORD; i += WORD) {
+		size_t odd = json_odd_bytes(word_bytes(p + i));
 		if (odd == 0)
 			continue;
-		i += (size_t)__builtin_ctzll(odd) / 8;
+		i += (size_t)__builtin_ctzl(odd) / 8;
 		if (p[i] == '"')
 			return i + 1;
 		break;

@@ -1,15 +1,13 @@
 /* strings.c - the readers of json.h for strings and values that are valid. */
 #include "json/json.h"
 
-#include "base/bytes.h"
-
-static const uint64_t ones = 0x0101010101010101U, top = 0x8080808080808080U;
+#include <string.h>
 
 /* json_odd_bytes(), and DEL. */
 /*@ assigns \nothing; */
-static inline uint64_t not_plain(uint64_t w)
+static inline size_t not_plain(size_t w)
 {
-	return json_odd_bytes(w) | ((w + ones) & top);
+	return json_odd_bytes(w) | ((w + word_of(1)) & word_of(0x80));
 }
 
 /*@ assigns \nothing; */
@@ -21,19 +19,19 @@ static inline bool is_plain(char c)
 size_t json_plain(struct span s)
 {
 	size_t i = 0;
-	uint64_t hit;
-	/*@ loop invariant i <= s.n && (i > 0 ==> s.n >= 8);
+	size_t hit;
+	/*@ loop invariant i <= s.n && (i > 0 ==> s.n >= WORD);
 	    loop assigns i, hit;
 	    loop variant s.n - i; */
-	for (; s.n - i >= 8; i += 8)
-		if ((hit = not_plain(eight_bytes(s.p + i))) != 0)
-			return i + (size_t)__builtin_ctzll(hit) / 8;
+	for (; s.n - i >= WORD; i += WORD)
+		if ((hit = not_plain(word_bytes(s.p + i))) != 0)
+			return i + (size_t)__builtin_ctzl(hit) / 8;
 	if (i == s.n)
 		return i;
 	if (i) {
-		/* the last eight; the first of them were seen to be plain */
-		hit = not_plain(eight_bytes(s.p + (s.n - 8)));
-		return hit ? s.n - 8 + (size_t)__builtin_ctzll(hit) / 8 : s.n;
+		/* the last word; the first of them were seen to be plain */
+		hit = not_plain(word_bytes(s.p + (s.n - WORD)));
+		return hit ? s.n - WORD + (size_t)__builtin_ctzl(hit) / 8 : s.n;
 	}
 	/*@ loop invariant i <= s.n;
 	    loop assigns i;
@@ -43,7 +41,7 @@ size_t json_plain(struct span s)
 	return i;
 }
 
-/* Copies the plain bytes at the front of p[0..n), and no more than seven behind
+/* Copies the plain bytes at the front of p[0..n), and less than a word behind
  * them, all within n. Returns how many are plain. */
 /*@ requires \valid_read(p + (0 .. n - 1)) && \valid(to + (0 .. n - 1));
     requires \separated(p + (0 .. n - 1), to + (0 .. n - 1));
@@ -52,23 +50,23 @@ size_t json_plain(struct span s)
 static inline size_t copy_plain(char *to, const char *p, size_t n)
 {
 	size_t i = 0;
-	uint64_t w, odd;
-	/*@ loop invariant 0 <= i <= n && (i > 0 ==> n >= 8);
+	size_t w, odd;
+	/*@ loop invariant 0 <= i <= n && (i > 0 ==> n >= WORD);
 	    loop assigns i, w, odd, to[0 .. n - 1];
 	    loop variant n - i; */
-	for (; n - i >= 8; i += 8) {
-		w = eight_bytes(p + i);
-		put_u64(to + i, w);
+	for (; n - i >= WORD; i += WORD) {
+		w = word_bytes(p + i);
+		memcpy(to + i, p + i, WORD);
 		odd = not_plain(w);
 		if (odd)
-			return i + (size_t)__builtin_ctzll(odd) / 8;
+			return i + (size_t)__builtin_ctzl(odd) / 8;
 	}
 	if (i && i < n) {
-		/* the last eight; the first of them were seen to be plain */
-		w = eight_bytes(p + (n - 8));
-		put_u64(to + (n - 8), w);
+		/* the last word; the first of them were seen to be plain */
+		w = word_bytes(p + (n - WORD));
+		memcpy(to + (n - WORD), p + (n - WORD), WORD);
 		odd = not_plain(w);
-		return odd ? n - 8 + (size_t)__builtin_ctzll(odd) / 8 : n;
+		return odd ? n - WORD + (size_t)__builtin_ctzl(odd) / 8 : n;
 	}
 	/*@ loop invariant 0 <= i <= n;
 	    loop assigns i, to[0 .. n - 1];
@@ -211,27 +209,27 @@ uint32_t json_take_char(struct span *s)
 }
 
 /*@ assigns \nothing; */
-static inline bool has_slash(uint64_t w)
+static inline bool has_slash(size_t w)
 {
-	w ^= ones * '\\';
-	return ((w - ones) & ~w & top) != 0;
+	w ^= word_of('\\');
+	return ((w - word_of(1)) & ~w & word_of(0x80)) != 0;
 }
 
 bool json_has_escape(struct span s)
 {
 	size_t i = 0;
-	if (s.n >= 8) {
-		size_t last = s.n - 8; /* may overlap with the one before */
-		/*@ loop invariant i <= last + 7;
+	if (s.n >= WORD) {
+		size_t last = s.n - WORD; /* may overlap with the one before */
+		/*@ loop invariant i <= last + WORD - 1;
 		    loop assigns i;
-		    loop variant last + 8 - i; */
-		for (; i < last; i += 8)
-			if (has_slash(eight_bytes(s.p + i)))
+		    loop variant last + WORD - i; */
+		for (; i < last; i += WORD)
+			if (has_slash(word_bytes(s.p + i)))
 				return true;
-		return has_slash(eight_bytes(s.p + last));
+		return has_slash(word_bytes(s.p + last));
 	}
 	if (s.n >= 4)
-		return has_slash(few_bytes(s.p, s.n));
+		return has_slash((size_t)few_bytes(s.p, s.n));
 	/*@ loop invariant i <= s.n;
 	    loop assigns i;
 	    loop variant s.n - i; */
@@ -255,7 +253,7 @@ bool json_equal(struct span a, struct span b)
 
 /* The same bytes, and no backslash among them. */
 /*@ assigns \nothing; */
-static inline bool same_plain(uint64_t a, uint64_t b)
+static inline bool same_plain(size_t a, size_t b)
 {
 	return a == b && !has_slash(a);
 }
@@ -263,20 +261,21 @@ static inline bool same_plain(uint64_t a, uint64_t b)
 bool json_is_same(struct span a, struct span b)
 {
 	size_t i = 0;
-	if (a.n >= 8) {
-		size_t last = a.n - 8;
-		/*@ loop invariant i <= last + 7;
+	if (a.n >= WORD) {
+		size_t last = a.n - WORD;
+		/*@ loop invariant i <= last + WORD - 1;
 		    loop assigns i;
-		    loop variant last + 8 - i; */
-		for (; i < last; i += 8)
-			if (!same_plain(eight_bytes(a.p + i),
-					eight_bytes(b.p + i)))
+		    loop variant last + WORD - i; */
+		for (; i < last; i += WORD)
+			if (!same_plain(word_bytes(a.p + i),
+					word_bytes(b.p + i)))
 				return false;
-		return same_plain(eight_bytes(a.p + last),
-				  eight_bytes(b.p + last));
+		return same_plain(word_bytes(a.p + last),
+				  word_bytes(b.p + last));
 	}
 	if (a.n >= 4)
-		return same_plain(few_bytes(a.p, a.n), few_bytes(b.p, b.n));
+		return same_plain((size_t)few_bytes(a.p, a.n),
+				  (size_t)few_bytes(b.p, b.n));
 	/*@ loop invariant i <= a.n;
 	    loop assigns i;
 	    loop variant a.n - i; */

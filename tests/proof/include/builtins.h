@@ -7,4 +7,4 @@ void __builtin_trap(void);
 /*@ requires x != 0;
     assigns \result \from x;
     ensures 0 <= \result < 64; */
-int __builtin_ctzll(unsigned long long x);
+int __builtin_ctzl(unsigned long x);
