@@ -266,13 +266,17 @@ fresh: bootstrap-fresh $(SCHEMAS)
 
 .PHONY: bench delivery differential fuzz fuzz-objects fuzz-programs profile prove
 .PHONY: prove-seeded targets target-programs test test-objects test-programs
+# With each gcc and clang that is installed.
+compilers: bootstrap-build $(FETCHED)
+	$(Q)O=$(O) tests/compilers
+
 # Older and newer Alertmanagers and Prometheuses in front of bellwire, unpacked to
 # O/stack: tests/stack.
 stack: bootstrap-test
 	$(Q)$(MAKE) all
 	$(Q)O=$(O) tests/stack
 
-.PHONY: fresh stack boards $(BOARD_NAMES:%=board-%)
+.PHONY: compilers fresh stack boards $(BOARD_NAMES:%=board-%)
 
 -include $(foreach d,host san cov,$(wildcard $(O)/$(d)/*.d $(O)/$(d)/*/*.d)) \
 	$(wildcard $(F)/*.d $(F)/*/*.d)
