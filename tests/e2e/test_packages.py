@@ -121,6 +121,9 @@ def test_deb_is_what_dpkg_takes(deb, tmp_path):
 
 
 def test_lintian_has_nothing_against_it(deb):
+    # as tests/linters: what a newer one finds, or no longer knows, is no verdict
+    if b"v2.116." not in tool("lintian", "--version"):
+        pytest.skip("another lintian than 2.116, which the overrides are for")
     said = tool("lintian", "--allow-root", "-EI", deb).decode()
     assert [line for line in said.splitlines()
             if not line.startswith("N:")] == []
