@@ -174,6 +174,7 @@ class Server:
         self.names = dict(self.on_disk)
         self.files = {f.number: f for f in self.names.values()}
         for f in self.files.values():
+            f.links = sum(x is f for x in self.names.values())
             f.cut(self.numbers)
         self.mount()
 

@@ -74,6 +74,7 @@ class Schedule:
         self.loop = w.Loop()
         self.lives, self.attempts, self.senders = [], [], []
         self.first_sent, self.acks, self.unsure = {}, {}, {}
+        self.newest_acked = 0.0  # when the youngest group with a 200 was sent
         self.full_sent = {}    # id -> when its request was refused with 503
         self.repeats = []      # oracle.Repeat
         self.events = {}       # kind -> how often
@@ -238,6 +239,8 @@ class Schedule:
         if code == 200:
             for x in a.ids:
                 self.acks.setdefault(x, []).append((now, a.life))
+            self.newest_acked = max(self.newest_acked, min(
+                self.first_sent[x] for x in a.ids))
         elif code is None and more:
             for x in a.ids:
                 self.unsure.setdefault(x, []).append(now)
@@ -583,16 +586,16 @@ class Schedule:
     def harm_spool(self, kind):
         n, path = self.numbers, self.spool_path()
         if kind in ("spool unlinked", "spool truncated"):
-            before = set(self.acks)
             if kind == "spool unlinked":
                 path.unlink()
             else:
                 os.truncate(path, n.choice((0, 4096, 20000)))
             at = self.loop.now()
-            self.loop.run(1.0, lambda: len(self.acks) > len(before))
+            # a sync since then: a 200 for what was not known before
+            self.loop.run(1.0, lambda: self.newest_acked > at)
             self.loop.run(n.random() * 0.3)
             # what was in the file is gone with it, unless it was written anew
-            if len(self.acks) == len(before):
+            if self.newest_acked <= at:
                 self.excused.update(dict.fromkeys(self.sinks, at))
             self.restart(n.choice(("kill", "cut")))
         elif kind == STALE:
