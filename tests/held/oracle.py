@@ -8,6 +8,7 @@ beyond the number that notices and the log tell of.
 Twice: more copies on a sink than there were requests with 200, and causes:
  - a kill or a power cut, for all that was sent before;
  - SIGTERM, for what had no 200, or stood unread in a pipe when it ended;
+ - SIGTERM while the disk takes no writes, for all that was sent before;
  - a serial line unplugged, for what was sent before;
  - a sink put back that the spool did not know any more;
  - each request that was whole and whose connection broke: it may have had its
@@ -151,11 +152,15 @@ class Oracle:
                     "allowed": allowed, "late": len(late)}
 
     def copies(self, sink, name, times):
-        """How many may come beside the first one."""
-        s = self.s
-        first, last = s.first_sent.get(name, 0), times[-1]
-        more = max(1, len(s.acks.get(name, ()))) - 1
-        more += sum(t <= last for t in s.unsure.get(name, ()))
-        more += sum(r.covers(sink, name, first) and r.time <= last
-                    for r in s.repeats)
-        return more
+        """How many may come beside the first one. What was acknowledged, or
+        may have been, may since have become a notification of its own, and
+        what has a cause to come again may do so with each of these."""
+        s, last = self.s, times[-1]
+
+        def again(since):
+            return sum(r.covers(sink, name, since) and r.time <= last
+                       for r in s.repeats)
+        since = [t for t, _ in s.acks.get(name, ())[:-1]]
+        since += [t for t in s.unsure.get(name, ()) if t <= last]
+        return again(s.first_sent.get(name, 0)) + \
+            sum(1 + again(t) for t in since)

@@ -398,6 +398,10 @@ class Schedule:
         # does not know it, if there is no spool to tell
         waiting = {x for sender in self.senders
                    for ids in sender.left.values() for x in ids}
+        # nor does it know what came out, if its disk has not taken that
+        _, failed, rest = self.new_log().rpartition("cannot write the spool")
+        if failed and "the spool can be written again" not in rest:
+            waiting = None
         self.repeats.append(oracle.Repeat(now, None, waiting))
         for s in self.present:
             # also what was read after it has looked for the last time
