@@ -13,5 +13,11 @@ int persist_sync_folder(struct persist *p, const char *path);
  * it returns 0; or -errno. */
 int persist_make_file(struct persist *p, const char *path,
 		      const struct hash_key *key);
+/* Makes safe where sinks are in what was taken over. What the file says of one
+ * may lie behind the last record: a power cut has left that, and not the
+ * record. What is put there next would count as what the sink has got, after
+ * another one that leaves the record without the cursors that were written with
+ * it. 0 or -errno. */
+int persist_write_places(struct persist *p);
 
 #endif

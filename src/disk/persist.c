@@ -43,6 +43,18 @@ static int write_plan(struct persist *p, size_t *n)
 	return error;
 }
 
+int persist_write_places(struct persist *p)
+{
+	size_t n;
+	image_failed(&p->image); /* it does not go by what it had planned */
+	int error = write_plan(p, &n);
+	if (!error)
+		error = store_sync(p->fd);
+	if (!error)
+		image_synced(&p->image, p->spool);
+	return error;
+}
+
 /* A new file: everything there and safe before anything is accepted. */
 int persist_make_file(struct persist *p, const char *path,
 		      const struct hash_key *key)

@@ -180,6 +180,8 @@ static int take_over(struct persist *p, struct hash_key *key)
 		return (int)verdict;
 	log_recovered(p, &report);
 	error = write_again(p, header, report.rewrite);
+	if (!error)
+		error = persist_write_places(p);
 	tell_lost(p, report.gaps);
 	persist_tell_left(p, report.left);
 	return error;

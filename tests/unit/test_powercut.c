@@ -297,11 +297,11 @@ static void check_sink(const struct life *before, const struct life *l,
 	CHECK(s->keep[i] == at, "sink %u: keep is not at its cursor", i);
 	while (k < before->puts && before->put[k].start < at)
 		k++;
-	/* nothing between where it was and where it starts */
+	/* nothing between where it was and where it starts: what is there gets
+	 * its 200 when it is sent again */
 	for (size_t j = 0; j < k; j++)
-		CHECK(before->put[j].end <= had ||
-			  before->put[j].end > before->acked,
-		      "sink %u: acknowledged alert %llu is passed over", i,
+		CHECK(before->put[j].end <= had || before->put[j].end > s->head,
+		      "sink %u: alert %llu is passed over", i,
 		      (unsigned long long)before->put[j].number);
 	while (spool_get(s, &at, &r)) {
 		CHECK(k < before->puts, "sink %u: a record from nowhere", i);
@@ -366,14 +366,21 @@ static void power_cut(const struct life *l);
 static struct life after[LIVES + 1];
 static char file[LIVES + 1][FILE_SIZE];
 
-/* The sync at the end of a take-over: from then on, who sends again what was
- * recovered gets a 200 for it. */
+/* The syncs at the end of a take-over, of what was recovered and of where sinks
+ * are in it: from then on, who sends that again gets a 200 for it. */
 static void rely_on(struct life *l)
 {
+	struct image_write w[IMAGE_WRITES];
 	if (l->disk.n && below(4) == 0)
 		power_cut(l);
 	disk_sync(&l->disk);
-	l->acked = l->spool.synced;
+	image_failed(&l->image);
+	size_t n = image_plan(&l->image, &l->spool, w);
+	for (size_t i = 0; i < n; i++)
+		disk_write(&l->disk, w[i].offset, w[i].p, w[i].n);
+	if (below(4) == 0)
+		power_cut(l);
+	synced(l);
 }
 
 /* One image: it must hold, and sometimes a life goes on from it. */
