@@ -15,39 +15,61 @@
  * records in the file, OVER in memory; CRASHES kills or power cuts, SYNCS
  * failed syncs, LEAVES times that sink 1's reader goes; it may stay away.
  *
+ * Steps are what nothing comes between in the code, where one process does one
+ * thing after the other: an offer, with the 200 of who is safe then; a plan, its
+ * writes and its sync, with those who wait for it, or a crash within; a round of
+ * both sinks; a read; a start. They come in any order here, but for that.
+ *
  * What is assumed, and where the code has it:
- *   src/server/server.c turn()            a request is answered behind the sync of
- *                                         its turn; here: in any order
+ *   src/server/server.c turn()            what came is written and synced before
+ *                                         it is given to sinks and answered
  *   src/intake/intake.c intake_offer(),   an offer is one step: it is known, or
  *     attach_again(), offer_again()       queued whole, or nothing has changed
  *   src/intake/intake.c intake_is_safe()  200 when `synced` has passed the record
  *   src/intake/intake.c intake_recover()  what stands in the ring is known again
- *   src/intake/recall.c recall_add()      nothing known is forgotten for room
+ *   src/intake/recall.c take_entry()      nothing known is forgotten for room
  *   src/spool/spool.c spool_fits()        room counts from `freed`, not from keep
  *   src/spool/spool.c spool_take_from()   what is queued again is taken from the
  *                                         overflow for the sinks that lack it
+ *   src/spool/dropped.c spool_drop()      what a sink has given up is noted as
+ *                                         such: passed by, and not got
  *   src/spool/image.c image_plan()        all records from `synced` on and the
  *                                         cursors are written before a sync
+ *   src/spool/image.c image_wants_sync()  cursors alone are synced where their
+ *                                         room is wanted
  *   src/spool/image.c image_synced()      `synced`, `freed` are those of the plan
  *   src/spool/image.c plan_cursors()      of two blocks, the one that a sync made
  *                                         safe is not touched until the next sync
  *   src/spool/recover.c spool_recover()   takes records from the least cursor on,
- *                                         as long as they stand back to back;
- *                                         nothing older may look good behind them
- *   src/disk/persist.c write_again()      writes all again before it is relied on
+ *                                         as long as they stand back to back (the
+ *                                         code goes on behind damage that it can
+ *                                         tell); nothing older may look good
+ *                                         behind them
+ *   src/disk/takeover.c write_again()     writes all again before it is relied on
+ *   src/disk/persist.c                    and then where sinks are, before a
+ *     persist_write_places()              record is put
  *   src/disk/persist.c persist_sync()     what a failed sync had is planned again
- *   src/deliver/deliver.c settle(),       keep passes what the reader has read;
- *     rewind_to_keep(), lose_reader()     a reader that leaves: cursor = keep
+ *   src/deliver/batch.c deliver_settle()  keep passes what the reader has read
+ *   src/deliver/batch.c deliver_rewind(), a reader that leaves: cursor = keep;
+ *     src/deliver/deliver.c step()        once, however often it is seen
+ *   src/deliver/batch.c deliver_change()  the overflow comes behind the ring, once
+ *                                         that has been read
+ *   src/deliver/lines.c                   what is not for a sink passes by, also
+ *     deliver_pass_over()                 while it is down
  *   src/deliver/lines.c is_stuck()        the overflow is used when a sink that
  *                                         takes nothing holds the ring's tail
  *   src/deliver/lines.c gives_way()       only what is in memory is given up
+ *   src/deliver/held.c deliver_hold()     and no line of which a piece came out:
+ *                                         lines are written and read whole here
  * A record is written whole here: torn ones are tests/unit/test_powercut.c's.
  * A line from the overflow counts as read once it is written.
  *
  * -DFAULT=n plants one fault, see the names below: tests/model/run has to find
  * each.
  */
+#ifndef ALERTS
 #define ALERTS 3
+#endif
 #define RING 2
 #define OVER 1
 #define NONE 15
@@ -72,19 +94,20 @@
 #define NO_OVERFLOW 6
 #define FORGET_FAILED 7
 #define KEEP_IS_CURSOR 8
+#define GIVEN_UP_IS_GOT 9
+#define OLD_PLACES 10
 #ifndef FAULT
 #define FAULT 0
 #endif
 
-bool alive = true;
 byte crashes, syncs, leaves;
 bool exhausted;
 
 /* the ring in memory, by position */
-byte head, synced, freed, sealed_head, sealed_tail;
+byte head, synced, freed;
 byte cursor[2], keep[2];
 byte id_at[RING], for_at[RING];
-bool planned;
+bool failed; /* the last sync */
 
 /* the file: in the page cache, and on the disk */
 byte c_pos[RING], c_id[RING], c_for[RING];
@@ -96,7 +119,6 @@ bool cur_dirty;
 /* the overflow: for each sink, 1: waits for it, 0: has it or gave it up */
 byte o_id[OVER];
 byte o_waits[OVER];
-byte o_lacks[OVER]; /* gave it up */
 
 /* recall */
 bool known[ALERTS], in_over[ALERTS], until_done[ALERTS];
@@ -126,20 +148,23 @@ byte got[2 * ALERTS]; /* how often, 2 at most */
 #define ON_DISK_AT(k, s, i) (d_pos[k] != NONE && d_id[k] == i && \
 	(d_for[k] & BIT(s)) && d_pos[k] >= d_cur[s])
 #define ON_DISK(s, i) (ON_DISK_AT(0, s, i) || ON_DISK_AT(1, s, i))
-#define KEPT(s, i) (SINK(s, i) > 0 || ((IN_RING(s, i) || !alive) && ON_DISK(s, i)))
+#define KEPT(s, i) (SINK(s, i) > 0 || (IN_RING(s, i) && ON_DISK(s, i)))
 
 inline check() {
-	byte n;
-	for (n : 0 .. ALERTS - 1) {
-		assert(!acked[n] || (KEPT(0, n) && KEPT(1, n)));
-		assert(crashes > 0 || (SINK(0, n) < 2 && SINK(1, n) < 2))
+	d_step {
+		byte n;
+		for (n : 0 .. ALERTS - 1) {
+			assert(!acked[n] || (KEPT(0, n) && KEPT(1, n)));
+			assert(crashes > 0 || (SINK(0, n) < 2 && SINK(1, n) < 2))
+		}
+		n = 0
 	}
-	n = 0
 }
 
+/* How often does not matter any more once there was a crash. */
 inline give(s, i) {
 	if
-	:: SINK(s, i) < 2 -> SINK(s, i)++
+	:: SINK(s, i) < (crashes > 0 -> 1 : 2) -> SINK(s, i)++
 	:: else
 	fi
 }
@@ -199,67 +224,84 @@ inline offer(i) {
 #define SAFE(i) (waits[i] && !no_200[i] && \
 	(wait_pos[i] <= synced || FAULT == ACK_BEFORE_SYNC))
 
+/* Who is safe has its 200 in the same turn. */
+inline answer() {
+	byte a;
+	for (a : 0 .. ALERTS - 1) {
+		if
+		:: SAFE(a) ->
+			acked[a] = true; waits[a] = false;
+			known[a] = false; in_over[a] = false; at[a] = 0;
+			wait_pos[a] = 0; until_done[a] = false
+		:: else
+		fi
+	}
+	a = 0
+}
+
 /* They are alike, so they begin in order. */
 proctype sender(byte i) {
-	do
-	:: atomic { alive && !acked[i] && !waits[i] && !exhausted &&
+end:	do
+	:: d_step { !acked[i] && !waits[i] && !exhausted &&
 		(i == 0 || offered[(i + ALERTS - 1) % ALERTS]) ->
-		offer(i); check() }
-	:: atomic { alive && SAFE(i) ->
-		acked[i] = true; waits[i] = false;
-		known[i] = false; in_over[i] = false; at[i] = 0;
-		wait_pos[i] = 0; check() }
-	:: atomic { alive && waits[i] && !SAFE(i) -> /* 503 */
+		offer(i); answer(); check() }
+	:: d_step { waits[i] -> /* 503, or it hangs up */
 		waits[i] = false; wait_pos[i] = 0; no_200[i] = false }
-	:: acked[i] || exhausted -> break
 	od
 }
 
 /* keep follows what has been read; cursor what was written. */
-proctype deliver(byte s) {
-end:	do
-	:: atomic { alive && up[s] && cursor[s] < head &&
-		cursor[s] - keep[s] < 1 ->
+#define FOR(s, p) (for_at[(p) % RING] & BIT(s))
+#define MOVES(s) (cursor[s] == keep[s] && (cursor[s] < head -> \
+	up[s] || !FOR(s, cursor[s]) : \
+	up[s] && o_id[0] != NONE && (o_waits[0] & BIT(s))))
+
+/* Sink 0's reader reads at once; sink 1 holds one line that is not read. What is
+ * not for it passes by. */
+inline pump(s) {
+	do
+	:: MOVES(s) && cursor[s] < head ->
 		cursor[s]++;
 		if
-		:: s == 1 && FAULT == KEEP_IS_CURSOR -> keep[s] = cursor[s]
-		:: s == 0 -> /* whose reader reads at once */
-			if
-			:: for_at[keep[0] % RING] & 1 ->
-				give(0, id_at[keep[0] % RING])
-			:: else
-			fi;
-			keep[0] = cursor[0]
-		:: else
-		fi;
-		/* what is not for it passes by */
-		if
-		:: !(for_at[(cursor[s] - 1) % RING] & BIT(s)) ->
+		:: !FOR(s, keep[s]) -> keep[s] = cursor[s]
+		:: FOR(s, keep[s]) && s == 0 ->
+			give(s, id_at[keep[s] % RING]);
+			keep[s] = cursor[s]
+		:: FOR(s, keep[s]) && s == 1 && FAULT == KEEP_IS_CURSOR ->
 			keep[s] = cursor[s]
 		:: else
-		fi; check() }
-	:: atomic { alive && !up[s] && cursor[s] == keep[s] && cursor[s] < head &&
-		!(for_at[cursor[s] % RING] & BIT(s)) ->
-		cursor[s]++; keep[s] = cursor[s] }
-	:: atomic { alive && up[s] && keep[s] == cursor[s] && cursor[s] == head &&
-		o_id[0] != NONE && (o_waits[0] & BIT(s)) ->
+		fi
+	:: MOVES(s) && cursor[s] == head ->
 		give(s, o_id[0]);
 		o_waits[0] = o_waits[0] - BIT(s);
 		if
 		:: o_waits[0] == 0 -> o_id[0] = NONE
 		:: else
-		fi; check() }
-	/* in memory, and another sink goes on */
-	:: atomic { alive && !up[s] && up[1 - s] && o_id[0] != NONE &&
-		o_waits[0] == BIT(s) ->
-		lacks[o_id[0]] = lacks[o_id[0]] | BIT(s);
-		o_waits[0] = 0; o_id[0] = NONE }
+		fi
+	:: else -> break
+	od
+}
+
+/* In memory, and another sink goes on. */
+#define GIVES_WAY(s) (!up[s] && up[1 - s] && o_id[0] != NONE && \
+	o_waits[0] == BIT(s))
+
+proctype deliver() {
+end:	do
+	:: d_step { (MOVES(0) || MOVES(1)) -> pump(0); pump(1); check() }
+	:: d_step { GIVES_WAY(1) ->
+		if
+		:: FAULT != GIVEN_UP_IS_GOT ->
+			lacks[o_id[0]] = lacks[o_id[0]] | BIT(1)
+		:: else
+		fi;
+		o_waits[0] = 0; o_id[0] = NONE; check() }
 	od
 }
 
 proctype reader() {
 end:	do
-	:: atomic { alive && up[1] && keep[1] < cursor[1] ->
+	:: d_step { up[1] && keep[1] < cursor[1] ->
 		give(1, id_at[keep[1] % RING]);
 		keep[1]++; check() }
 	od
@@ -268,19 +310,22 @@ end:	do
 /* Sink 1's reader: leaves with what it has not read, and comes again or does not. */
 proctype guest() {
 end:	do
-	:: atomic { up[1] && leaves < LEAVES ->
+	:: d_step { up[1] && leaves < LEAVES ->
 		up[1] = false; leaves++;
 		if
-		:: alive && FAULT != NO_REWIND -> cursor[1] = keep[1]
-		:: alive && FAULT == NO_REWIND -> keep[1] = cursor[1]
-		:: else
+		:: FAULT != NO_REWIND -> cursor[1] = keep[1]
+		:: else -> keep[1] = cursor[1]
 		fi; check() }
-	:: atomic { !up[1] -> up[1] = true }
+	:: d_step { !up[1] -> up[1] = true }
+#ifdef HEALTHY /* else that is no more than not to come yet */
 	:: !up[1] -> break
+#endif
 	od
 }
 
-#define WRITES (synced < head || c_cur[0] != keep[0] || c_cur[1] != keep[1])
+/* Cursors alone are written, and synced where room is wanted. */
+#define WRITES (synced < head || failed || c_cur[0] != keep[0] || \
+	c_cur[1] != keep[1] || (freed != TAIL && !ROOM))
 
 inline write(p) {
 	if
@@ -302,8 +347,7 @@ inline plan() {
 	:: head >= 2 -> write((head - 2))
 	:: else
 	fi;
-	c_cur[0] = keep[0]; c_cur[1] = keep[1]; cur_dirty = true;
-	sealed_head = head; sealed_tail = TAIL; planned = true
+	c_cur[0] = keep[0]; c_cur[1] = keep[1]; cur_dirty = true
 }
 
 inline to_disk(k) {
@@ -317,28 +361,42 @@ inline sync_all() {
 	dirty[0] = false; dirty[1] = false; cur_dirty = false
 }
 
-/* The kernel takes what it could not write for written. */
-inline sync_failed() {
-	dirty[0] = false; dirty[1] = false; cur_dirty = false; syncs++
+inline sync_good() {
+	synced = head; freed = TAIL; failed = false; answer()
 }
 
-proctype disk() {
-end:	do
-	:: atomic { alive && !planned && WRITES -> plan(); check() }
-	:: atomic { alive && planned ->
-		sync_all();
-		synced = sealed_head; freed = sealed_tail; planned = false;
-		check() }
-	:: atomic { alive && planned && syncs < SYNCS ->
-		sync_failed();
-		planned = false;
-		if
-		:: FAULT == FORGET_FAILED ->
-			synced = sealed_head; freed = sealed_tail
-		:: else
-		fi;
-		check() }
-	od
+/* The kernel takes what it could not write for written. */
+inline sync_failed() {
+	dirty[0] = false; dirty[1] = false; cur_dirty = false;
+	syncs++; failed = true
+}
+
+/* What nobody will look at again: equal states should look so. */
+#define GONE(p) (p < d_cur[0] && p < d_cur[1])
+inline tidy_place(k) {
+	if
+	:: c_pos[k] != NONE && GONE(c_pos[k]) ->
+		c_pos[k] = NONE; c_id[k] = 0; c_for[k] = 0; dirty[k] = false
+	:: else
+	fi;
+	if
+	:: d_pos[k] != NONE && GONE(d_pos[k]) ->
+		d_pos[k] = NONE; d_id[k] = 0; d_for[k] = 0
+	:: else
+	fi
+}
+inline tidy_ring(p) {
+	if
+	:: p < TAIL && p < synced -> id_at[(p) % RING] = 0; for_at[(p) % RING] = 0
+	:: else
+	fi
+}
+inline tidy() {
+	d_step {
+		tidy_place(0); tidy_place(1);
+		if :: head >= 1 -> tidy_ring((head - 1)) :: else fi;
+		if :: head >= 2 -> tidy_ring((head - 2)) :: else fi
+	}
 }
 
 inline power_cut() {
@@ -360,7 +418,7 @@ inline forget_all() {
 		at[m] = 0; lacks[m] = 0
 	}
 	m = 0;
-	o_id[0] = NONE; o_waits[0] = 0; planned = false
+	o_id[0] = NONE; o_waits[0] = 0; failed = false
 }
 
 inline take(p) {
@@ -368,9 +426,9 @@ inline take(p) {
 	:: c_pos[(p) % RING] == p ->
 		id_at[(p) % RING] = c_id[(p) % RING];
 		for_at[(p) % RING] = c_for[(p) % RING];
-		known[c_id[(p) % RING]] = true;
-		until_done[c_id[(p) % RING]] = true;
-		at[c_id[(p) % RING]] = p;
+		known[c_id[(p) % RING]] = !acked[c_id[(p) % RING]];
+		until_done[c_id[(p) % RING]] = known[c_id[(p) % RING]];
+		at[c_id[(p) % RING]] = (known[c_id[(p) % RING]] -> p : 0);
 		head = p + 1
 	:: else -> /* nothing old may look good there later */
 		c_pos[(p) % RING] = NONE; c_id[(p) % RING] = 0;
@@ -392,28 +450,65 @@ inline recover() {
 	if :: keep[0] > head -> keep[0] = head :: else fi;
 	if :: keep[1] > head -> keep[1] = head :: else fi;
 	cursor[0] = keep[0]; cursor[1] = keep[1];
-	freed = TAIL; synced = head; sealed_head = head; sealed_tail = TAIL;
+	freed = TAIL; synced = head;
 	if
 	:: FAULT != TRUST_THE_CACHE ->
 		dirty[0] = true; dirty[1] = true; cur_dirty = true
 	:: else
-	fi;
-	sync_all()
+	fi
 }
 
-proctype trouble() {
-end:	do
-	:: atomic { alive && crashes < CRASHES ->
-		crashes++; alive = false;
+inline write_places() {
+	if
+	:: FAULT != OLD_PLACES ->
+		c_cur[0] = keep[0]; c_cur[1] = keep[1]; cur_dirty = true
+	:: else
+	fi
+}
+
+/* And a start, before whose syncs it may crash again. */
+inline crash() {
+	do
+	:: crashes < CRASHES ->
+		crashes++;
 		if
 		:: power_cut()
 		:: skip /* a kill: the page cache stays */
 		fi;
-		forget_all();
-		recover();
-		alive = true;
-		check() }
-	:: crashes < CRASHES -> break /* it is over */
+		d_step { forget_all(); recover() }
+		if
+		:: d_step { sync_all(); write_places() }
+			if
+			:: d_step { sync_all(); tidy(); check() } break
+			:: crashes < CRASHES
+			fi
+		:: crashes < CRASHES
+		fi
+	od
+}
+
+proctype disk() {
+end:	do
+	:: atomic { WRITES ->
+		d_step { plan() }
+		if
+		:: d_step { sync_all(); sync_good() }
+		:: d_step { syncs < SYNCS ->
+			sync_failed();
+			if
+			:: FAULT == FORGET_FAILED -> sync_good()
+			:: else
+			fi }
+		:: synced == head && ROOM && !failed /* the cursors alone */
+		:: crashes < CRASHES -> crash()
+		fi;
+		tidy(); check() }
+	od
+}
+
+proctype trouble() {
+end:	do
+	:: atomic { crashes < CRASHES -> crash(); check() }
 	od
 }
 
@@ -422,11 +517,18 @@ init {
 		c_pos[0] = NONE; c_pos[1] = NONE;
 		d_pos[0] = NONE; d_pos[1] = NONE;
 		o_id[0] = NONE;
-		run sender(0); run sender(1); run sender(2);
-		run deliver(0); run deliver(1);
+		byte k;
+		for (k : 0 .. ALERTS - 1) {
+			run sender(k)
+		}
+		k = 0;
+		run deliver();
 		run reader();
 		run guest(); run disk(); run trouble()
 	}
 }
 
-ltl healthy { [] (offered[2] -> <> (SINK(0, 2) > 0 || exhausted)) }
+#ifdef HEALTHY
+#define LAST (ALERTS - 1)
+ltl healthy { [] (offered[LAST] -> <> (SINK(0, LAST) > 0 || exhausted)) }
+#endif
