@@ -307,6 +307,7 @@ static bool has_room(const struct spool *s, uint64_t need)
 	       (spool_used(s) == 0 || spool_fits(s, need + s->size / 4, need));
 }
 
+/* tests/model assumes: it is known, or queued whole, or nothing has changed. */
 enum intake_result intake_offer(struct intake *in, struct offer *o,
 				unsigned slot, struct intake_wait *wait)
 {

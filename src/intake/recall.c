@@ -47,6 +47,7 @@ static void unlink_entry(struct recall *r, struct recall_entry *e)
 	*(e->newer ? &at(r, e->newer)->older : &r->newest) = e->older;
 }
 
+/* tests/model assumes that there is a free one. */
 static struct recall_entry *take_entry(struct recall *r)
 {
 	struct recall_entry *e;

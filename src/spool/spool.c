@@ -49,6 +49,8 @@ bool spool_could_fit(const struct spool *s, uint64_t total, uint64_t largest)
 	return total + largest <= s->size;
 }
 
+/* Of a file, what a sync has freed: before that, a power cut may leave cursors
+ * that still need it. */
 bool spool_fits(const struct spool *s, uint64_t total, uint64_t largest)
 {
 	uint64_t kept = s->durable ? s->head - s->freed : spool_used(s);
