@@ -429,6 +429,8 @@ static void refuses(void **state)
 	     "413 close: body larger than --max-body\n", NULL, CONN_LINGER},
 	    {POST JSON "Content-Length: 99999999999999999999\r\n\r\n",
 	     "413 close: body larger than --max-body\n", NULL, CONN_LINGER},
+	    {POST JSON "Transfer-Encoding: chunked\r\n\r\n7fffffff\r\n",
+	     "413 close: body larger than --max-body\n", NULL, CONN_LINGER},
 	    {HEAD "{\"alerts\":[}|" HEALTH,
 	     "400: not JSON: byte 11: expected a value or ']'\n200: healthy\n",
 	     NULL, CONN_HEAD},
@@ -1337,6 +1339,35 @@ static void takes_large_bodies(void **state)
 	}
 }
 
+/* What is wrong may stand behind alerts that waited for room, and be in the
+ * window with them. */
+static void refuses_what_waited(void **state)
+{
+	static char request_bytes[1 << 18];
+	struct buf b = buf_of(large, sizeof large);
+	struct buf r = buf_of(request_bytes, sizeof request_bytes);
+	struct span body = make_payload(&b, 300, 500);
+	struct span in = make_request(&r, body, 0);
+	(void)state;
+	for (size_t back = 1; back < body.n; back += back < 3000 ? 250 : 2500) {
+		size_t at = in.n - back, n = 0;
+		char was = request_bytes[at];
+		request_bytes[at] = '\1';
+		start(RING, 0, NULL);
+		while (conn.state != CONN_LINGER && n < in.n) {
+			stalled = true;
+			n += send_bytes(span_skip(in, n), in.n, 1, 0);
+			stalled = false;
+			run_sinks();
+			attend_all();
+		}
+		CHECK(span_starts(buf_span(&answers), SPAN("HTTP/1.1 400 ")),
+		      "%zu from the end: %.*s", back, (int)answers.n,
+		      answers.p);
+		request_bytes[at] = was;
+	}
+}
+
 /* Sinks that stand still: the body is not read any more, and the time counts
  * from their last progress. */
 static void waits_for_room(void **state)
@@ -1920,6 +1951,7 @@ int main(void)
 	    cmocka_unit_test(holds_large_pages),
 	    cmocka_unit_test(reads_no_more),
 	    cmocka_unit_test(takes_large_bodies),
+	    cmocka_unit_test(refuses_what_waited),
 	    cmocka_unit_test(waits_for_room),
 	    cmocka_unit_test(commits),
 	    cmocka_unit_test(tells_large_chunked_bodies),
