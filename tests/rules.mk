@@ -154,7 +154,7 @@ model: bootstrap-model
 		code=$$?; cat $(O)/model.txt; test $$code = 0 && \
 		mv $(O)/model.txt tests/model/results.txt
 
-# make prove FILES="body text": no input makes these do what C leaves undefined.
+# make prove FILES="http/body base/text": no input makes these do what C leaves undefined.
 prove: bootstrap-prove
 	$(Q)O=$(O) tests/proof/run $(FILES)
 # The same with a fault in them, which has to be found out.

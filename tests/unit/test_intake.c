@@ -370,6 +370,35 @@ static void comes_back_for_those_alone_that_have_it_not(void **state)
 	assert_int_equal(r.count, RECORD_FOR_NOBODY);
 }
 
+/* What was begun is another one, and what was let go of there is not taken from
+ * anybody. */
+static void comes_back_behind_a_line_that_was_begun(void **state)
+{
+	struct record r;
+	uint64_t at = 0;
+	(void)state;
+	start_full();
+	struct offer a = alert_named("{}");
+	struct offer b = alert_named("{\"startsAt\":\"2\"}");
+	assert_int_equal(offer(&a, 1), INTAKE_QUEUED);
+	assert_int_equal(offer(&b, 1), INTAKE_QUEUED);
+	intake_release(&intake, 1, &wait_of[1], false, 5);
+	overflow.begun[0] = overflow.begun[1] = true;
+	make_room();
+	assert_int_equal(offer(&b, 2), INTAKE_QUEUED);
+	assert_int_equal(newest_count(&spool), 3);
+	intake_release(&intake, 2, &wait_of[2], false, 5);
+	overflow.begun[0] = overflow.begun[1] = false;
+	spool_drop(&overflow, 0);
+	spool_drop(&overflow, 1);
+	assert_int_equal(offer(&a, 3), INTAKE_QUEUED);
+	assert_int_equal(newest_count(&spool), 3);
+	assert_true(spool_get(&overflow, &at, &r));
+	assert_int_equal(r.count & 0xff, 0);
+	assert_true(spool_get(&overflow, &at, &r));
+	assert_int_equal(r.count, RECORD_FOR_NOBODY);
+}
+
 /* A sink with wait=no may have it or not. */
 static void does_not_wait_for_all(void **state)
 {
@@ -678,6 +707,7 @@ int main(void)
 	    cmocka_unit_test(finds_no_room),
 	    cmocka_unit_test(goes_to_the_overflow),
 	    cmocka_unit_test(comes_back_for_those_alone_that_have_it_not),
+	    cmocka_unit_test(comes_back_behind_a_line_that_was_begun),
 	    cmocka_unit_test(does_not_wait_for_all),
 	    cmocka_unit_test(brings_again_what_was_dropped),
 	    cmocka_unit_test(waits_for_the_rest_of_a_line),

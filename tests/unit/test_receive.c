@@ -558,6 +558,31 @@ static void finds_the_overflow_full(void **state)
 	intake_release(&intake, 2, &receive.wait, false, 0);
 }
 
+/* What is left out waits for room as an alert does, and has no twin. */
+static void leaves_out_without_room(void **state)
+{
+	struct span body = SPAN("{\"status\":\"firing\",\"alerts\":[1,{}]}");
+	(void)state;
+	start_full(200);
+	receive_start(&receive, 1, RECEIVE_STREAM);
+	assert_int_equal(
+	    receive_more(&receive, &intake, &memory, body.p, 0, body.n, now),
+	    STATUS_OK);
+	assert_true(receive.blocked);
+	assert_int_equal(receive.left_out, 0);
+	start_full(2000);
+	config.dedup_ms = 1000;
+	receive_start(&receive, 1, RECEIVE_WHOLE);
+	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
+			 STATUS_NO_ROOM);
+	assert_int_equal(counters.left_out[STATUS_NOT_PAYLOAD], 1);
+	assert_int_equal(counters.alerts_firing, 1);
+	receive_start(&receive, 2, RECEIVE_WHOLE);
+	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
+			 STATUS_NO_ROOM);
+	assert_int_equal(counters.alerts_firing, 1);
+}
+
 static void streams_to_the_overflow(void **state)
 {
 	struct span body = SPAN("{\"status\":\"firing\",\"alerts\":[{}],"
@@ -668,6 +693,7 @@ int main(void)
 	    cmocka_unit_test(refuses_without_room),
 	    cmocka_unit_test(goes_to_the_overflow),
 	    cmocka_unit_test(finds_the_overflow_full),
+	    cmocka_unit_test(leaves_out_without_room),
 	    cmocka_unit_test(streams_to_the_overflow),
 	    cmocka_unit_test(goes_step_by_step),
 	    cmocka_unit_test(holds_the_smallest_alerts),
