@@ -627,6 +627,53 @@ static void goes_step_by_step(void **state)
 	}
 }
 
+/* What the sender has cut off is told at the end of that, too. */
+static void tells_of_what_was_cut_off(void **state)
+{
+	struct span body = make_body(900, 0);
+	struct buf b = buf_of(large, sizeof large);
+	(void)state;
+	b.n = body.n - 1;
+	buf_str(&b, ",\"truncatedAlerts\":7}");
+	body = buf_span(&b);
+	start(RING);
+	receive_start(&receive, 1, RECEIVE_WHOLE);
+	enum status s = receive_whole(&receive, &intake, &memory, body, now);
+	while (s == STATUS_OK && (receive.blocked || receive.more)) {
+		uint64_t at = receive_hold(&receive);
+		run_sink(SIZE_MAX);
+		s = receive_more(&receive, &intake, &memory, body.p + at, at,
+				 body.n - (size_t)at, now);
+	}
+	assert_int_equal(receive.mode, RECEIVE_STEPWISE);
+	run_sink(SIZE_MAX);
+	words.n = 0;
+	assert_int_equal(receive_end(&receive, &intake, now), STATUS_OK);
+	run_sink(SIZE_MAX);
+	CHECK_SPAN(buf_span(&words), SPAN("truncated 7\n"), "notice");
+}
+
+/* The notice says so of an alert with too many labels. */
+static void counts_labels(void **state)
+{
+	struct buf b = buf_of(large, sizeof large);
+	(void)state;
+	start(sizeof ring);
+	buf_str(&b, "{\"status\":\"firing\",\"alerts\":[{},{\"labels\":{");
+	for (unsigned i = 0; i <= LIMIT_LABELS; i++) {
+		buf_str(&b, i ? ",\"" : "\"");
+		buf_u64(&b, i);
+		buf_str(&b, "\":\"\"");
+	}
+	buf_str(&b, "}}]}");
+	assert_int_equal(take_whole(buf_span(&b)), STATUS_OK);
+	assert_int_equal(counters.left_out[STATUS_TOO_MANY], 1);
+	CHECK(span_starts(buf_span(&words),
+			  SPAN("firing {}\nleft out 1[null,null,\"alerts[1]"
+			       ".labels: ")),
+	      "%.*s", (int)words.n, words.p);
+}
+
 /* As many alerts as a whole body can hold. */
 static void holds_the_smallest_alerts(void **state)
 {
@@ -696,6 +743,8 @@ int main(void)
 	    cmocka_unit_test(leaves_out_without_room),
 	    cmocka_unit_test(streams_to_the_overflow),
 	    cmocka_unit_test(goes_step_by_step),
+	    cmocka_unit_test(tells_of_what_was_cut_off),
+	    cmocka_unit_test(counts_labels),
 	    cmocka_unit_test(holds_the_smallest_alerts),
 	    cmocka_unit_test(tells_of_what_is_too_large),
 	};
