@@ -14,7 +14,7 @@ static char ring[LIMIT_SPOOL_MEMORY];
 static struct receive receive;
 static struct receive_memory memory;
 static const struct moment now = {1000, 1795485352};
-static char word_bytes[1 << 16];
+static char notice_bytes[1 << 16];
 static struct buf words;
 static uint64_t reached;
 
@@ -29,7 +29,7 @@ static void start(size_t ring_size)
 	intake.config = &config;
 	intake.counters = &counters;
 	memset(&receive, 0xa5, sizeof receive);
-	words = buf_of(word_bytes, sizeof word_bytes);
+	words = buf_of(notice_bytes, sizeof notice_bytes);
 	reached = 0;
 }
 
@@ -451,7 +451,7 @@ static void waits_for_room(void **state)
 	(void)state;
 	for (size_t step = 100; step < 60000; step *= 5) {
 		start(RING);
-		words.cap = sizeof word_bytes;
+		words.cap = sizeof notice_bytes;
 		struct span body = make_body(1000, 30);
 		assert_int_equal(take_pieces(body, step, step), STATUS_OK);
 		check_words(1000);
