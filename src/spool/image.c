@@ -229,10 +229,11 @@ static uint64_t count_left(const struct image *i, const struct spool *s,
 	    loop assigns k, names[0 .. LIMIT_SINKS - 1], first;
 	    loop variant saved - k; */
 	for (unsigned k = 0; k < saved; k++) {
+		uint64_t position = cursor_position(p, k);
 		names[k] = cursor_name(p, k);
 		if (!is_among(i->sink, s->cursors, names[k]) &&
-		    cursor_position(p, k) < first)
-			first = cursor_position(p, k);
+		    position < first)
+			first = position;
 	}
 	/*@ loop invariant c <= s->cursors;
 	    loop assigns c;
@@ -241,7 +242,7 @@ static uint64_t count_left(const struct image *i, const struct spool *s,
 		if (!is_among(names, saved, i->sink[c]))
 			return 0;
 	uint64_t at = align(s, from, first);
-	/*@ loop invariant at <= s->head && at % 8 == 0;
+	/*@ loop invariant at <= s->head && at % 8 == 0 && n <= at;
 	    loop assigns at, r, n;
 	    loop variant s->head - at; */
 	while (spool_get(s, &at, &r))
