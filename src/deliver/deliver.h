@@ -142,7 +142,8 @@ bool deliver_open(struct deliver *d, struct config *config, struct spool *spool,
 		  struct log *log, bool colour, struct moment now);
 
 /* Alerts that an earlier process had queued for a sink that does not want them
- * any more, each for each such sink. */
+ * any more, each for each such sink; and those of sinks that are gone, where
+ * there are new ones that do not want them. */
 uint64_t deliver_count_left(struct deliver *d);
 
 /* Writes what there is to write and the sinks take. */

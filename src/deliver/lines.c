@@ -106,11 +106,24 @@ static bool is_wanted(struct deliver *d, const struct spool *q, unsigned sink,
 			    &d->alert);
 }
 
+static bool is_wanted_by(struct deliver *d, unsigned sinks, uint64_t to,
+			 const struct record *r)
+{
+	for (unsigned i = 0; i < d->config->sinks; i++)
+		if (sinks >> i & 1 && is_wanted(d, d->spool, i, to, r))
+			return true;
+	return false;
+}
+
 uint64_t deliver_count_left(struct deliver *d)
 {
 	const struct spool *q = d->spool;
 	uint64_t n = 0;
 	struct record r;
+	for (uint64_t to = q->left_from;
+	     q->fresh && to < q->started && spool_get(q, &to, &r);)
+		n += r.kind == RECORD_ALERT &&
+		     !is_wanted_by(d, q->fresh, to, &r);
 	for (unsigned i = 0; i < d->config->sinks; i++)
 		for (uint64_t to = q->cursor[i];
 		     to < q->started && spool_get(q, &to, &r);)

@@ -205,6 +205,8 @@ static bool move_records(struct spool *to, const struct spool *from)
 		for (unsigned i = 0; i < to->cursors; i++)
 			if (from->cursor[i] >= position)
 				to->cursor[i] = to->keep[i] = to->head;
+		if (from->left_from >= position)
+			to->left_from = to->head;
 		if (!spool_get(from, &position, &r))
 			break;
 		uint64_t need = spool_need(&r);
@@ -213,6 +215,7 @@ static bool move_records(struct spool *to, const struct spool *from)
 		spool_put(to, &r);
 	}
 	to->started = to->head;
+	to->fresh = from->fresh;
 	return true;
 }
 

@@ -214,13 +214,14 @@ static bool names_same(const struct image *i, const struct spool *s,
 }
 
 /* Records that only sinks had yet to get which are not there any more. A sink
- * that was not there before begins with them. */
+ * that was not there before begins with them: then it is its filter that says
+ * which are left, and 0 is returned. */
 /*@ requires \valid_read(i) && ring_ok(s) && \separated(i, s);
     requires from % 8 == 0 && from <= s->head && saved <= LIMIT_SINKS;
     requires s->head % 8 == 0;
     requires \valid_read(p + (0 .. IMAGE_CURSOR_BYTES - 1));
-    assigns \nothing; */
-static uint64_t count_left(const struct image *i, const struct spool *s,
+    assigns s->fresh, s->left_from; */
+static uint64_t count_left(const struct image *i, struct spool *s,
 			   const char *p, unsigned saved, uint64_t from)
 {
 	uint64_t names[LIMIT_SINKS] = {0}, first = s->head, n = 0;
@@ -236,12 +237,14 @@ static uint64_t count_left(const struct image *i, const struct spool *s,
 			first = position;
 	}
 	/*@ loop invariant c <= s->cursors;
-	    loop assigns c;
+	    loop assigns c, s->fresh;
 	    loop variant s->cursors - c; */
 	for (unsigned c = 0; c < s->cursors; c++)
 		if (!is_among(names, saved, i->sink[c]))
-			return 0;
-	uint64_t at = align(s, from, first);
+			s->fresh |= 1U << c;
+	uint64_t at = s->left_from = align(s, from, first);
+	if (s->fresh)
+		return 0;
 	/*@ loop invariant at <= s->head && at % 8 == 0 && n <= at;
 	    loop assigns at, r, n;
 	    loop variant s->head - at; */

@@ -48,6 +48,10 @@ struct spool {
 	bool wanted;      /* room was asked for in vain since the last sync */
 	bool stuck;       /* only sinks that take nothing hold its tail */
 	uint64_t started; /* head when this process began */
+	/* as it began: sinks that were not there before, bit i: sink i; and
+	 * from where on those that are gone had yet to get records */
+	unsigned fresh;
+	uint64_t left_from;
 	struct spool_drop drop[LIMIT_SINKS][SPOOL_DROPS]; /* the newest first */
 };
 

@@ -630,6 +630,24 @@ def test_what_a_sink_leaves_behind_that_was_taken_out_is_told(start, file, path,
     assert server.metrics()["bellwire_spool_left_behind_total"] == 20
 
 
+@pytest.mark.parametrize("size", ["", ",size=2M"])
+@pytest.mark.parametrize("keys, left", [("", 0), (",match=severity=odd", 20)])
+def test_what_a_new_sink_does_not_want_of_a_gone_one_is_told(start, file, path,
+                                                             size, keys, left):
+    server = start("--spool", file, "--emit", f"fifo:{path}", "--emit",
+                   "stdout", *QUICK)
+    server.accepts(group(20))
+    wait_for("the other sink", lambda: len(server.lines()) == 20)
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+    server = start("--spool", f"{file}{size}", "--emit", f"fifo:{path}2{keys}",
+                   "--emit", "stdout", *QUICK)
+    server.accepts(group(1, name="Last"))
+    wait_for("the last", lambda: "Last0" in server.output().decode())
+    assert server.metrics()["bellwire_spool_left_behind_total"] == left
+    assert server.output().decode().count("NOTICE 20 alerts") == (left == 20)
+
+
 @pytest.mark.parametrize("before, after, left", [
     (",match=severity=critical", ",match=severity=page", 20),
     ("", ",match=severity=page", 20),
