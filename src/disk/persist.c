@@ -160,6 +160,11 @@ void persist_sync(struct persist *p, int64_t now_ms)
 {
 	if (!p->on || (p->failed && now_ms < p->retry_ms))
 		return;
+	if (!p->anew && spool_used(p->spool) &&
+	    now_ms - p->looked_ms >= PERSIST_LOOK_MS) {
+		p->looked_ms = now_ms;
+		look(p);
+	}
 	int error = p->anew ? 0 : write_all(p);
 	if (p->anew)
 		error = make_anew(p);

@@ -13,7 +13,8 @@ struct persist {
 	int fd;
 	bool failed;
 	bool anew; /* the file is gone, or cut: it has to be made once more */
-	int64_t retry_ms; /* after a failure, not before */
+	int64_t retry_ms;  /* after a failure, not before */
+	int64_t looked_ms; /* when the file was looked at last */
 	uint64_t errors;
 	uint64_t left; /* alerts of sinks that are gone */
 	const char *name[LIMIT_SINKS];
@@ -25,7 +26,10 @@ struct persist {
 	char cursor_blocks[2 * IMAGE_BLOCK]; /* as read at start */
 };
 
-enum { PERSIST_RETRY_MS = 1000 };
+enum {
+	PERSIST_RETRY_MS = 1000,
+	PERSIST_LOOK_MS = 1000, /* is the file that has what is queued there? */
+};
 
 /*
  * Opens --spool: makes the file, or takes over what an earlier process left, or

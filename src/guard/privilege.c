@@ -78,8 +78,10 @@ const char *privilege_reach(const char *root, const char *path,
 
 /* What musl has the calls below do in each thread of the program, which has
  * one: its own way to interrupt the others is not linked then. */
+/* NOLINTNEXTLINE: the name is musl's */
 void __synccall(void (*in_each)(void *), void *of);
 
+/* NOLINTNEXTLINE */
 void __synccall(void (*in_each)(void *), void *of)
 {
 	in_each(of);

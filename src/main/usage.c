@@ -23,6 +23,7 @@ static void put_limits(struct buf *out)
 		buf_str(out, at);
 		at += strlen(at) + 1;
 		buf_u64(out, values[i]);
+		/* NOLINTNEXTLINE: there are as many texts as values */
 		buf_str(out, at[0] == ';' ? "" : " ");
 		buf_str(out, at);
 		at += strlen(at) + 1;

@@ -406,6 +406,20 @@ def test_a_file_that_goes_while_it_runs_is_made_anew(spooled, file, path, way):
     assert server.metrics()["bellwire_spool_errors_total"] == 0
 
 
+def test_a_file_that_goes_is_missed_without_an_alert(spooled, file, path):
+    """What is queued for a sink that is down is in no file any more."""
+    server = spooled()
+    server.accepts(group(3))
+    file.unlink()
+    wait_for("a new one", file.exists)
+    wait_for("all of it", lambda: file.stat().st_size > 1 << 20)
+    wait_for("its count", lambda: server.metrics()
+             ["bellwire_spool_errors_total"] == 1)
+    server.signal(signal.SIGKILL)
+    server.wait()
+    assert len(read_all(path, 3, spooled())) == 3
+
+
 def test_where_no_new_file_can_be_made_nothing_is_accepted(start, tmp_path):
     """The folder is not ours to write in."""
     folder = tmp_path / "shut"
