@@ -51,7 +51,9 @@ def test_alert_fires_repeats_and_resolves(tmp_path):
     with out.open("wb") as o, err.open("wb") as e:
         demo = subprocess.Popen(
             [str(ROOT / "deploy/prometheus/demo/run"), BELLWIRE],
-            stdin=subprocess.DEVNULL, stdout=o, stderr=e, env=env)
+            stdin=subprocess.DEVNULL, stdout=o, stderr=e, env=env,
+            # it is ignored where the tests were begun in the background
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     try:
         def lines(pattern):
             assert demo.poll() is None, err.read_text()
