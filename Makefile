@@ -65,7 +65,7 @@ MUSL_LIB ?= /usr/lib/$(MUSL_TRIPLET)
 
 # A warning ends the build with the compilers that tests/compilers has tried, gcc
 # and clang alike; a later one may have new ones.
-TESTED := 12 13 14 15 16 17 18 19 20 21 22
+TESTED := 12 13 14 15 16 17 18 19 21 22
 WARNINGS := -std=c11 -Wall -Wextra -Wconversion -Wshadow \
 	-Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	$(if $(filter $(TESTED),$(firstword $(subst ., ,$(call \
