@@ -120,11 +120,11 @@ PURE := $(addprefix base/,text bytes time address hash) \
 	$(addprefix intake/,leftout receive intake recall firing deadman) \
 	$(addprefix conn/,conn answer notification request window auth) \
 	tls/der tls/cert tls/names
-WORLD := $(addprefix os/,os log supervisor probe) \
+WORLD := $(addprefix os/,os net log supervisor probe) \
 	$(addprefix guard/,loaded privilege sandbox) \
 	$(addprefix tls/,transport $(if $(filter 0,$(TLS)),none,tls client signatures words identity anchors pem)) \
 	$(addprefix disk/,store takeover persist) \
-	$(addprefix deliver/,sink fifo serial lines held batch deliver) \
+	$(addprefix deliver/,sink fifo serial lines held batch room deliver) \
 	$(addprefix server/,server slots refusals pages secrets) \
 	$(addprefix main/,main program start usage offline)
 OBJECTS := $(patsubst %,$(O)/%.o,$(PURE) $(WORLD))

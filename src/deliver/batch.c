@@ -108,26 +108,6 @@ bool deliver_wants_look(const struct deliver *d, unsigned sink)
 		deliver_wants_change(d, sink));
 }
 
-uint64_t deliver_follow(struct deliver *d, unsigned sink, uint64_t unsent)
-{
-	struct delivery *s = &d->sink[sink];
-	uint64_t left = s->written - unsent;
-	struct spool *q = deliver_source(d, sink);
-	uint64_t from = q->keep[sink], to = from;
-	struct record r;
-	while (from < q->cursor[sink] && spool_get(q, &to, &r)) {
-		struct buf line = buf_of(d->batch.lines, sizeof d->batch.lines);
-		deliver_render(d, sink, from, to, &r, &line);
-		if (line.n > left)
-			break;
-		left -= line.n;
-		s->written -= line.n;
-		q->keep[sink] = from = to;
-		d->progress++;
-	}
-	return left;
-}
-
 /* Moves `keep`. Rendering lines again only to measure them is worth it when a
  * pipe's worth of them has left, or when wants_look() says so. */
 void deliver_settle(struct deliver *d, unsigned sink, int64_t now_ms)

@@ -215,9 +215,10 @@ static void pump_sink(struct deliver *d, unsigned sink, struct moment now)
 		d->progress++;
 }
 
-bool deliver_open(struct deliver *d, struct config *config, struct spool *spool,
-		  struct spool *overflow, struct counters *counters,
-		  struct log *log, bool colour, struct moment now)
+bool deliver_open(struct deliver *d, const struct config *config,
+		  struct spool *spool, struct spool *overflow,
+		  struct counters *counters, struct log *log, bool colour,
+		  struct moment now)
 {
 	d->config = config;
 	d->spool = spool;
@@ -226,7 +227,7 @@ bool deliver_open(struct deliver *d, struct config *config, struct spool *spool,
 	d->log = log;
 	for (unsigned i = 0; i < config->sinks; i++) {
 		struct delivery *s = &d->sink[i];
-		struct format *f = &config->sink[i].format;
+		s->format = config->sink[i].format;
 		s->at_once = DELIVER_MOST;
 		s->untold = spool->untold[i];
 		s->untold_at = spool->cursor[i];
@@ -241,8 +242,8 @@ bool deliver_open(struct deliver *d, struct config *config, struct spool *spool,
 			step(d, i, DELIVERY_BROKE, error, now.ms);
 		else
 			step(d, i, DELIVERY_OPENED, 0, now.ms);
-		f->colour =
-		    colour && s->sink.is_terminal && f->kind == FORMAT_LINE;
+		s->format.colour = colour && s->sink.is_terminal &&
+				   s->format.kind == FORMAT_LINE;
 	}
 	return true;
 }

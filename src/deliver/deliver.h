@@ -67,6 +67,7 @@ struct backoff {
 
 struct delivery {
 	struct sink sink;
+	struct format format; /* as configured, in colour or not */
 	enum delivery_state state;
 	bool overflow;    /* it is given what is there, not the spool */
 	uint64_t offset;  /* of the line at the cursor, taken by the sink */
@@ -137,9 +138,10 @@ struct deliver {
 /* Opens the sinks of the configuration, whose cursors are the spool's. False
  * if the place of one is of the wrong kind; that was logged. What is merely not
  * there yet is tried again later. colour: it may be used. */
-bool deliver_open(struct deliver *d, struct config *config, struct spool *spool,
-		  struct spool *overflow, struct counters *counters,
-		  struct log *log, bool colour, struct moment now);
+bool deliver_open(struct deliver *d, const struct config *config,
+		  struct spool *spool, struct spool *overflow,
+		  struct counters *counters, struct log *log, bool colour,
+		  struct moment now);
 
 /* Alerts that an earlier process had queued for a sink that does not want them
  * any more, each for each such sink; and those of sinks that are gone, where

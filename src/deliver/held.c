@@ -1,5 +1,5 @@
-/* held.c - lines that a pipe or a driver still has, whose records were given
- * up, for inside.h.
+/* held.c - lines that a pipe or a driver still has: whose records are kept, and
+ * whose were given up, for inside.h. Of the latter:
  *
  *	[0 ........... n) written        bytes, as they went in one by one;
  *	      [n - again, n)             of these, those that go in before all
@@ -12,6 +12,26 @@
 #include "deliver/inside.h"
 
 #include <string.h>
+
+uint64_t deliver_follow(struct deliver *d, unsigned sink, uint64_t unsent)
+{
+	struct delivery *s = &d->sink[sink];
+	uint64_t left = s->written - unsent;
+	struct spool *q = deliver_source(d, sink);
+	uint64_t from = q->keep[sink], to = from;
+	struct record r;
+	while (from < q->cursor[sink] && spool_get(q, &to, &r)) {
+		struct buf line = buf_of(d->batch.lines, sizeof d->batch.lines);
+		deliver_render(d, sink, from, to, &r, &line);
+		if (line.n > left)
+			break;
+		left -= line.n;
+		s->written -= line.n;
+		q->keep[sink] = from = to;
+		d->progress++;
+	}
+	return left;
+}
 
 /* Where the line begins that the byte at `at` is of. */
 static size_t line_at(const struct held *h, size_t at)

@@ -1,6 +1,7 @@
 /*
- * inside.h - what the files of this room share: deliver.c has the states of a
- * sink, batch.c what is written and what has left, lines.c the lines.
+ * inside.h - what the files of this room share, each of which calls those below
+ * it alone: deliver.c, the states of a sink; room.c, what it gives up; batch.c,
+ * what is written at once; held.c, what has left; lines.c, the lines.
  */
 #ifndef DELIVER_INSIDE_H
 #define DELIVER_INSIDE_H
@@ -18,6 +19,13 @@ static inline enum place_kind deliver_kind(const struct deliver *d,
 {
 	return d->config->sink[sink].place.kind;
 }
+
+/* --- room.c --------------------------------------------------------------- */
+
+/* Keeps half of the spool and of the overflow free, as far as the sinks that
+ * hold it give way: they let go of the oldest records that they have not got.
+ * Tells whether the spool is stuck. */
+void deliver_make_room(struct deliver *d, int64_t now_ms);
 
 /* --- batch.c -------------------------------------------------------------- */
 
@@ -42,14 +50,14 @@ int deliver_write(struct deliver *d, unsigned sink, struct moment now);
 bool deliver_wants_look(const struct deliver *d, unsigned sink);
 /* Moves `keep` over what has left. */
 void deliver_settle(struct deliver *d, unsigned sink, int64_t now_ms);
-/* The same, where `unsent` bytes of what was written have not left; returns how
- * many bytes of the next line have. */
-uint64_t deliver_follow(struct deliver *d, unsigned sink, uint64_t unsent);
 /* What was written and has not left comes again. */
 void deliver_rewind(struct deliver *d, unsigned sink);
 
 /* --- held.c --------------------------------------------------------------- */
 
+/* Moves `keep` over the lines that have left, where `unsent` bytes of what was
+ * written have not; returns how many bytes of the next line have. */
+uint64_t deliver_follow(struct deliver *d, unsigned sink, uint64_t unsent);
 /* Before records are given up: keeps the lines of those that were written, and
  * may still be in the pipe or in the driver. True if one was begun: the cursor
  * has passed it, and the rest of it is to be written. */
@@ -64,6 +72,9 @@ long deliver_write_held(struct deliver *d, unsigned sink);
 
 /* --- lines.c -------------------------------------------------------------- */
 
+/* Does the sink want the record of that spool that ends at `to`? */
+bool deliver_wants(struct deliver *d, const struct spool *q, unsigned sink,
+		   uint64_t to, const struct record *r);
 /* Appends the line of the record in [from, to) for that sink, if it
  * wants one. */
 void deliver_render(struct deliver *d, unsigned sink, uint64_t from,
@@ -71,10 +82,6 @@ void deliver_render(struct deliver *d, unsigned sink, uint64_t from,
 /* Finds the run of alerts that have waited longer than --max-age, from the
  * first record on of which nothing was ever written. */
 void deliver_skip_old(struct deliver *d, unsigned sink, struct moment now);
-/* Keeps half of the spool and of the overflow free, as far as the sinks that
- * hold it give way: they let go of the oldest records that they have not got.
- * Tells whether the spool is stuck. */
-void deliver_make_room(struct deliver *d, int64_t now_ms);
 /* Moves the cursor over records that the sink does not want: they hold nothing
  * up while it is down. */
 void deliver_pass_over(struct deliver *d, unsigned sink);

@@ -1,5 +1,4 @@
-/* lines.c - what a sink is given of each record, and what it has to give up,
- * for inside.h. */
+/* lines.c - what a sink is given of each record, for inside.h. */
 #include "deliver/inside.h"
 #include "render/render.h"
 
@@ -21,8 +20,7 @@ static void render_skipped(struct deliver *d, unsigned sink,
 				.count = run->count,
 				.received_s = r->received_s};
 	if (notice.count)
-		render_record(out, &d->config->sink[sink].format, &notice,
-			      NULL);
+		render_record(out, &d->sink[sink].format, &notice, NULL);
 }
 
 /* The line that tells of what was dropped in front of a record. */
@@ -52,7 +50,7 @@ static bool take_apart(struct deliver *d, const struct spool *q, uint64_t to,
 void deliver_render(struct deliver *d, unsigned sink, uint64_t from,
 		    uint64_t to, const struct record *r, struct buf *out)
 {
-	const struct format *f = &d->config->sink[sink].format;
+	const struct format *f = &d->sink[sink].format;
 	const struct delivery *s = &d->sink[sink];
 	const struct alert *a = NULL;
 	const struct spool *q = deliver_source(d, sink);
@@ -96,8 +94,8 @@ static bool is_old(const struct deliver *d, unsigned sink,
 	return r->kind == RECORD_ALERT && age > (int64_t)d->config->max_age_ms;
 }
 
-static bool is_wanted(struct deliver *d, const struct spool *q, unsigned sink,
-		      uint64_t to, const struct record *r)
+bool deliver_wants(struct deliver *d, const struct spool *q, unsigned sink,
+		   uint64_t to, const struct record *r)
 {
 	if (!record_is_for(r, sink))
 		return false;
@@ -110,7 +108,7 @@ static bool is_wanted_by(struct deliver *d, unsigned sinks, uint64_t to,
 			 const struct record *r)
 {
 	for (unsigned i = 0; i < d->config->sinks; i++)
-		if (sinks >> i & 1 && is_wanted(d, d->spool, i, to, r))
+		if (sinks >> i & 1 && deliver_wants(d, d->spool, i, to, r))
 			return true;
 	return false;
 }
@@ -128,7 +126,7 @@ uint64_t deliver_count_left(struct deliver *d)
 		for (uint64_t to = q->cursor[i];
 		     to < q->started && spool_get(q, &to, &r);)
 			n += record_was_wanted(&r, i) && record_is_for(&r, i) &&
-			     !is_wanted(d, q, i, to, &r);
+			     !deliver_wants(d, q, i, to, &r);
 	return n;
 }
 
@@ -163,122 +161,13 @@ void deliver_skip_old(struct deliver *d, unsigned sink, struct moment now)
 	for (to = from; !run_of(s, from) && spool_get(q, &to, &r) &&
 			is_old(d, sink, &r, to, now);
 	     from = to) {
-		run.count += is_wanted(d, q, sink, to, &r);
+		run.count += deliver_wants(d, q, sink, to, &r);
 		run.to = to;
 	}
 	if (run.to == run.from)
 		return;
 	s->run[s->runs++] = run;
 	d->counters->skipped += run.count;
-}
-
-/* What a pipe or a driver has of its lines stays there, see deliver_hold(); one
- * that was begun is told from the next one. */
-static void leave_lines(struct delivery *s, struct spool *q, unsigned sink)
-{
-	s->torn = (s->torn && s->torn_at >= q->keep[sink]) || s->offset != 0;
-	if (s->untold_at < q->keep[sink])
-		s->untold = 0; /* it was told of */
-	q->keep[sink] = q->cursor[sink];
-	s->offset = s->written = 0;
-	q->begun[sink] = false;
-}
-
-/* Lets the sink give up the oldest record in there that it has not got. */
-static void drop(struct deliver *d, struct spool *q, unsigned sink)
-{
-	struct delivery *s = &d->sink[sink];
-	bool at_hand = deliver_source(d, sink) == q;
-	uint64_t to;
-	struct record r;
-	if (at_hand) {
-		bool begun = deliver_hold(d, sink);
-		leave_lines(s, q, sink);
-		if (begun)
-			return;
-	}
-	to = q->cursor[sink];
-	if (!spool_get(q, &to, &r))
-		return;
-	if (is_wanted(d, q, sink, to, &r)) {
-		s->dropped++;
-		if (d->config->sink[sink].no_wait)
-			*(at_hand ? &s->untold : &s->untold_other) += 1;
-	}
-	spool_drop(q, sink);
-	if (at_hand) {
-		s->torn_at = s->untold_at = q->cursor[sink];
-		if (s->given < q->cursor[sink])
-			s->given = q->cursor[sink];
-	}
-	d->progress++;
-}
-
-/* It takes nothing, and has not for a while. */
-static bool is_stalled(const struct deliver *d, unsigned sink, int64_t now_ms)
-{
-	const struct delivery *s = &d->sink[sink];
-	return s->state == DELIVERY_DOWN ||
-	       (s->state == DELIVERY_FULL &&
-		now_ms - s->full_ms >= DELIVER_STALLED_MS);
-}
-
-/* Is one that requests wait for not stalled? */
-static bool goes_on(const struct deliver *d, int64_t now_ms)
-{
-	for (unsigned i = 0; i < d->config->sinks; i++)
-		if (!d->config->sink[i].no_wait && !is_stalled(d, i, now_ms))
-			return true;
-	return false;
-}
-
-/* May it let go of what it has not got? With wait=no always. Else where that
- * is in memory, since nothing there has had its 200 before all have got it, for
- * a sink that goes on while this one is stalled. */
-static bool gives_way(const struct deliver *d, const struct spool *q,
-		      unsigned sink, int64_t now_ms)
-{
-	if (d->config->sink[sink].no_wait)
-		return true;
-	return !q->durable && is_stalled(d, sink, now_ms) && goes_on(d, now_ms);
-}
-
-static void make_room(struct deliver *d, struct spool *q, int64_t now_ms)
-{
-	while (spool_used(q) > q->size / 2) {
-		uint64_t tail = spool_tail(q);
-		for (unsigned i = 0; i < d->config->sinks; i++)
-			if (q->keep[i] == tail && !gives_way(d, q, i, now_ms))
-				return;
-		for (unsigned i = 0; i < d->config->sinks; i++)
-			if (q->keep[i] == tail)
-				drop(d, q, i);
-	}
-}
-
-/* What is not in memory nobody gives up: then those that have not got it may
- * keep the others from what comes. */
-static bool is_stuck(const struct deliver *d, int64_t now_ms)
-{
-	const struct spool *q = d->spool;
-	uint64_t tail = spool_tail(q);
-	if (!q->durable || tail == q->head || !goes_on(d, now_ms))
-		return false;
-	for (unsigned i = 0; i < d->config->sinks; i++)
-		if (q->keep[i] == tail && is_stalled(d, i, now_ms))
-			return true;
-	return false;
-}
-
-void deliver_make_room(struct deliver *d, int64_t now_ms)
-{
-	bool stuck = is_stuck(d, now_ms);
-	make_room(d, d->spool, now_ms);
-	if (d->overflow)
-		make_room(d, d->overflow, now_ms);
-	/* a request that waits for room may find some in the overflow now */
-	d->progress += stuck && !d->spool->stuck;
-	d->spool->stuck = stuck;
 }
 
 /* Records that a sink does not want hold nothing up while it is down. */
@@ -291,7 +180,7 @@ void deliver_pass_over(struct deliver *d, unsigned sink)
 	struct record r;
 	while (s->offset == 0 && s->written == 0 && *keep == *cursor &&
 	       !run_of(s, *cursor) && !(s->untold && *cursor == s->untold_at) &&
-	       spool_get(q, &to, &r) && !is_wanted(d, q, sink, to, &r)) {
+	       spool_get(q, &to, &r) && !deliver_wants(d, q, sink, to, &r)) {
 		*cursor = *keep = to;
 		d->progress++;
 	}
