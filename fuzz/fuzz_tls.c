@@ -146,14 +146,14 @@ int os_random(void *p, size_t n)
 	return 0;
 }
 
-int os_accept(int listener, struct address *from)
+int net_accept(int listener, struct address *from)
 {
 	(void)listener;
 	*from = (struct address){.family = ADDRESS_INET};
 	return to_accept < PEERS ? (int)to_accept++ : -EAGAIN;
 }
 
-void os_end_output(int fd)
+void net_end_output(int fd)
 {
 	ASSERT(!peer[fd].gone);
 }

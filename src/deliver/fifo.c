@@ -33,7 +33,7 @@ int fifo_open(struct sink *s)
 		close(fd);
 		return -EINVAL;
 	}
-	error = sink_lock(fd);
+	error = os_lock(fd);
 	if (error) {
 		close(fd);
 		return error;

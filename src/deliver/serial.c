@@ -98,7 +98,7 @@ static int set_up(struct sink *s, int fd)
 	struct termios raw;
 	if (tcgetattr(fd, &s->before) < 0)
 		return -errno;
-	int error = sink_lock(fd);
+	int error = os_lock(fd);
 	if (error)
 		return error;
 	raw = s->before;

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -40,13 +39,6 @@ static int stdout_open(struct sink *s)
 		s->piece = s->is_terminal ? TERMINAL_PIECE : PIPE_PIECE;
 	}
 	return 0;
-}
-
-int sink_lock(int fd)
-{
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return 0;
-	return errno == EWOULDBLOCK ? -EBUSY : -errno;
 }
 
 int sink_sync(const struct sink *s)

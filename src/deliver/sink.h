@@ -69,7 +69,6 @@ void sink_drop_unsent(struct sink *s);
 bool sink_was_replaced(const struct sink *s);
 
 /* The kinds; called by the above. */
-int sink_lock(int fd);
 int fifo_open(struct sink *s);
 long fifo_take_back(struct sink *s, char *scratch, size_t n);
 int serial_open(struct sink *s);

@@ -2,12 +2,12 @@
 #include "disk/store.h"
 
 #include "facts/limits.h"
+#include "os/os.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,8 +21,9 @@ static int lock(int fd, const char *path)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return STORE_NOT_REGULAR;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	int error = os_lock(fd);
+	if (error)
+		return error;
 	if (stat(path, &now) < 0 || now.st_dev != st.st_dev ||
 	    now.st_ino != st.st_ino)
 		return -EBUSY;

@@ -15,6 +15,10 @@
  * A value that ends at depth 0 leads to AT_END, where only blanks may follow.
  * A number has no end of its own: the byte behind it ends it, and is read again
  * in the next state.
+ *
+ * One file, long as it is: these steps are called for each byte, and with
+ * those of strings and numbers in another one hostile JSON took 6 % more
+ * instructions.
  */
 #include "json/json.h"
 

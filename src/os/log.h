@@ -7,6 +7,7 @@
 #ifndef OS_LOG_H
 #define OS_LOG_H
 
+#include "base/address.h"
 #include "facts/level.h"
 #include "facts/limits.h"
 #include "os/os.h"

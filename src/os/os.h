@@ -1,5 +1,6 @@
 /*
- * os.h - what bellwire asks of the system: clock, sockets, files, signals.
+ * os.h - what bellwire asks of the system: clock, files, signals; net.h has the
+ * sockets.
  *
  * Thin: one function a need, EINTR handled here, errors as negative errno.
  * Nothing here logs or decides.
@@ -7,7 +8,7 @@
 #ifndef OS_OS_H
 #define OS_OS_H
 
-#include "base/address.h"
+#include "base/text.h"
 
 int64_t os_monotonic_ms(void);
 int64_t os_unix_s(void);
@@ -31,16 +32,10 @@ enum {
 long os_read(int fd, void *p, size_t n);
 long os_write(int fd, const void *p, size_t n);
 
-/* A listening socket, non-blocking; a stale unix socket is replaced. */
-int os_listen(const struct address *a);
-/* The address it has now (port 0 was replaced). */
-void os_bound_address(int fd, struct address *a);
-/* A connection, non-blocking, without Nagle's delay; *peer says from where. */
-int os_accept(int listener, struct address *peer);
-/* A blocking connection that gives up on reads and writes after that time. */
-int os_connect(const struct address *a, int timeout_ms);
-void os_end_output(int socket);
 void os_close(int fd);
+/* A lock against other processes on what is open there, flock(2): 0, -EBUSY if
+ * another one has it, or -errno. */
+int os_lock(int fd);
 void os_remove(const char *path);
 /* The words for errno or its negative. */
 const char *os_error(int error);

@@ -2,6 +2,7 @@
 #include "os/probe.h"
 
 #include "facts/limits.h"
+#include "os/net.h"
 #include "os/os.h"
 
 #include <string.h>
@@ -68,7 +69,7 @@ int probe_address(const struct address *a, struct span path, struct buf *why)
 		buf_str(why, "expected a shorter path");
 		return 2;
 	}
-	int fd = os_connect(&at, LIMIT_PROBE_MS);
+	int fd = net_connect(&at, LIMIT_PROBE_MS);
 	if (fd < 0) {
 		buf_str(why, "cannot connect: ");
 		buf_str(why, os_error(fd));

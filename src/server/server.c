@@ -19,7 +19,7 @@ static void log_listening(struct server *s, const struct listener *listener)
 {
 	struct address a;
 	struct log_line l;
-	os_bound_address(listener->fd, &a);
+	net_bound_address(listener->fd, &a);
 	if (log_begin(s->log, &l, LOG_INFO, "listening")) {
 		log_address(&l, "address", &a);
 		if (listener->health_only)
@@ -62,7 +62,7 @@ static bool listen_at(struct server *s, const struct address *a,
 		      bool health_only)
 {
 	struct log_line l;
-	int fd = os_listen(a);
+	int fd = net_listen(a);
 	if (fd >= 0) {
 		s->listener[s->listeners++] =
 		    (struct listener){fd, health_only};

@@ -7,6 +7,7 @@
 #include "deliver/deliver.h"
 #include "disk/persist.h"
 #include "intake/deadman.h"
+#include "os/net.h"
 #include "os/supervisor.h"
 #include "server/pages.h"
 #include "server/refusals.h"

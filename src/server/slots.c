@@ -343,7 +343,7 @@ void slot_accept_from(struct server *s, const struct listener *listener)
 {
 	for (int i = 0; i < LIMIT_ACCEPTS; i++) {
 		struct address peer;
-		int fd = os_accept(listener->fd, &peer);
+		int fd = net_accept(listener->fd, &peer);
 		if (fd == -EAGAIN || fd == -ECONNABORTED)
 			return;
 		if (fd < 0) {

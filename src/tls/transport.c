@@ -193,7 +193,7 @@ bool transport_end(struct transport *t)
 		if (flush_records(t) == 0)
 			return false;
 	}
-	os_end_output(t->fd);
+	net_end_output(t->fd);
 	return true;
 }
 

@@ -12,6 +12,7 @@
 #ifndef TLS_TRANSPORT_H
 #define TLS_TRANSPORT_H
 
+#include "os/net.h"
 #include "os/os.h"
 #include "tls/tls.h"
 
