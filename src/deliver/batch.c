@@ -41,7 +41,7 @@ void deliver_change(struct deliver *d, unsigned sink)
 	if (s->untold_at != at)
 		s->untold = 0;
 	s->overflow = !s->overflow;
-	s->torn_at = s->untold_at = s->given =
+	s->torn_at = s->untold_at = s->given = s->passed =
 	    deliver_source(d, sink)->cursor[sink];
 	s->untold += s->untold_other;
 	s->untold_other = 0;
@@ -150,6 +150,8 @@ void deliver_rewind(struct deliver *d, unsigned sink)
 	struct spool *q = deliver_source(d, sink);
 	uint64_t to = q->cursor[sink];
 	struct record r;
+	if (to > s->passed)
+		s->passed = to;
 	if (s->offset)
 		spool_get(q, &to, &r); /* begun counts too */
 	if (to > s->given)

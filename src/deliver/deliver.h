@@ -75,6 +75,8 @@ struct delivery {
 	size_t at_once;   /* bytes of lines to gather for the next write */
 	uint64_t given;   /* where the cursor was at most: --max-age is for
 			     what never was written */
+	uint64_t passed;  /* the same, of whole lines: they were written, and
+			     may have had their 200 */
 	uint64_t torn_at; /* a line begins there behind a torn one */
 	bool torn;
 	struct skip_run run[DELIVER_RUNS]; /* that `keep` has not passed */

@@ -122,6 +122,26 @@ bool deliver_hold(struct deliver *d, unsigned sink)
 	return d->held[sink].again != 0;
 }
 
+bool deliver_hold_passed(struct deliver *d, unsigned sink)
+{
+	struct spool *q = deliver_source(d, sink);
+	struct held *h = &d->held[sink];
+	uint64_t from = q->cursor[sink], to = from;
+	bool some = false;
+	struct record r;
+	while (from < d->sink[sink].passed && spool_get(q, &to, &r)) {
+		struct buf line = buf_of(d->batch.lines, sizeof d->batch.lines);
+		deliver_render(d, sink, from, to, &r, &line);
+		if (line.n > sizeof h->lines - h->n)
+			break;
+		append(h, buf_span(&line));
+		h->again += line.n;
+		q->cursor[sink] = q->keep[sink] = from = to;
+		some = true;
+	}
+	return some;
+}
+
 void deliver_lose_held(struct deliver *d, unsigned sink, uint64_t unsent)
 {
 	struct held *h = &d->held[sink];

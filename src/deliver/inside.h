@@ -62,6 +62,9 @@ uint64_t deliver_follow(struct deliver *d, unsigned sink, uint64_t unsent);
  * may still be in the pipe or in the driver. True if one was begun: the cursor
  * has passed it, and the rest of it is to be written. */
 bool deliver_hold(struct deliver *d, unsigned sink);
+/* The same for lines that were written, and are to be written again as their
+ * reader has left. False: there is no room for any of them. */
+bool deliver_hold_passed(struct deliver *d, unsigned sink);
 /* The reader or the device is gone, and `unsent` bytes of all that was written
  * with it: the held ones among them are written again. */
 void deliver_lose_held(struct deliver *d, unsigned sink, uint64_t unsent);

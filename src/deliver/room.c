@@ -13,8 +13,9 @@ static void leave_lines(struct delivery *s, struct spool *q, unsigned sink)
 	q->begun[sink] = false;
 }
 
-/* Lets the sink give up the oldest record in there that it has not got. */
-static void drop(struct deliver *d, struct spool *q, unsigned sink)
+/* Lets the sink give up the oldest record in there that it has not got. False:
+ * that has to stay. */
+static bool drop(struct deliver *d, struct spool *q, unsigned sink)
 {
 	struct delivery *s = &d->sink[sink];
 	bool at_hand = deliver_source(d, sink) == q;
@@ -24,11 +25,14 @@ static void drop(struct deliver *d, struct spool *q, unsigned sink)
 		bool begun = deliver_hold(d, sink);
 		leave_lines(s, q, sink);
 		if (begun)
-			return;
+			return true;
+		/* its reader left what may have had its 200 */
+		if (!q->durable && q->cursor[sink] < s->passed)
+			return deliver_hold_passed(d, sink);
 	}
 	to = q->cursor[sink];
 	if (!spool_get(q, &to, &r))
-		return;
+		return true;
 	if (deliver_wants(d, q, sink, to, &r)) {
 		s->dropped++;
 		if (d->config->sink[sink].no_wait)
@@ -41,6 +45,7 @@ static void drop(struct deliver *d, struct spool *q, unsigned sink)
 			s->given = q->cursor[sink];
 	}
 	d->progress++;
+	return true;
 }
 
 /* It takes nothing, and has not for a while. */
@@ -80,8 +85,8 @@ static void make_room(struct deliver *d, struct spool *q, int64_t now_ms)
 			if (q->keep[i] == tail && !gives_way(d, q, i, now_ms))
 				return;
 		for (unsigned i = 0; i < d->config->sinks; i++)
-			if (q->keep[i] == tail)
-				drop(d, q, i);
+			if (q->keep[i] == tail && !drop(d, q, i))
+				return;
 	}
 }
 

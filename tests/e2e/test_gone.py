@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from delivery_helpers import FifoReader, Terminal, numbered, wait_up
+from delivery_helpers import FifoReader, Terminal, numbered, wait_down, wait_up
 from helpers import (DEADLINE, alert, as_lines, get, group, names_in, payload,
                      post, wait_for)
 
@@ -134,6 +134,30 @@ def test_what_was_written_to_it_is_never_given_up(start, path, keys, size):
     else:
         told = sum(int(n) for n in re.findall(r"NOTICE (\d+) alerts", text))
         assert told and len(came) + told == len(accepted)
+
+
+def test_what_its_reader_left_unread_is_never_given_up(start, path):
+    """It had its 200 in the pipe; the reader leaves, and then there is no
+    room."""
+    server = start("--emit", f"fifo:{path}", "--emit", "stdout", *QUICK)
+    with FifoReader(path):
+        wait_up(server, f"fifo:{path}")
+        accepted = []
+        for i in range(ROUNDS):
+            if server.post(group(SIZE, name=f"A{i}x")).status != 200:
+                break
+            accepted += numbered(0, SIZE, f"A{i}x")
+    assert len(accepted) > SIZE
+    wait_down(server, f"fifo:{path}")
+    for i in range(ROUNDS):
+        server.post(named(i))
+    with FifoReader(path) as reader:
+        wait_up(server, f"fifo:{path}")
+        server.post(payload(alert("Last")))
+        text = reader.until("the last", lambda got: b" Last " in got)
+    came = names_in([x for x in text.decode().splitlines() if x])
+    assert not set(accepted) - set(came)
+    assert len(came) == len(set(came))
 
 
 # --- with a spool -------------------------------------------------------------
