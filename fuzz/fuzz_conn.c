@@ -15,6 +15,7 @@
  * up to the deadline. */
 #include "conn/conn.h"
 
+#include "forget.h"
 #include "mutate.h"
 #include "poison.h"
 
@@ -570,16 +571,6 @@ static void start(bool durable)
 	conn_open(&conn, 1, service.now.ms);
 }
 
-static void forget(void)
-{
-	for (uint16_t i = 0; i < intake.recall.used; i++)
-		ASSERT(intake.recall.entry[i].claims == 0);
-	memset(&intake.recall, 0, offsetof(struct recall, entry));
-	intake.recall.used = 0;
-	intake.recall.oldest = intake.recall.newest = intake.recall.free = 0;
-	memset(intake.recall.bucket, 0, sizeof intake.recall.bucket);
-}
-
 /* The turns of the owner, as the control bytes say. */
 static void bring(struct span in, const uint8_t *control, size_t controls)
 {
@@ -648,6 +639,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	check_end();
 	conn_close(&conn, &service);
-	forget();
+	forget(&intake.recall);
 	return 0;
 }

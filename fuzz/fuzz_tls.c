@@ -16,6 +16,7 @@
 #include "server/server.h"
 #include "tls/types.h"
 
+#include "forget.h"
 #include "poison.h"
 
 #include <errno.h>
@@ -537,16 +538,6 @@ static void start(unsigned how)
 	slot_accept_from(&server, &listener);
 }
 
-static void forget(void)
-{
-	for (uint16_t i = 0; i < intake.recall.used; i++)
-		ASSERT(intake.recall.entry[i].claims == 0);
-	memset(&intake.recall, 0, offsetof(struct recall, entry));
-	intake.recall.used = 0;
-	intake.recall.oldest = intake.recall.newest = intake.recall.free = 0;
-	memset(intake.recall.bucket, 0, sizeof intake.recall.bucket);
-}
-
 /* Nobody says anything more. Each deadline may set one more: of a head, an
  * answer, a last look. */
 static void wait_for_the_end(void)
@@ -578,6 +569,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int i = 0; i < OPERATIONS && in.n >= 2; i++)
 		operate(&in);
 	wait_for_the_end();
-	forget();
+	forget(&intake.recall);
 	return 0;
 }

@@ -182,7 +182,8 @@ $(O)/bench/floor: tests/bench/floor.c $(O)/target.ld $(O)/flags
 	@mkdir -p $(@D)
 	$(SAY) BENCH $@
 	$(Q)$(call link,$(TARGET_FLAGS) $(WARNINGS) $(CFLAGS) $<)
-$(O)/bench/load $(O)/bench/drain: $(O)/bench/%: tests/bench/%.c
+$(O)/bench/load $(O)/bench/drain: $(O)/bench/%: tests/bench/%.c \
+		tests/bench/client.h
 	@mkdir -p $(@D)
 	$(SAY) BENCH $@
 	$(Q)$(HOSTCC) $(WARNINGS) -D_GNU_SOURCE -O2 $< \
@@ -205,7 +206,7 @@ endif
 
 # What a client that does its worst does to another one, seven minutes; make
 # attack ONLY="pipe tls-" for those with such a name.
-$(ATTACK_PROGRAMS): $(O)/attack/%: tests/attacks/%.c
+$(ATTACK_PROGRAMS): $(O)/attack/%: tests/attacks/%.c tests/bench/client.h
 	@mkdir -p $(@D)
 	$(SAY) HOST $@
 	$(Q)$(HOSTCC) $(WARNINGS) -D_GNU_SOURCE -O2 $< -lssl -lcrypto -o $@

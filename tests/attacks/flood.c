@@ -17,9 +17,9 @@
  * its input ends, one line of JSON says what there was. Bytes are those given
  * to TCP, and 60 for each connection: its first packet.
  */
-#include <errno.h>
+#include "../bench/client.h"
+
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
@@ -27,11 +27,7 @@
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -47,11 +43,6 @@ enum {
 };
 
 enum state { SHUT, CONNECTING, GREETING, SENDING, WAITING };
-
-struct text {
-	unsigned char *p;
-	size_t n;
-};
 
 struct peer {
 	enum state state;
@@ -76,31 +67,9 @@ static struct text first, loop;
 static SSL_CTX *context;
 static unsigned long long bytes, opened, ended, heard;
 
-static void fail(const char *why)
-{
-	fprintf(stderr, "flood: %s: %s\n", why, strerror(errno));
-	exit(1);
-}
-
 static int64_t now_ms(void)
 {
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static struct text read_file(const char *name)
-{
-	FILE *f = fopen(name, "rb");
-	if (!f || fseek(f, 0, SEEK_END))
-		fail(name);
-	struct text t = {.n = (size_t)ftell(f)};
-	rewind(f);
-	t.p = malloc(t.n + 1);
-	if (!t.p || fread(t.p, 1, t.n, f) != t.n)
-		fail(name);
-	fclose(f);
-	return t;
+	return (int64_t)(now_ns() / 1000000);
 }
 
 static void shut(struct peer *p)
@@ -232,7 +201,8 @@ static void seal_more(struct peer *p)
 	struct text *t;
 	p->sealed_n = p->sealed_at = 0;
 	while ((t = now_at(p))) {
-		const unsigned char *record = t->p + p->at;
+		const unsigned char *record =
+		    (const unsigned char *)t->p + p->at;
 		size_t n = (size_t)record[3] << 8 | record[4];
 		if (p->sealed_n + RECORD + NONCE + n + TAG > SEALED)
 			return;
@@ -247,7 +217,7 @@ static struct text next_bytes(struct peer *p)
 	if (use_tls) {
 		if (p->sealed_at == p->sealed_n)
 			seal_more(p);
-		return (struct text){p->sealed + p->sealed_at,
+		return (struct text){(char *)p->sealed + p->sealed_at,
 				     p->sealed_n - p->sealed_at};
 	}
 	struct text *t = now_at(p);

@@ -13,17 +13,13 @@
  * were refused (an answer other than 200), how many idle connections the server
  * had closed.
  */
-#include <errno.h>
-#include <netinet/in.h>
+#include "../bench/client.h"
+
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { GIVE_UP_S = 10 }; /* as Alertmanager does */
@@ -31,20 +27,12 @@ enum { GIVE_UP_S = 10 }; /* as Alertmanager does */
 static int port, once, fd = -1;
 static SSL_CTX *context;
 static SSL *tls;
-static char *request;
-static size_t length, failures, refused, closed;
-
-static void fail(const char *why)
-{
-	fprintf(stderr, "good: %s: %s\n", why, strerror(errno));
-	exit(1);
-}
+static struct text request;
+static size_t failures, refused, closed;
 
 static uint64_t now_us(void)
 {
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+	return now_ns() / 1000;
 }
 
 static void sleep_until(uint64_t us)
@@ -53,19 +41,6 @@ static void sleep_until(uint64_t us)
 			     (long)(us % 1000000u) * 1000};
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL))
 		;
-}
-
-static void read_request(const char *name)
-{
-	FILE *f = fopen(name, "rb");
-	if (!f || fseek(f, 0, SEEK_END))
-		fail(name);
-	length = (size_t)ftell(f);
-	rewind(f);
-	request = malloc(length);
-	if (!request || fread(request, 1, length, f) != length)
-		fail(name);
-	fclose(f);
 }
 
 static void hang_up(void)
@@ -80,11 +55,7 @@ static void hang_up(void)
 
 static int connect_now(void)
 {
-	struct sockaddr_in to = {
-	    .sin_family = AF_INET,
-	    .sin_port = htons((uint16_t)port),
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
+	struct sockaddr_in to = loopback(port);
 	struct timeval wait = {.tv_sec = GIVE_UP_S};
 	int one = 1;
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -105,11 +76,12 @@ static int connect_now(void)
 static int send_request(void)
 {
 	if (tls)
-		return SSL_write(tls, request, (int)length) == (int)length;
+		return SSL_write(tls, request.p, (int)request.n) ==
+		       (int)request.n;
 	size_t sent = 0;
-	while (sent < length) {
+	while (sent < request.n) {
 		ssize_t n =
-		    send(fd, request + sent, length - sent, MSG_NOSIGNAL);
+		    send(fd, request.p + sent, request.n - sent, MSG_NOSIGNAL);
 		if (n <= 0)
 			return 0;
 		sent += (size_t)n;
@@ -236,7 +208,7 @@ int main(int argc, char **argv)
 			fail(cert);
 	}
 	signal(SIGPIPE, SIG_IGN);
-	read_request(argv[optind + 1]);
+	request = read_file(argv[optind + 1]);
 	while (fgets(line, sizeof(line), stdin))
 		measure(strtoul(line, NULL, 10), interval_us);
 	return 0;

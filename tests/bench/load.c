@@ -12,18 +12,14 @@
  * JSON, and closes when its input ends: who measures the server's CPU time
  * reads it before that line and after the JSON.
  */
-#include <errno.h>
+#include "client.h"
+
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { CONNECTIONS = 256 };
@@ -49,53 +45,28 @@ static int port, use_tls, once;
 static SSL_CTX *context;
 static char cipher[128] = "none";
 
-static void fail(const char *why)
-{
-	fprintf(stderr, "load: %s: %s\n", why, strerror(errno));
-	exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static void read_request(const char *name)
 {
-	FILE *f = fopen(name, "rb");
-	if (!f || fseek(f, 0, SEEK_END))
-		fail(name);
-	length = (size_t)ftell(f);
-	rewind(f);
-	char *text = malloc(length + 1);
-	if (!text || fread(text, 1, length, f) != length)
-		fail(name);
-	fclose(f);
-	text[length] = 0;
+	struct text text = read_file(name);
+	length = text.n;
 	for (size_t i = 0; i < count; i++) {
 		char digits[8];
 		char *copy = malloc(length + 1);
 		if (!copy)
 			fail("memory");
-		memcpy(copy, text, length + 1);
+		memcpy(copy, text.p, length + 1);
 		snprintf(digits, sizeof(digits), "%04zu", i % 10000);
 		for (char *at = copy; (at = strstr(at, "@@@@"));)
 			memcpy(at, digits, 4);
 		peers[i].request = copy;
 	}
-	free(text);
+	free(text.p);
 }
 
 /* The loopback answers at once; waiting for it keeps connecting simple. */
 static void open_peer(struct peer *p)
 {
-	struct sockaddr_in to = {
-	    .sin_family = AF_INET,
-	    .sin_port = htons((uint16_t)port),
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
+	struct sockaddr_in to = loopback(port);
 	int one = 1;
 	p->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (p->fd < 0)

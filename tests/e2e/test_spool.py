@@ -627,15 +627,20 @@ def test_a_file_system_that_can_do_less(spooled, file, path, monkeypatch,
     assert names_in(read_all(path, 3, server)[1:]) == numbered(0, 2, "New")
 
 
-@pytest.mark.parametrize("size", ["", ",size=2M"])
-def test_what_a_sink_leaves_behind_that_was_taken_out_is_told(start, file, path,
-                                                              size):
+def leave_twenty(start, file, path):
+    """Ends with 20 alerts that standard output has got, and the FIFO not."""
     server = start("--spool", file, "--emit", f"fifo:{path}", "--emit",
                    "stdout", *QUICK)
     server.accepts(group(20))
     wait_for("the other sink", lambda: len(server.lines()) == 20)
     server.signal(signal.SIGTERM)
     assert server.wait() == 0
+
+
+@pytest.mark.parametrize("size", ["", ",size=2M"])
+def test_what_a_sink_leaves_behind_that_was_taken_out_is_told(start, file, path,
+                                                              size):
+    leave_twenty(start, file, path)
     server = start("--spool", f"{file}{size}", "--emit", "stdout")
     line, = wait_for("its notice", server.lines)
     assert " NOTICE 20 alerts were left behind " in line
@@ -648,12 +653,7 @@ def test_what_a_sink_leaves_behind_that_was_taken_out_is_told(start, file, path,
 @pytest.mark.parametrize("keys, left", [("", 0), (",match=severity=odd", 20)])
 def test_what_a_new_sink_does_not_want_of_a_gone_one_is_told(start, file, path,
                                                              size, keys, left):
-    server = start("--spool", file, "--emit", f"fifo:{path}", "--emit",
-                   "stdout", *QUICK)
-    server.accepts(group(20))
-    wait_for("the other sink", lambda: len(server.lines()) == 20)
-    server.signal(signal.SIGTERM)
-    assert server.wait() == 0
+    leave_twenty(start, file, path)
     server = start("--spool", f"{file}{size}", "--emit", f"fifo:{path}2{keys}",
                    "--emit", "stdout", *QUICK)
     server.accepts(group(1, name="Last"))
@@ -700,12 +700,7 @@ def test_what_a_changed_match_leaves_behind_is_told(start, file, path, before,
 
 def test_a_sink_in_the_place_of_another_gets_what_that_had_not(start, file,
                                                                path):
-    server = start("--spool", file, "--emit", f"fifo:{path}", "--emit",
-                   "stdout", *QUICK)
-    server.accepts(group(20))
-    wait_for("the other sink", lambda: len(server.lines()) == 20)
-    server.signal(signal.SIGTERM)
-    assert server.wait() == 0
+    leave_twenty(start, file, path)
     server = start("--spool", file, "--emit", f"fifo:{path}2", "--emit",
                    "stdout")
     with FifoReader(f"{path}2") as reader:
