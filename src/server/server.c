@@ -393,7 +393,8 @@ void server_run(struct server *s)
 		if (s->slots.slot[i].used)
 			slot_close(s, &s->slots.slot[i]);
 	deliver_look(s->deliver, s->service.now.ms);
-	persist_sync(s->persist, INT64_MAX);
+	/* also where it has just failed */
+	persist_sync(s->persist, s->service.now.ms + PERSIST_RETRY_MS);
 	deliver_close(s->deliver);
 	refusals_tell(&s->refusals, s->log, INT64_MAX);
 	log_event(s, "stopped");
