@@ -239,7 +239,7 @@ static const char *const known[] = {"status",     "labels", "annotations",
 				    "startsAt",   "endsAt", "generatorURL",
 				    "fingerprint"};
 static const char *const ours[] = {"receiver", "groupKey", "externalURL",
-				   "notice"};
+				   "notification_reason", "notice"};
 
 static bool is_one_of(const struct tree *t, size_t i, const char *const *names,
 		      size_t n)
@@ -296,7 +296,7 @@ static void check_json(struct span line, const struct record *r,
 	at = check_known(at, "fingerprint", NULL);
 	for (size_t i = 1; i < before.n; i = skip(&before, i + 1)) {
 		if (is_one_of(&before, i, known, 7) ||
-		    is_one_of(&before, i, ours, 4))
+		    is_one_of(&before, i, ours, 5))
 			continue;
 		ASSERT(at < after.n);
 		ASSERT(same_text(inside(&before, i), inside(&after, at)));
@@ -305,6 +305,7 @@ static void check_json(struct span line, const struct record *r,
 	}
 	at = check_raw(at, "groupKey", e->group_key);
 	at = check_raw(at, "externalURL", e->external_url);
+	at = check_raw(at, "notification_reason", e->reason);
 	ASSERT(at == after.n);
 }
 

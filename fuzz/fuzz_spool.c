@@ -94,7 +94,8 @@ static void put(struct spool *s)
 			   .received_s = (int64_t)length,
 			   .envelope = {.receiver = texts[length % 4],
 					.group_key = texts[length / 4 % 4],
-					.status = ALERT_FIRING},
+					.status = ALERT_FIRING,
+					.reason = texts[length / 16 % 4]},
 			   .json = make_json(queued)};
 	uint64_t need = spool_need(&r);
 	if (!spool_fits(s, need, need)) {
@@ -106,7 +107,8 @@ static void put(struct spool *s)
 	ASSERT(s->head - before >= need && s->head % 8 == 0);
 	struct record got;
 	ASSERT(spool_get(s, &at, &got) && at == s->head);
-	ASSERT(got.key == queued && span_eq(got.json, r.json));
+	ASSERT(got.key == queued && span_eq(got.json, r.json) &&
+	       span_eq(got.envelope.reason, r.envelope.reason));
 	queued++;
 }
 
@@ -131,6 +133,7 @@ static void check_record(const struct record *r, const char *ring)
 	check_text(r->envelope.receiver);
 	check_text(r->envelope.group_key);
 	check_text(r->envelope.external_url);
+	check_text(r->envelope.reason);
 	ASSERT((r->json.p != NULL) == (r->kind == RECORD_ALERT));
 	if (r->kind == RECORD_ALERT) {
 		ASSERT(r->json.p >= ring &&

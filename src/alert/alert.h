@@ -15,6 +15,7 @@
 struct envelope {
 	struct span receiver, group_key, external_url;
 	enum alert_status status;
+	struct span reason; /* notification_reason, since Alertmanager 0.32 */
 };
 
 struct pair {

@@ -28,9 +28,10 @@ void payload_start(struct payload *p, bool whole)
 }
 
 static const struct span names[PAYLOAD_OTHER] = {
-    SPAN("receiver"), SPAN("groupKey"), SPAN("externalURL"),
-    SPAN("status"),   SPAN("version"),  SPAN("truncatedAlerts"),
-    SPAN("alerts"),
+    SPAN("receiver"),        SPAN("groupKey"),
+    SPAN("externalURL"),     SPAN("notification_reason"),
+    SPAN("status"),          SPAN("version"),
+    SPAN("truncatedAlerts"), SPAN("alerts"),
 };
 
 static enum payload_event refuse(struct payload *p, enum status status)
@@ -96,12 +97,11 @@ static enum payload_event take_name(struct payload *p, struct span name)
  * to go without, do not need. */
 static size_t room_for_member(const struct payload *p)
 {
-	enum { LEAST = LIMIT_ENVELOPE / 8 };
+	enum { LEAST = LIMIT_ENVELOPE / 8, LEAST_REASON = LEAST / 8 };
 	size_t left = p->store.cap - p->store.n;
-	for (enum payload_member m = PAYLOAD_RECEIVER;
-	     m <= PAYLOAD_EXTERNAL_URL; m++)
+	for (enum payload_member m = PAYLOAD_RECEIVER; m <= PAYLOAD_REASON; m++)
 		if (!p->seen[m])
-			left -= LEAST;
+			left -= m == PAYLOAD_REASON ? LEAST_REASON : LEAST;
 	return left;
 }
 
@@ -152,6 +152,8 @@ static struct span *kept_member(struct payload *p)
 		return &p->envelope.group_key;
 	case PAYLOAD_EXTERNAL_URL:
 		return &p->envelope.external_url;
+	case PAYLOAD_REASON:
+		return &p->envelope.reason;
 	case PAYLOAD_STATUS:
 	case PAYLOAD_VERSION:
 	case PAYLOAD_TRUNCATED:
@@ -226,6 +228,7 @@ static enum payload_event take_value(struct payload *p, struct span value)
 	case PAYLOAD_RECEIVER:
 	case PAYLOAD_GROUP_KEY:
 	case PAYLOAD_EXTERNAL_URL:
+	case PAYLOAD_REASON:
 	case PAYLOAD_OTHER:
 		break;
 	}
@@ -309,7 +312,7 @@ static bool is_wanted(const struct payload *p)
 	if (p->whole)
 		return true;
 	if (p->json.is_key)
-		return n <= 6 * sizeof "truncatedAlerts";
+		return n <= 6 * sizeof "notification_reason";
 	return p->member != PAYLOAD_OTHER && n <= LIMIT_ENVELOPE;
 }
 

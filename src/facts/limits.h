@@ -100,8 +100,9 @@
 	  "alert by alert as they arrive") \
 	X(DISCARD, "bytes read on after a refusal or a TLS alert", \
 	  "answered with Connection: close, or closed") \
-	X(ENVELOPE, "bytes of receiver, groupKey and externalURL " \
-	  "of a body that is decoded as it arrives", "cut with a mark") \
+	X(ENVELOPE, "bytes of receiver, groupKey, externalURL and " \
+	  "notification_reason of a body that is decoded as it arrives", \
+	  "cut with a mark") \
 	X(LABELS, "labels, and as many annotations, an alert", \
 	  "left out with a NOTICE line") \
 	X(JSON_DEPTH, "", "413") \

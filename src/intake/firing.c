@@ -78,6 +78,7 @@ static void drop_oldest(struct firing *f)
 	r.envelope.receiver = move(f, &used, r.envelope.receiver);
 	r.envelope.group_key = move(f, &used, r.envelope.group_key);
 	r.envelope.external_url = move(f, &used, r.envelope.external_url);
+	r.envelope.reason = move(f, &used, r.envelope.reason);
 	r.json = move(f, &used, r.json);
 	e->position = spool_put(&f->ring, &r);
 }

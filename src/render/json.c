@@ -24,6 +24,7 @@ static bool is_ours(struct span name)
 	return json_is(text, SPAN("receiver")) ||
 	       json_is(text, SPAN("groupKey")) ||
 	       json_is(text, SPAN("externalURL")) ||
+	       json_is(text, SPAN("notification_reason")) ||
 	       json_is(text, SPAN("notice"));
 }
 
@@ -65,5 +66,6 @@ void render_json(struct buf *out, const struct format *f, bool resolved,
 		put_others(out, f, a);
 	render_json_member(out, f, "groupKey", e->group_key);
 	render_json_member(out, f, "externalURL", e->external_url);
+	render_json_member(out, f, "notification_reason", e->reason);
 	buf_char(out, '}');
 }

@@ -22,12 +22,14 @@ enum field {
 	FIELD_RECEIVER,
 	FIELD_FINGERPRINT,
 	FIELD_GENERATOR_URL,
+	FIELD_REASON,
 	FIELD_COUNT,
 };
 
 static const struct span fields[FIELD_COUNT] = {
-    SPAN("status"), SPAN("STATUS"),   SPAN("labels"),      SPAN("startsAt"),
-    SPAN("endsAt"), SPAN("receiver"), SPAN("fingerprint"), SPAN("generatorURL"),
+    SPAN("status"),      SPAN("STATUS"),       SPAN("labels"),
+    SPAN("startsAt"),    SPAN("endsAt"),       SPAN("receiver"),
+    SPAN("fingerprint"), SPAN("generatorURL"), SPAN("reason"),
 };
 
 static const struct span label_prefix = SPAN("labels."),
@@ -146,8 +148,8 @@ const char *template_check(struct span text)
 				return "in braces: status STATUS labels "
 				       "labels.NAME annotations.NAME startsAt "
 				       "endsAt receiver fingerprint "
-				       "generatorURL or \"text\", with | "
-				       "between";
+				       "generatorURL reason or \"text\", "
+				       "with | between";
 	}
 	return NULL;
 }
@@ -181,6 +183,9 @@ static void put_field(struct buf *out, const struct format *f, enum field field,
 		break;
 	case FIELD_GENERATOR_URL:
 		raw = a->generator_url;
+		break;
+	case FIELD_REASON:
+		raw = r->envelope.reason;
 		break;
 	case FIELD_COUNT:
 		break;

@@ -10,7 +10,8 @@
  *	16 u64 count
  *	24 i64 received_s
  *	32 u32 length of receiver, ~0 if absent; then groupKey, externalURL
- *	44 u32 status of the envelope
+ *	44 u16 status of the envelope
+ *	46 u16 length of notification_reason, 0 if absent
  *	48 u32 length of the alert's JSON
  *	52 u32 CRC-32C of all of it, with zero here
  *	56 u64 position
@@ -18,7 +19,8 @@
  *	72 i64 received_ms
  *	80 u32 1 if it is the last of those sealed together
  *	84 u32 length of the JSON's index, which other processes pass over
- *	88 receiver, groupKey, externalURL, JSON, index; zero to the length
+ *	88 receiver, groupKey, externalURL, notification_reason, JSON, index;
+ *	   zero to the length
  */
 #ifndef SPOOL_LAYOUT_H
 #define SPOOL_LAYOUT_H
@@ -35,6 +37,7 @@ enum {
 	RECORD_AT_RECEIVED_S = 24,
 	RECORD_AT_TEXTS = 32,
 	RECORD_AT_STATUS = 44,
+	REASON_SHIFT = 16, /* of its length, in that word */
 	RECORD_AT_JSON = 48,
 	RECORD_AT_CRC = 52,
 	RECORD_AT_POSITION = 56,

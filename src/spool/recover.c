@@ -47,6 +47,7 @@ static bool is_sane(const struct record *r)
 	       is_json(r->envelope.receiver, "\"n") &&
 	       is_json(r->envelope.group_key, "\"n") &&
 	       is_json(r->envelope.external_url, "\"n") &&
+	       is_json(r->envelope.reason, "\"n") &&
 	       (r->json.p != NULL) == (begins != NULL) &&
 	       (begins == NULL || is_json(r->json, begins));
 }

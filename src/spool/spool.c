@@ -20,7 +20,7 @@ uint64_t spool_need(const struct record *r)
 {
 	uint64_t n = SPOOL_HEADER + r->envelope.receiver.n +
 		     r->envelope.group_key.n + r->envelope.external_url.n +
-		     r->json.n + r->index.n;
+		     r->envelope.reason.n + r->json.n + r->index.n;
 	return (n + 7) / 8 * 8;
 }
 
@@ -61,6 +61,18 @@ bool spool_fits(const struct spool *s, uint64_t total, uint64_t largest)
 	\separated(h + (0 .. n - 1), text.p + (0 .. text.n - 1)); */
 
 /*@ requires text_ok(s) && \valid(p + (0 .. s.n - 1));
+    requires \separated(p + (0 .. s.n - 1), s.p + (0 .. s.n - 1));
+    assigns p[0 .. s.n - 1];
+    assigns \result \from p, s;
+    ensures \result == p + s.n; */
+static char *put_bytes(char *p, struct span s)
+{
+	if (s.p)
+		span_copy(p, s);
+	return p + s.n;
+}
+
+/*@ requires text_ok(s) && \valid(p + (0 .. s.n - 1));
     requires \valid(length + (0 .. 3)) && s.n <= UINT32_MAX;
     requires \separated(p + (0 .. s.n - 1), s.p + (0 .. s.n - 1));
     assigns p[0 .. s.n - 1], length[0 .. 3];
@@ -69,9 +81,7 @@ bool spool_fits(const struct spool *s, uint64_t total, uint64_t largest)
 static char *put_text(char *p, char *length, struct span s)
 {
 	put_u32(length, s.p ? (uint32_t)s.n : ABSENT);
-	if (s.p)
-		span_copy(p, s);
-	return p + s.n;
+	return put_bytes(p, s);
 }
 
 /*@ requires \valid_read(r) && record_ok(r);
@@ -80,7 +90,7 @@ static char *put_text(char *p, char *length, struct span s)
     requires clear(h, need, r->json) && clear(h, need, r->envelope.receiver);
     requires clear(h, need, r->envelope.group_key);
     requires clear(h, need, r->envelope.external_url);
-    requires clear(h, need, r->index);
+    requires clear(h, need, r->envelope.reason) && clear(h, need, r->index);
     assigns h[0 .. need - 1]; */
 static void put_record(char *h, uint64_t need, const struct record *r)
 {
@@ -94,7 +104,10 @@ static void put_record(char *h, uint64_t need, const struct record *r)
 	p = put_text(p, h + RECORD_AT_TEXTS, r->envelope.receiver);
 	p = put_text(p, h + RECORD_AT_TEXTS + 4, r->envelope.group_key);
 	p = put_text(p, h + RECORD_AT_TEXTS + 8, r->envelope.external_url);
-	put_u32(h + RECORD_AT_STATUS, (uint32_t)r->envelope.status);
+	p = put_bytes(p, r->envelope.reason);
+	put_u32(h + RECORD_AT_STATUS,
+		(uint32_t)r->envelope.status | (uint32_t)r->envelope.reason.n
+						   << REASON_SHIFT);
 	p = put_text(p, h + RECORD_AT_JSON, r->json);
 	p = put_text(p, h + RECORD_AT_INDEX, r->index);
 	memset(p, 0, (size_t)(h + need - p));
@@ -118,13 +131,12 @@ uint64_t spool_put(struct spool *s, const struct record *r)
 
 /* One of a record's texts, off the front of what is left of it. */
 /*@ requires \valid(left) && \valid(text) && \separated(left, text);
-    requires span_ok(*left) && \valid_read(length + (0 .. 3));
+    requires span_ok(*left);
     assigns *left, *text;
     ensures span_ok(*left) && left->n <= \old(left->n);
     ensures text_ok(*text); */
-static bool get_text(struct span *left, const char *length, struct span *text)
+static bool get_text(struct span *left, uint32_t n, struct span *text)
 {
-	uint32_t n = get_u32(length);
 	*text = SPAN_NONE;
 	if (n == ABSENT)
 		return true;
@@ -145,14 +157,19 @@ bool spool_read_record(const char *h, uint32_t length, struct record *r)
 	    .received_s = (int64_t)get_u64(h + RECORD_AT_RECEIVED_S),
 	    .received_ms = (int64_t)get_u64(h + RECORD_AT_RECEIVED_MS),
 	};
-	r->envelope.status = (enum alert_status)get_u32(h + RECORD_AT_STATUS);
-	return get_text(&left, h + RECORD_AT_TEXTS, &r->envelope.receiver) &&
-	       get_text(&left, h + RECORD_AT_TEXTS + 4,
-			&r->envelope.group_key) &&
-	       get_text(&left, h + RECORD_AT_TEXTS + 8,
-			&r->envelope.external_url) &&
-	       get_text(&left, h + RECORD_AT_JSON, &r->json) &&
-	       get_text(&left, h + RECORD_AT_INDEX, &r->index) && left.n < 8;
+	uint32_t status = get_u32(h + RECORD_AT_STATUS);
+	uint32_t reason = status >> REASON_SHIFT;
+	struct envelope *e = &r->envelope;
+	e->status = (enum alert_status)(status & ((1U << REASON_SHIFT) - 1));
+	return get_text(&left, get_u32(h + RECORD_AT_TEXTS), &e->receiver) &&
+	       get_text(&left, get_u32(h + RECORD_AT_TEXTS + 4),
+			&e->group_key) &&
+	       get_text(&left, get_u32(h + RECORD_AT_TEXTS + 8),
+			&e->external_url) &&
+	       get_text(&left, reason ? reason : ABSENT, &e->reason) &&
+	       get_text(&left, get_u32(h + RECORD_AT_JSON), &r->json) &&
+	       get_text(&left, get_u32(h + RECORD_AT_INDEX), &r->index) &&
+	       left.n < 8;
 }
 
 /* That what was put into the ring, or found good in it, is there unchanged: an

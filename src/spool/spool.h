@@ -92,11 +92,12 @@ enum {
     predicate record_ok(struct record *r) =
 	text_ok(r->json) && text_ok(r->index) &&
 	text_ok(r->envelope.receiver) && text_ok(r->envelope.group_key) &&
-	text_ok(r->envelope.external_url);
+	text_ok(r->envelope.external_url) && text_ok(r->envelope.reason);
 
     logic integer bytes_of(struct record *r) =
 	SPOOL_HEADER + r->envelope.receiver.n + r->envelope.group_key.n +
-	r->envelope.external_url.n + r->json.n + r->index.n;
+	r->envelope.external_url.n + r->envelope.reason.n +
+	r->json.n + r->index.n;
 
     logic integer need_of(struct record *r) = (bytes_of(r) + 7) / 8 * 8;
 
@@ -140,7 +141,8 @@ bool spool_could_fit(const struct spool *s, uint64_t total, uint64_t largest);
     requires room(s, need_of(r) + end_of(s, need_of(r)));
     requires beside(s, r->json) && beside(s, r->envelope.receiver);
     requires beside(s, r->envelope.group_key);
-    requires beside(s, r->envelope.external_url) && beside(s, r->index);
+    requires beside(s, r->envelope.external_url);
+    requires beside(s, r->envelope.reason) && beside(s, r->index);
     assigns s->head, s->ring[0 .. s->size - 1];
     ensures \result == s->head && \old(s->head) < s->head;
     ensures positions_ok(s); */

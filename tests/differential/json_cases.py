@@ -89,7 +89,7 @@ def read(text):
 
 NAMES = ["alerts", "status", "labels", "annotations", "startsAt", "endsAt",
          "generatorURL", "fingerprint", "receiver", "groupKey", "externalURL",
-         "version", "truncatedAlerts", "notice", "alertname", "severity", "x", ""]
+         "notification_reason", "version", "truncatedAlerts", "notice", "alertname", "severity", "x", ""]
 LEAVES = [None, True, 0, -1, 1.5, 5, 18446744073709551615, 18446744073709551616, "",
           "firing", "resolved", "Firing", "critical", "4", "1", "5", "\u001b[2J",
           "\u202e", "\u2028", "\ud800", "\U0001f600", "2026-11-24T01:55:52Z", "\x7f\x80"]

@@ -14,9 +14,9 @@ WHOLE_BODY = 32768
 MAX_DEPTH = 32
 KNOWN = ("status", "labels", "annotations", "startsAt", "endsAt",
          "generatorURL", "fingerprint")
-OURS = ("receiver", "groupKey", "externalURL", "notice")
-ENVELOPE = ("receiver", "groupKey", "externalURL", "status", "version",
-            "truncatedAlerts", "alerts")
+KEPT = ("receiver", "groupKey", "externalURL", "notification_reason")
+OURS = KEPT + ("notice",)
+ENVELOPE = KEPT + ("status", "version", "truncatedAlerts", "alerts")
 
 
 class Members(list):
@@ -130,7 +130,7 @@ def expect_alert(alert, top):
         raise NoPayload("status")
     line.setdefault("labels", {})
     line.setdefault("annotations", {})
-    for name in ("receiver", "groupKey", "externalURL"):
+    for name in KEPT:
         if name in top:
             line[name] = top[name]
     return line
@@ -139,7 +139,7 @@ def expect_alert(alert, top):
 def around(payload):
     """The members around the alerts; those of the wrong kind are missing."""
     top = once(payload, ENVELOPE)
-    for name in ("receiver", "groupKey", "externalURL"):
+    for name in KEPT:
         if name in top and not is_text(top[name]):
             del top[name]
     if top.get("status") not in ("firing", "resolved"):

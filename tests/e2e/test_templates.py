@@ -10,7 +10,8 @@ ONE = {"status": "firing", "receiver": "web\\.hook", "alerts": [{
     "labels": {"alertname": "Disk", "severity": "critical", "a.b": "x\ny"},
     "annotations": {"description": "too \"full\" \x1b[2J"},
     "startsAt": "2026-11-24T01:55:52.5Z", "endsAt": "0001-01-01T00:00:00Z",
-    "generatorURL": "http://g/", "fingerprint": "00ff"}]}
+    "generatorURL": "http://g/", "fingerprint": "00ff"}],
+    "notification_reason": "first\u202enotification"}
 
 GOOD = [
     ("plain", "plain"),
@@ -20,6 +21,7 @@ GOOD = [
     ("{annotations.description}", 'too "full" \\x1b[2J'),
     ("{startsAt} {endsAt}", "2026-11-24T01:55:52.5Z 0001-01-01T00:00:00Z"),
     ("{receiver} {fingerprint} {generatorURL}", "web\\.hook 00ff http://g/"),
+    ("{reason}", "first\\u202enotification"),
     ("{labels}",
      '{alertname="Disk",severity="critical","a.b"="x\\ny"}'),
     ("{annotations.summary|annotations.description|\"-\"}",

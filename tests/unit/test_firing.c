@@ -17,7 +17,8 @@ static struct record make_record(unsigned version, size_t n)
 	return (struct record){.kind = RECORD_ALERT,
 			       .received_s = version,
 			       .envelope = {SPAN("\"r\""), SPAN("\"g\""),
-					    SPAN("\"u\""), ALERT_FIRING},
+					    SPAN("\"u\""), ALERT_FIRING,
+					    SPAN("\"w\"")},
 			       .json = {json, at + 2}};
 }
 
@@ -97,6 +98,7 @@ static void gives_what_was_noted(void **state)
 	CHECK_SPAN(r.envelope.receiver, SPAN("\"r\""), "receiver");
 	CHECK_SPAN(r.envelope.group_key, SPAN_NONE, "groupKey");
 	CHECK_SPAN(r.envelope.external_url, SPAN("\"u\""), "externalURL");
+	CHECK_SPAN(r.envelope.reason, SPAN("\"w\""), "reason");
 	check_list("ab");
 	assert_int_equal(firing.forgotten, 0);
 }

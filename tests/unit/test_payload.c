@@ -50,6 +50,7 @@ static void finish(struct outcome *o, bool refused)
 	    {" receiver=", p.envelope.receiver},
 	    {" groupKey=", p.envelope.group_key},
 	    {" externalURL=", p.envelope.external_url},
+	    {" reason=", p.envelope.reason},
 	};
 	o->status = refused ? p.status : payload_end(&p);
 	assert_int_equal(o->status, p.status);
@@ -253,9 +254,11 @@ static void reads_payloads(void **state)
 	     "externalURL=\"http://x\"",
 	     NULL, 1, 7, false},
 	    {"{\"alerts\":[{}],\"receiver\":\"r\",\"groupKey\":\"g\","
-	     "\"externalURL\":\"u\",\"status\":\"resolved\",\"version\":\"1\","
+	     "\"externalURL\":\"u\",\"notification_reason\":\"n\","
+	     "\"status\":\"resolved\",\"version\":\"1\","
 	     "\"truncatedAlerts\":18446744073709551615}",
-	     "<{}> resolved receiver=\"r\" groupKey=\"g\" externalURL=\"u\"",
+	     "<{}> resolved receiver=\"r\" groupKey=\"g\" externalURL=\"u\" "
+	     "reason=\"n\"",
 	     "<{}> resolved", 1, UINT64_MAX, false},
 	    {"{\"receiver\":null,\"groupKey\":null,\"externalURL\":null,"
 	     "\"status\":null,\"truncatedAlerts\":null,\"alerts\":[]}",
@@ -335,7 +338,7 @@ static void reads_payloads(void **state)
 	}
 }
 
-static char large[4 * LIMIT_ALERT];
+static char large[6 * LIMIT_ALERT];
 
 static void fill(struct buf *b, char c, size_t n)
 {
@@ -487,7 +490,7 @@ static void check_kept(struct span value, char c, size_t n, size_t kept)
 }
 
 static void check_envelope(struct buf b, size_t step, bool behind,
-			   const size_t n[3], const size_t kept[3])
+			   const size_t n[4], const size_t kept[4])
 {
 	enum payload_event e = PAYLOAD_MORE;
 	size_t end = 0;
@@ -512,51 +515,54 @@ static void check_envelope(struct buf b, size_t step, bool behind,
 	check_kept(p.envelope.receiver, 'r', n[0], kept[0]);
 	check_kept(p.envelope.group_key, 'k', n[1], kept[1]);
 	check_kept(p.envelope.external_url, 'u', n[2], kept[2]);
+	check_kept(p.envelope.reason, 'w', n[3], kept[3]);
 }
 
 static void holds_the_envelope(void **state)
 {
-	enum { LEAST = LIMIT_ENVELOPE / 8, MARK = 3 };
-	static const struct {
-		size_t receiver, key, url; /* bytes without quotes */
-		bool behind;               /* `alerts` come first */
-		size_t kept_receiver, kept_key, kept_url; /* bytes at most */
-	} table[] = {
-	    {10, 10, 10, false, 10, 10, 10},
-	    {1000, 1000, LIMIT_ENVELOPE - 2006, false, 1000, 1000,
-	     LIMIT_ENVELOPE - 2006},
-	    {1000, 1000, LIMIT_ENVELOPE - 2005, false, 1000, 1000,
-	     LIMIT_ENVELOPE - 2006},
-	    {LIMIT_ENVELOPE - 2 * LEAST - 2, 0, 0, false,
-	     LIMIT_ENVELOPE - 2 * LEAST - 2, 0, 0},
-	    {LIMIT_ENVELOPE - 2 * LEAST - 1, 0, 0, false,
-	     LIMIT_ENVELOPE - 2 * LEAST - 2, 0, 0},
-	    {LIMIT_ENVELOPE, LIMIT_ENVELOPE, LIMIT_ENVELOPE, false,
-	     LIMIT_ENVELOPE - 2 * LEAST - 2, LEAST - 2, LEAST - 2},
-	    {1, 40000, 10, false, 1, LIMIT_ENVELOPE - LEAST - 5, 10},
-	    {40000, 40000, 40000, false, LIMIT_ENVELOPE - 2 * LEAST - 2,
-	     LEAST - 2, LEAST - 2},
-	    {4000, 40000, 40000, true, 0, 0, 0},
+	enum {
+		LEAST = LIMIT_ENVELOPE / 8,
+		WHY = LEAST / 8, /* the least of notification_reason */
+		MOST = LIMIT_ENVELOPE - 2 * LEAST - WHY - 2, /* of the first */
+		LEFT = LIMIT_ENVELOPE - WHY - 2 * 1002 - 2,
 	};
+	static const struct {
+		size_t n[4];    /* bytes without quotes, in the order below */
+		bool behind;    /* `alerts` come first */
+		size_t kept[4]; /* bytes at most */
+	} table[] = {
+	    {{10, 10, 10, 10}, false, {10, 10, 10, 10}},
+	    {{1000, 1000, LEFT, WHY - 2}, false, {1000, 1000, LEFT, WHY - 2}},
+	    {{1000, 1000, LEFT + 1, 9}, false, {1000, 1000, LEFT, 9}},
+	    {{1000, 1000, LEFT, WHY - 1}, false, {1000, 1000, LEFT, WHY - 2}},
+	    {{MOST, 0, 0, 0}, false, {MOST, 0, 0, 0}},
+	    {{MOST + 1, 0, 0, 0}, false, {MOST, 0, 0, 0}},
+	    {{LIMIT_ENVELOPE, LIMIT_ENVELOPE, LIMIT_ENVELOPE, LIMIT_ENVELOPE},
+	     false,
+	     {MOST, LEAST - 2, LEAST - 2, WHY - 2}},
+	    {{1, 40000, 10, 10}, false, {1, MOST + LEAST - 3, 10, 10}},
+	    {{1, 1, 1, 40000}, false, {1, 1, 1, LIMIT_ENVELOPE - 11}},
+	    {{40000, 40000, 40000, 40000},
+	     false,
+	     {MOST, LEAST - 2, LEAST - 2, WHY - 2}},
+	    {{4000, 40000, 40000, 40000}, true, {0, 0, 0, 0}},
+	};
+	static const char *const names[] = {
+	    "\"receiver\":\"", "\",\"groupKey\":\"", "\",\"externalURL\":\"",
+	    "\",\"notification_reason\":\""};
 	(void)state;
 	for (size_t i = 0; i < COUNT(table); i++) {
 		struct buf b = buf_of(large, sizeof large);
-		buf_str(&b, table[i].behind ? "{\"alerts\":[{}],\"receiver\":\""
-					    : "{\"receiver\":\"");
-		fill(&b, 'r', table[i].receiver);
-		buf_str(&b, "\",\"groupKey\":\"");
-		fill(&b, 'k', table[i].key);
-		buf_str(&b, "\",\"externalURL\":\"");
-		fill(&b, 'u', table[i].url);
+		buf_str(&b, table[i].behind ? "{\"alerts\":[{}]," : "{");
+		for (size_t m = 0; m < COUNT(names); m++) {
+			buf_str(&b, names[m]);
+			fill(&b, "rkuw"[m], table[i].n[m]);
+		}
 		buf_str(&b, table[i].behind ? "\"}" : "\",\"alerts\":[{}]}");
 		assert_false(b.cut);
 		for (size_t step = 1; step < 2 * b.n; step = step * 3 + 1)
-			check_envelope(b, step, table[i].behind,
-				       (size_t[]){table[i].receiver,
-						  table[i].key, table[i].url},
-				       (size_t[]){table[i].kept_receiver,
-						  table[i].kept_key,
-						  table[i].kept_url});
+			check_envelope(b, step, table[i].behind, table[i].n,
+				       table[i].kept);
 	}
 }
 
@@ -587,8 +593,7 @@ static void cuts_whole_characters(void **state)
 			struct span end = span_skip(kept, kept.n - 4);
 			CHECK_SPAN(end, SPAN("\xe2\x80\xa6\""), "%s, %zu",
 				   texts[i], shift);
-			CHECK(kept.n >
-				  LIMIT_ENVELOPE - 2 * LIMIT_ENVELOPE / 8 - 16,
+			CHECK(kept.n > LIMIT_ENVELOPE - 3 * LIMIT_ENVELOPE / 8,
 			      "%s, %zu: too short", texts[i], shift);
 		}
 	}

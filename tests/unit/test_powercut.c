@@ -117,6 +117,8 @@ static void make_record(uint64_t number, struct record *r, char *text)
 		r->envelope.receiver = SPAN("\"web\"");
 	if (number % 5)
 		r->envelope.group_key = SPAN("\"{}:{alertname=\\\"x\\\"}\"");
+	if (number % 7)
+		r->envelope.reason = SPAN("\"repeat interval elapsed\"");
 }
 
 static bool same_span(struct span a, struct span b)
@@ -134,6 +136,7 @@ static bool same_record(const struct record *a, const struct record *b)
 	       same_span(a->envelope.receiver, b->envelope.receiver) &&
 	       same_span(a->envelope.group_key, b->envelope.group_key) &&
 	       same_span(a->envelope.external_url, b->envelope.external_url) &&
+	       same_span(a->envelope.reason, b->envelope.reason) &&
 	       same_span(a->json, b->json);
 }
 

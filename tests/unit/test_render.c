@@ -83,15 +83,18 @@ struct row {
 	struct format f;
 	const char *receiver, *group_key, *external_url;
 	enum alert_status status;
+	const char *reason;
 };
 
 static void check_rows(const struct row *row, size_t rows)
 {
 	for (size_t i = 0; i < rows; i++) {
 		struct buf out;
-		struct envelope e = {raw(row[i].receiver),
-				     raw(row[i].group_key),
-				     raw(row[i].external_url), row[i].status};
+		struct envelope e = {.receiver = raw(row[i].receiver),
+				     .group_key = raw(row[i].group_key),
+				     .external_url = raw(row[i].external_url),
+				     .reason = raw(row[i].reason),
+				     .status = row[i].status};
 		CHECK(render(&out, &row[i].f, &e, span_of(row[i].json)),
 		      "row %zu: cut", i);
 		CHECK_SPAN(buf_span(&out), span_of(row[i].line), "row %zu", i);
@@ -273,12 +276,14 @@ static void writes_json(void **state)
 	     "\"endsAt\":\"0001-01-01T00:00:00Z\",\"generatorURL\":"
 	     "\"http://p/g\",\"fingerprint\":\"abc\",\"silenceURL\":\"s\","
 	     "\"values\":{\"A\":1.50},\"groupKey\":\"{}:{a=\\\"b\\\"}\","
-	     "\"externalURL\":\"http://am\"}\n",
+	     "\"externalURL\":\"http://am\",\"notification_reason\":"
+	     "\"first notification\"}\n",
 	     {.kind = FORMAT_JSON},
 	     "\"r\"",
 	     "\"{}:{a=\\\"b\\\"}\"",
 	     "\"http://am\"",
-	     ALERT_RESOLVED},
+	     ALERT_RESOLVED,
+	     "\"first notification\""},
 	    {.json = "{}",
 	     .line = "{\"status\":\"resolved\",\"labels\":{},\"annotations\":"
 		     "{}}\n",
@@ -315,7 +320,7 @@ static void writes_json(void **state)
 	     {.kind = FORMAT_JSON}},
 	    /* an alert cannot pass its own members off as the payload's */
 	    {"{\"receiver\":\"evil\",\"group\\u004bey\":1,\"externalURL\":{},"
-	     "\"notice\":\"truncated\",\"count\":5}",
+	     "\"notice\":\"truncated\",\"notification_reason\":0,\"count\":5}",
 	     "{\"receiver\":\"r\",\"status\":\"firing\",\"labels\":{},"
 	     "\"annotations\":{},\"count\":5}\n",
 	     {.kind = FORMAT_JSON},

@@ -39,6 +39,7 @@ static void check_record(const struct record *got, const struct record *want)
 	same(got->envelope.group_key, want->envelope.group_key, "groupKey");
 	same(got->envelope.external_url, want->envelope.external_url,
 	     "externalURL");
+	same(got->envelope.reason, want->envelope.reason, "reason");
 	same(got->json, want->json, "json");
 }
 
@@ -49,14 +50,15 @@ static const struct record records[] = {
      .received_s = 1795485352,
      .received_ms = 123456789,
      .envelope = {SPAN("\"r\""), SPAN("\"gk\""), SPAN("\"url\""),
-		  ALERT_RESOLVED},
+		  ALERT_RESOLVED, SPAN("\"why\"")},
      .json = SPAN("{\"labels\":{}}")},
     {.kind = RECORD_NOTICE_TRUNCATED,
      .key = 3,
      .count = UINT64_MAX,
      .received_s = -1,
      .received_ms = -2,
-     .envelope = {SPAN("null"), {NULL, 0}, SPAN("\"\""), ALERT_FIRING}},
+     .envelope =
+	 {SPAN("null"), {NULL, 0}, SPAN("\"\""), ALERT_FIRING, {NULL, 0}}},
     {.kind = RECORD_NOTICE_LEFT_OUT, .count = 1},
     {.kind = RECORD_ALERT, .json = SPAN("{\"a\":\"1234567\"}")},
 };
@@ -690,8 +692,11 @@ static void refuses_strange_records(void **state)
 	    {{.kind = RECORD_NOTICE_LEFT_OUT}, false},
 	    {{.kind = RECORD_NOTICE_DROPPED}, false},
 	    {{.kind = RECORD_NOTICE_LOST,
-	      .envelope = {SPAN("null"), SPAN("\"\""), SPAN("\"a\""),
-			   ALERT_RESOLVED}},
+	      .envelope = {SPAN("null"),
+			   SPAN("\"\""),
+			   SPAN("\"a\""),
+			   ALERT_RESOLVED,
+			   {NULL, 0}}},
 	     true},
 	    {{.kind = (enum record_kind)0}, false},
 	    {{.kind = RECORD_NOTICE_SKIPPED}, false},
@@ -721,6 +726,11 @@ static void refuses_strange_records(void **state)
 	    {{.kind = RECORD_NOTICE_LOST,
 	      .envelope = {.external_url = SPAN("{}")}},
 	     false},
+	    {{.kind = RECORD_NOTICE_LOST, .envelope = {.reason = SPAN("[1]")}},
+	     false},
+	    {{.kind = RECORD_NOTICE_LOST,
+	      .envelope = {.reason = SPAN("\"why\"")}},
+	     true},
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT(table); i++) {
@@ -740,7 +750,8 @@ static void refuses_strange_records(void **state)
 					 .envelope = {SPAN("\"123456789\""),
 						      {NULL, 0},
 						      SPAN("\"123456789\""),
-						      ALERT_FIRING}};
+						      ALERT_FIRING,
+						      {NULL, 0}}};
 		leave_ring(0, 0, NULL);
 		assert_int_equal(spool_put(&spool, &r), SPOOL_HEADER + 24);
 		put_u32(ring + 40, n);
@@ -754,12 +765,14 @@ static void refuses_strange_records(void **state)
 	for (size_t i = 0; i < COUNT(lengths) * COUNT(values); i++) {
 		uint64_t keys[16];
 		struct spool_report report;
-		const struct record r = {
-		    .kind = RECORD_ALERT,
-		    .envelope = {SPAN("\"r\""), SPAN("\"g\""), SPAN("\"u\""),
-				 ALERT_FIRING},
-		    .json = SPAN("{ }"),
-		    .index = SPAN("i")};
+		const struct record r = {.kind = RECORD_ALERT,
+					 .envelope = {SPAN("\"r\""),
+						      SPAN("\"g\""),
+						      SPAN("\"u\""),
+						      ALERT_FIRING,
+						      {NULL, 0}},
+					 .json = SPAN("{ }"),
+					 .index = SPAN("i")};
 		leave_ring(0, 0, NULL);
 		spool_put(&spool, &r);
 		put_u32(ring + lengths[i % COUNT(lengths)],
@@ -887,7 +900,8 @@ static void keeps_the_format(void **state)
 				 .envelope = {SPAN("\"r\""),
 					      {NULL, 0},
 					      SPAN("\"\""),
-					      ALERT_RESOLVED},
+					      ALERT_RESOLVED,
+					      {NULL, 0}},
 				 .json = SPAN("{\"a\":\"bc\"}"),
 				 .index = SPAN("i")};
 	(void)state;

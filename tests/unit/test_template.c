@@ -14,10 +14,10 @@ static char out_bytes[LIMIT_LINE];
 #define UTF8 "a template of UTF-8 without control characters"
 #define CLOSED "a } behind each {, and {{ for a brace"
 #define COLUMNS "at most 1024 columns"
-#define SOURCES                                                                \
-	"in braces: status STATUS labels labels.NAME annotations.NAME "        \
-	"startsAt endsAt receiver fingerprint generatorURL or \"text\", with " \
-	"| between"
+#define SOURCES                                                         \
+	"in braces: status STATUS labels labels.NAME annotations.NAME " \
+	"startsAt endsAt receiver fingerprint generatorURL reason or "  \
+	"\"text\", with | between"
 
 static void checks_templates(void **state)
 {
@@ -34,6 +34,7 @@ static void checks_templates(void **state)
 	    {SPAN("\xc3\xa4{status}"), NULL},
 	    {SPAN("{status}{STATUS}{labels}{labels.a}{annotations.b}"
 		  "{startsAt}{endsAt}{receiver}{fingerprint}{generatorURL}"
+		  "{reason}"
 		  "{\"\"}{\"}\"}{\"|\"}"),
 	     NULL},
 	    {SPAN("{status|STATUS|\"a\"}"), NULL},
@@ -122,6 +123,7 @@ static void fills_templates(void **state)
 	    {"{labels}", "\n", "{}"},
 	    {"{startsAt} {endsAt} {receiver} {fingerprint} {generatorURL}",
 	     "2026-11-24T01:55:52.1Z E r\\n f00 http://g\n"},
+	    {"{reason}", "new\\x1b\n"},
 	    {"{startsAt}{endsAt}{fingerprint}{generatorURL}", "\n", "{}"},
 	    /* the first that is there */
 	    {"{labels.nope|labels.e|labels.severity|labels.alertname}",
@@ -163,12 +165,13 @@ static void fills_templates(void **state)
 		struct buf why = buf_of(why_bytes, sizeof why_bytes);
 		struct buf out = buf_of(out_bytes, sizeof out_bytes);
 		const char *json = table[i].json ? table[i].json : full;
-		struct record r = {.kind = RECORD_ALERT,
-				   .envelope = {.receiver = SPAN("\"r\\n\""),
-						.status = table[i].status
-							      ? table[i].status
-							      : ALERT_FIRING},
-				   .json = span_of(json)};
+		struct record r = {
+		    .kind = RECORD_ALERT,
+		    .envelope = {.receiver = SPAN("\"r\\n\""),
+				 .reason = SPAN("\"new\\u001b\""),
+				 .status = table[i].status ? table[i].status
+							   : ALERT_FIRING},
+		    .json = span_of(json)};
 		struct format f = table[i].f;
 		f.kind = FORMAT_TEMPLATE;
 		f.text = span_of(table[i].text);
