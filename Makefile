@@ -119,7 +119,7 @@ PURE := $(addprefix base/,text bytes time address hash) \
 	$(addprefix http/,head scan target body answer) \
 	$(addprefix intake/,leftout receive intake recall firing deadman) \
 	$(addprefix conn/,conn answer notification request window auth) \
-	tls/der tls/cert tls/names
+	tls/der tls/cert tls/names tls/within
 WORLD := $(addprefix os/,os net log supervisor probe) \
 	$(addprefix guard/,loaded privilege sandbox) \
 	$(addprefix tls/,transport $(if $(filter 0,$(TLS)),none,tls client signatures words identity anchors pem)) \

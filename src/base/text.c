@@ -38,8 +38,7 @@ bool span_eq(struct span a, struct span b)
 	return i == a.n;
 }
 
-/*@ assigns \nothing; */
-static char lower(char c)
+char char_lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
@@ -52,7 +51,7 @@ bool span_ieq(struct span a, struct span b)
 	    loop assigns i;
 	    loop variant a.n - i; */
 	for (size_t i = 0; i < a.n; i++)
-		if (lower(a.p[i]) != lower(b.p[i]))
+		if (char_lower(a.p[i]) != char_lower(b.p[i]))
 			return false;
 	return true;
 }
@@ -129,7 +128,7 @@ int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
-	c = lower(c);
+	c = char_lower(c);
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 

@@ -179,6 +179,10 @@ struct span span_trim(struct span s);
 /*@ assigns \nothing; */
 bool char_is_visible(char c);
 
+/* Of an ASCII letter the lower case, else c. */
+/*@ assigns \nothing; */
+char char_lower(char c);
+
 /* All of s is decimal digits and fits. False leaves *out alone. */
 /*@ requires span_ok(s) && \valid(out);
     assigns *out;

@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "tls/der.h"
 #include "tls/names.h"
+#include "tls/within.h"
 
 enum {
 	TAG_OCTETS = 0x04,

@@ -12,15 +12,6 @@
 
 #include "base/text.h"
 
-/* The tags of GeneralName, RFC 5280 4.2.1.6. */
-enum name_form {
-	NAME_EMAIL = 0x81,
-	NAME_DNS = 0x82,
-	NAME_DIRECTORY = 0xa4,
-	NAME_URI = 0x86,
-	NAME_IP = 0x87,
-};
-
 /* The names of a certificate. */
 struct names {
 	struct span subject;      /* whole */
@@ -30,6 +21,10 @@ struct names {
 
 /* limits: inside of nameConstraints, or absent. *left is how many comparisons
  * are still to be had, and is taken from; without any nothing is within. */
+/*@ requires span_ok(limits) && \valid_read(names);
+    requires span_ok(names->subject) && span_ok(names->alternatives);
+    requires \valid(left) && \separated(left, names);
+    assigns *left; */
 bool names_within(struct span limits, const struct names *names,
 		  unsigned *left);
 

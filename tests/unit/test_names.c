@@ -3,6 +3,7 @@
 
 #include "facts/limits.h"
 #include "tls/names.h"
+#include "tls/within.h"
 
 /* One element: tag, length in the shortest form, what is inside. */
 static void put(struct buf *b, unsigned tag, struct span inside)
