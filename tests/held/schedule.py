@@ -398,11 +398,12 @@ class Schedule:
         # does not know it, if there is no spool to tell
         waiting = {x for sender in self.senders
                    for ids in sender.left.values() for x in ids}
-        # nor does it know what came out, if its disk has not taken that
+        self.repeats.append(oracle.Repeat(now, None, waiting))
+        # nor does it know what came out, if its disk has not taken that: of
+        # those without 200 as well, which are then new to the next one
         _, failed, rest = self.new_log().rpartition("cannot write the spool")
         if failed and "the spool can be written again" not in rest:
-            waiting = None
-        self.repeats.append(oracle.Repeat(now, None, waiting))
+            self.repeats.append(oracle.Repeat(now, None, None))
         for s in self.present:
             # also what was read after it has looked for the last time
             held = isinstance(s, w.Reader) and s.stalled or \
