@@ -3,11 +3,12 @@
  *
  *	[0 ........... n) written        bytes, as they went in one by one;
  *	      [n - again, n)             of these, those that go in before all
- *	                                 else: the rest of a line that was
- *begun, or, once a reader has left, all that it has not read
+ *	                                 else: the rest of a line that was begun
+ *	                                 or, once a reader has left, all that it
+ *	                                 has not read
  *
  * The line that was begun is of a record that is not given up then: it comes
- *out whole, and until it has, its record counts as not written.
+ * out whole, and until it has, its record counts as not written.
  */
 #include "deliver/inside.h"
 
