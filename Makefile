@@ -113,7 +113,7 @@ PURE := $(addprefix base/,text bytes time address hash) \
 	$(addprefix facts/,status metrics) \
 	$(addprefix json/,json strings jsmn) \
 	$(addprefix alert/,member alert others read payload match) \
-	$(addprefix spool/,spool dropped recover image) \
+	$(addprefix spool/,spool cursors dropped recover image) \
 	$(addprefix render/,pieces render json logfmt template) \
 	$(addprefix config/,entries options emit value) \
 	$(addprefix http/,head scan target body answer) \

@@ -83,14 +83,14 @@ static void advance(struct deliver *d, unsigned sink, size_t n, uint64_t taken)
 {
 	struct delivery *s = &d->sink[sink];
 	struct spool *q = deliver_source(d, sink);
-	uint64_t begin = 0;
+	uint64_t begin = 0, to = q->cursor[sink];
 	for (size_t i = 0; i < n && d->batch.end[i] <= taken; i++) {
-		q->cursor[sink] = d->batch.position[i];
+		to = d->batch.position[i];
 		s->lines += d->batch.end[i] > begin;
 		begin = d->batch.end[i];
 	}
 	s->offset = taken - begin;
-	q->begun[sink] = s->offset != 0;
+	spool_advance(q, sink, to, s->offset != 0);
 }
 
 /* Nobody says when a byte leaves a pipe or a driver, so it is asked for: soon
@@ -114,10 +114,10 @@ void deliver_settle(struct deliver *d, unsigned sink, int64_t now_ms)
 {
 	struct delivery *s = &d->sink[sink];
 	struct spool *q = deliver_source(d, sink);
-	uint64_t *keep = &q->keep[sink];
+	uint64_t cursor = q->cursor[sink];
 	int64_t most = deliver_wants_change(d, sink) ? DELIVER_LOOK_CHANGE_MS
 						     : DELIVER_LOOK_MAX_MS;
-	if (*keep == q->cursor[sink] && s->written == s->offset &&
+	if (q->keep[sink] == cursor && s->written == s->offset &&
 	    d->held[sink].n == 0)
 		return;
 	uint64_t unsent = sink_unsent(&s->sink);
@@ -129,8 +129,8 @@ void deliver_settle(struct deliver *d, unsigned sink, int64_t now_ms)
 		s->look_ms = now_ms + most;
 	bool look = deliver_wants_look(d, sink) && now_ms >= s->look_ms;
 	if (unsent == 0) {
-		d->progress += *keep != q->cursor[sink];
-		*keep = q->cursor[sink];
+		d->progress += q->keep[sink] != cursor;
+		spool_settle(q, sink, cursor);
 		s->written = s->offset;
 	} else if (unsent <= s->written &&
 		   (look || s->written - unsent > 65536)) {
@@ -156,9 +156,8 @@ void deliver_rewind(struct deliver *d, unsigned sink)
 		spool_get(q, &to, &r); /* begun counts too */
 	if (to > s->given)
 		s->given = to;
-	q->cursor[sink] = q->keep[sink];
+	spool_rewind(q, sink);
 	s->offset = s->written = 0;
-	q->begun[sink] = false;
 }
 
 int deliver_write(struct deliver *d, unsigned sink, struct moment now)

@@ -70,7 +70,7 @@ static void leave_old_pipe(struct deliver *d, unsigned sink)
 		d->held[sink].n = d->held[sink].again = 0;
 	else
 		lose_reader(d, sink);
-	q->keep[sink] = q->cursor[sink];
+	spool_settle(q, sink, q->cursor[sink]);
 	deliver_rewind(d, sink);
 	sink_close(&s->sink);
 }
@@ -253,7 +253,8 @@ static void note_untold(struct deliver *d, unsigned sink)
 {
 	const struct delivery *s = &d->sink[sink];
 	bool told = s->untold_at < deliver_source(d, sink)->keep[sink];
-	d->spool->untold[sink] = (told ? 0 : s->untold) + s->untold_other;
+	spool_note_untold(d->spool, sink,
+			  (told ? 0 : s->untold) + s->untold_other);
 }
 
 void deliver_pump(struct deliver *d, struct moment now)

@@ -28,7 +28,8 @@ uint64_t deliver_follow(struct deliver *d, unsigned sink, uint64_t unsent)
 			break;
 		left -= line.n;
 		s->written -= line.n;
-		q->keep[sink] = from = to;
+		spool_settle(q, sink, to);
+		from = to;
 		d->progress++;
 	}
 	return left;
@@ -88,8 +89,7 @@ static void hold_begun(struct deliver *d, unsigned sink, uint64_t to,
 	}
 	h->again = line->n - (size_t)s->offset;
 	h->of = q;
-	q->unfinished[sink] = to;
-	q->begun[sink] = false;
+	spool_leave_line(q, sink, to);
 	s->offset = 0;
 }
 
@@ -109,17 +109,16 @@ bool deliver_hold(struct deliver *d, unsigned sink)
 	while (s->written && spool_get(q, &to, &r)) {
 		struct buf line = buf_of(d->batch.lines, sizeof d->batch.lines);
 		deliver_render(d, sink, from, to, &r, &line);
-		if (from == q->cursor[sink])
+		bool begun = from == q->cursor[sink];
+		if (begun)
 			hold_begun(d, sink, to, &line);
 		append(&d->held[sink], buf_span(&line));
-		if (from == q->cursor[sink])
+		if (begun)
 			break;
 		s->written -= line.n;
 		from = to;
 	}
 	s->written = 0;
-	if (d->held[sink].again)
-		q->cursor[sink] = q->unfinished[sink];
 	return d->held[sink].again != 0;
 }
 
@@ -137,7 +136,8 @@ bool deliver_hold_passed(struct deliver *d, unsigned sink)
 			break;
 		append(h, buf_span(&line));
 		h->again += line.n;
-		q->cursor[sink] = q->keep[sink] = from = to;
+		spool_pass(q, sink, to);
+		from = to;
 		some = true;
 	}
 	return some;
@@ -177,7 +177,7 @@ long deliver_write_held(struct deliver *d, unsigned sink)
 		return put;
 	h->again -= (size_t)put;
 	if (h->again == 0 && h->of && h->of->unfinished[sink]) {
-		h->of->unfinished[sink] = 0;
+		spool_finish_line(h->of, sink);
 		d->sink[sink].lines++;
 	}
 	return put;

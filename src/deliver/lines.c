@@ -175,13 +175,13 @@ void deliver_pass_over(struct deliver *d, unsigned sink)
 {
 	struct delivery *s = &d->sink[sink];
 	struct spool *q = deliver_source(d, sink);
-	uint64_t *cursor = &q->cursor[sink], *keep = &q->keep[sink];
-	uint64_t to = *cursor;
+	uint64_t from = q->cursor[sink], to = from;
 	struct record r;
-	while (s->offset == 0 && s->written == 0 && *keep == *cursor &&
-	       !run_of(s, *cursor) && !(s->untold && *cursor == s->untold_at) &&
+	while (s->offset == 0 && s->written == 0 && q->keep[sink] == from &&
+	       !run_of(s, from) && !(s->untold && from == s->untold_at) &&
 	       spool_get(q, &to, &r) && !deliver_wants(d, q, sink, to, &r)) {
-		*cursor = *keep = to;
+		spool_pass(q, sink, to);
+		from = to;
 		d->progress++;
 	}
 }

@@ -8,9 +8,9 @@ static void leave_lines(struct delivery *s, struct spool *q, unsigned sink)
 	s->torn = (s->torn && s->torn_at >= q->keep[sink]) || s->offset != 0;
 	if (s->untold_at < q->keep[sink])
 		s->untold = 0; /* it was told of */
-	q->keep[sink] = q->cursor[sink];
+	spool_settle(q, sink, q->cursor[sink]);
+	spool_rewind(q, sink); /* nothing of the next one is out */
 	s->offset = s->written = 0;
-	q->begun[sink] = false;
 }
 
 /* Lets the sink give up the oldest record in there that it has not got. False:

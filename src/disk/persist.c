@@ -124,7 +124,7 @@ static int make_anew(struct persist *p)
 		store_close(p->fd);
 		p->fd = fd;
 	}
-	p->spool->synced = spool_tail(p->spool);
+	image_lost(&p->image, p->spool);
 	int error = persist_make_file(p, p->path, p->key);
 	if (!error)
 		p->anew = false;

@@ -204,7 +204,7 @@ static bool move_records(struct spool *to, const struct spool *from)
 	for (;;) {
 		for (unsigned i = 0; i < to->cursors; i++)
 			if (from->cursor[i] >= position)
-				to->cursor[i] = to->keep[i] = to->head;
+				spool_pass(to, i, to->head);
 		if (from->left_from >= position)
 			to->left_from = to->head;
 		if (!spool_get(from, &position, &r))

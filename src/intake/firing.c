@@ -67,7 +67,7 @@ static void drop_oldest(struct firing *f)
 		return;
 	struct recall_entry *e = live(f, &r, end);
 	uint64_t need = spool_need(&r);
-	f->ring.keep[0] = f->ring.cursor[0] = end;
+	spool_pass(&f->ring, 0, end);
 	if (e == NULL)
 		return;
 	if (f->live_bytes > f->ring.size / 2) {

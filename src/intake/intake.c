@@ -317,7 +317,8 @@ enum intake_result intake_offer(struct intake *in, struct offer *o,
 		return INTAKE_KNOWN;
 	}
 	bool overflow = need && !has_room(in->spool, need);
-	in->spool->wanted = in->spool->wanted || overflow;
+	if (overflow)
+		spool_want(in->spool);
 	need = o->missing ? 0 : need; /* it is, or was, there */
 	/* it may have room in a moment, if nobody is stuck */
 	if (overflow && (in->overflow == NULL || !in->spool->stuck ||
@@ -332,7 +333,7 @@ bool intake_put_own(struct intake *in, const struct offer *o)
 	uint64_t need = intake_need(o);
 	struct spool *s = in->spool;
 	if (need && !spool_fits(s, need, need)) {
-		s->wanted = true;
+		spool_want(s);
 		s = in->overflow;
 	}
 	if (need && (s == NULL || !spool_fits(s, need, need)))

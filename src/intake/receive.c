@@ -254,7 +254,8 @@ enum status receive_whole(struct receive *r, struct intake *in,
 	}
 	bool truncated = read_truncated(r, in, &notice, &need, now);
 	bool overflow = !spool_fits(in->spool, need.total, need.largest);
-	in->spool->wanted = in->spool->wanted || overflow;
+	if (overflow)
+		spool_want(in->spool);
 	if (overflow && !fits_overflow(in, &need))
 		return wait_for_room(r, in, m, body, &need, now);
 	queue_alerts(r, in, m, body, n, overflow, now);

@@ -24,13 +24,12 @@ void spool_drop(struct spool *s, unsigned sink)
 	struct spool_drop *drop = s->drop[sink];
 	uint64_t to = s->cursor[sink];
 	struct record r;
-	ASSERT(s->keep[sink] == to);
 	if (!spool_get(s, &to, &r))
 		return;
 	if (drop[0].to != s->cursor[sink])
 		begin_drop(drop, s->cursor[sink]);
 	drop[0].to = to;
-	s->cursor[sink] = s->keep[sink] = to;
+	spool_pass(s, sink, to);
 }
 
 bool spool_has_dropped(const struct spool *s, unsigned sink, uint64_t position)

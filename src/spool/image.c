@@ -403,6 +403,12 @@ void image_failed(struct image *i)
 	i->failed = true;
 }
 
+void image_lost(struct image *i, struct spool *s)
+{
+	image_failed(i);
+	s->synced = spool_tail(s);
+}
+
 void image_synced(struct image *i, struct spool *s)
 {
 	i->safe = i->sequence;

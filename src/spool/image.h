@@ -132,6 +132,12 @@ bool image_wants_sync(const struct image *i, const struct spool *s);
 /*@ requires \valid(i);
     assigns i->failed; */
 void image_failed(struct image *i);
+/* The file is gone: none of the records is in one. */
+/*@ requires \valid(i) && \valid(s) && \separated(i, s);
+    requires s->cursors <= LIMIT_SINKS;
+    assigns i->failed, s->synced;
+    ensures s->synced <= s->head; */
+void image_lost(struct image *i, struct spool *s);
 /* All of that is written and safe. */
 /*@ requires \valid(i) && \valid(s) && \separated(i, s);
     assigns i->safe, i->alarm_safe, s->synced, s->freed, s->wanted; */

@@ -57,6 +57,11 @@ bool spool_fits(const struct spool *s, uint64_t total, uint64_t largest)
 	return total + largest <= s->size - kept;
 }
 
+void spool_want(struct spool *s)
+{
+	s->wanted = true;
+}
+
 /*@ predicate clear(char *h, integer n, struct span text) =
 	\separated(h + (0 .. n - 1), text.p + (0 .. text.n - 1)); */
 

@@ -15,6 +15,8 @@
  * sink, `cursor` names the first record that it has not been given whole, and
  * `keep` the first one that it may have to be given again: a line may be in a
  * pipe or in a driver and still be lost on the way. keep <= cursor <= head.
+ *
+ * All read these positions where they stand; this room alone moves them.
  */
 #ifndef SPOOL_SPOOL_H
 #define SPOOL_SPOOL_H
@@ -79,6 +81,10 @@ enum {
 		(s->durable ==> s->freed <= s->keep[i])) &&
 	(s->durable ==> s->freed <= s->head <= s->freed + s->size);
 
+    predicate cursor_ok(struct spool *s, integer sink) =
+	sink < s->cursors <= LIMIT_SINKS &&
+	s->keep[sink] <= s->cursor[sink] <= s->head;
+
     // that much more may be put
     predicate room(struct spool *s, integer n) =
 	n <= s->size &&
@@ -132,6 +138,11 @@ bool spool_fits(const struct spool *s, uint64_t total, uint64_t largest);
     assigns \nothing;
     ensures \result <==> total + largest <= s->size; */
 bool spool_could_fit(const struct spool *s, uint64_t total, uint64_t largest);
+/* There was no room for what came: a sync has to free some. */
+/*@ requires \valid(s);
+    assigns s->wanted;
+    ensures s->wanted; */
+void spool_want(struct spool *s);
 
 /* Appends a record, of which spool_fits() has said that it does, or all of
  * which it is one. Returns the position behind it. */
@@ -228,6 +239,54 @@ void spool_forget_sinks(struct spool *s);
 /*@ requires ring_ok(s) && from % 8 == 0 && from <= s->head;
     assigns s->ring[0 .. s->size - 1]; */
 void spool_take_from(struct spool *s, uint64_t from, unsigned sinks);
+
+/* In cursors.c: how far a sink has come. Each leaves keep <= cursor <= head,
+ * and positions that are not in this order are a fault of the caller's. */
+
+/* It has been given all before `to`, and, if begun, some of the line there. */
+/*@ requires \valid(s) && cursor_ok(s, sink);
+    requires s->cursor[sink] <= to <= s->head;
+    assigns s->cursor[sink], s->begun[sink];
+    ensures cursor_ok(s, sink) && s->cursor[sink] == to; */
+void spool_advance(struct spool *s, unsigned sink, uint64_t to, bool begun);
+/* It never needs again what is before `to`. */
+/*@ requires \valid(s) && cursor_ok(s, sink);
+    requires s->keep[sink] <= to <= s->cursor[sink];
+    assigns s->keep[sink];
+    ensures cursor_ok(s, sink) && s->keep[sink] == to;
+    ensures \old(positions_ok(s)) ==> positions_ok(s); */
+void spool_settle(struct spool *s, unsigned sink, uint64_t to);
+/* Both, where nothing is on its way and nothing before `to` is to be given. */
+/*@ requires \valid(s) && cursor_ok(s, sink);
+    requires s->keep[sink] == s->cursor[sink] <= to <= s->head;
+    assigns s->cursor[sink], s->keep[sink];
+    ensures cursor_ok(s, sink) && s->cursor[sink] == s->keep[sink] == to;
+    ensures \old(positions_ok(s)) ==> positions_ok(s); */
+void spool_pass(struct spool *s, unsigned sink, uint64_t to);
+/* What is on its way is lost: it is given all from `keep` on once more. */
+/*@ requires \valid(s) && cursor_ok(s, sink);
+    assigns s->cursor[sink], s->begun[sink];
+    ensures cursor_ok(s, sink) && s->cursor[sink] == s->keep[sink];
+    ensures !s->begun[sink]; */
+void spool_rewind(struct spool *s, unsigned sink);
+/* The line at its cursor, of the record that ends at `to`, was begun, and the
+ * caller has the rest: it is given what comes behind that record. */
+/*@ requires \valid(s) && cursor_ok(s, sink);
+    requires s->cursor[sink] <= to <= s->head;
+    assigns s->cursor[sink], s->begun[sink], s->unfinished[sink];
+    ensures cursor_ok(s, sink) && s->cursor[sink] == to;
+    ensures s->unfinished[sink] == to; */
+void spool_leave_line(struct spool *s, unsigned sink, uint64_t to);
+/* All of that line is out. */
+/*@ requires \valid(s) && sink < LIMIT_SINKS && s->unfinished[sink] != 0;
+    assigns s->unfinished[sink];
+    ensures s->unfinished[sink] == 0; */
+void spool_finish_line(struct spool *s, unsigned sink);
+/* So many alerts that it has given up no line has told of yet. */
+/*@ requires \valid(s) && sink < LIMIT_SINKS;
+    assigns s->untold[sink];
+    ensures s->untold[sink] == alerts; */
+void spool_note_untold(struct spool *s, unsigned sink, uint64_t alerts);
 
 /*@ predicate dropped(struct spool *s, integer sink, integer position) =
 	\exists integer i; 0 <= i < SPOOL_DROPS &&

@@ -413,6 +413,15 @@ static void plans(void **state)
 	assert_false(image_wants_sync(&image, &spool));
 	spool.freed -= 8;
 	assert_true(image_wants_sync(&image, &spool));
+	/* what was in a file that is gone is planned again, but what is done */
+	spool.cursor[0] = spool.keep[0] = spool.head;
+	spool.cursor[1] = spool.keep[1] = spool.head - 96;
+	image_lost(&image, &spool);
+	assert_int_equal(spool.synced, spool.head - 96);
+	assert_int_equal(image_plan(&image, &spool, out), 2);
+	assert_int_equal(out[0].n, 96);
+	image_synced(&image, &spool);
+	assert_int_equal(spool.synced, spool.head);
 }
 
 int main(void)
