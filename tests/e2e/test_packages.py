@@ -177,7 +177,18 @@ def openwrt_files():
             "etc/config/bellwire": (0o600,
                                     (files / "bellwire.config").read_bytes()),
             "etc/seccomp/bellwire.json": (
-                0o644, (files / "bellwire.seccomp.json").read_bytes())}
+                0o644, (files / "bellwire.seccomp.json").read_bytes()),
+            # OpenWrt's build makes it of a conffile that is a folder.
+            "lib/upgrade/keep.d/bellwire": (0o644, b"/etc/bellwire/\n")}
+
+
+def openwrt_conffiles():
+    """Also for sysupgrade: a token in the folder outlives it."""
+    made = (ROOT / "deploy/openwrt/Makefile").read_text()
+    found = re.search(r"^define Package/bellwire/conffiles\n(.*?)^endef",
+                      made, re.M | re.S).group(1)
+    assert "/etc/bellwire/\n" in found
+    return found
 
 
 def test_ipk_has_what_openwrts_makefile_installs(packages, tmp_path):
@@ -193,7 +204,8 @@ def test_ipk_has_what_openwrts_makefile_installs(packages, tmp_path):
                  "Architecture: mips_24kc",
                  "Require-User: bellwire=5000:bellwire=5000"):
         assert f"{line}\n" in said
-    assert control["conffiles"][1] == b"/etc/config/bellwire\n"
+    assert control["conffiles"][1].decode() == openwrt_conffiles()
+    assert (tmp_path / "data/etc/bellwire").is_dir()
     for script in ("postinst", "prerm"):
         assert control[script][0] == 0o755
         tool("busybox", "ash", "-n", tmp_path / "control" / script)
@@ -206,8 +218,10 @@ def test_apk_is_whole_by_its_own_sums(packages, tmp_path):
     for name, file in openwrt_files().items():
         assert found[name] == file
     lists = {name.removeprefix("lib/apk/packages/bellwire."): data.decode()
-             for name, (_, data) in found.items() if name.startswith("lib/")}
-    assert lists["conffiles"] == "/etc/config/bellwire\n"
+             for name, (_, data) in found.items() if name.startswith("lib/apk/")}
+    assert lists["conffiles"] == openwrt_conffiles()
+    assert lists["conffiles_static"].startswith("/etc/config/bellwire ")
+    assert (tmp_path / "apk/etc/bellwire").is_dir()
     assert lists["rusers"] == "bellwire=5000:bellwire=5000\n"
     assert lists["list"].split() == sorted(f"/{n}" for n in openwrt_files())
     for name in (".post-install", ".post-upgrade", ".pre-deinstall"):
