@@ -10,6 +10,7 @@
 #	make coverage, make mutate    how good the tests are
 #	make prove      proofs that parsers stay in bounds, see tests/proof
 #	make stack      older and newer Prometheus and Alertmanager in front of it
+#	make users      what three users see, written to deploy/users.md
 #	make demo       Prometheus and Alertmanager in front of bellwire
 #	make install    program, manual pages, completion to $(DESTDIR)$(PREFIX)
 #	make TARGET=mips   for another board, to build/mips; one of:

@@ -267,6 +267,12 @@ fresh: bootstrap-fresh $(SCHEMAS)
 
 .PHONY: bench delivery differential fuzz fuzz-objects fuzz-programs profile prove
 .PHONY: prove-seeded targets target-programs test test-objects test-programs
+# What the three users of deploy/users.md see today, written there.
+users: bootstrap-test
+	$(Q)$(MAKE) all
+	$(Q)UPDATE_USERS=1 PYTHONPATH=tests/e2e BELLWIRE=$(abspath $(O))/bellwire O=$(O) \
+		$(PYTHON) -B -m pytest -q -p no:cacheprovider tests/e2e/test_users.py
+
 # With each gcc and clang that is installed.
 compilers: bootstrap-build $(FETCHED)
 	$(Q)O=$(O) tests/compilers
@@ -277,7 +283,7 @@ stack: bootstrap-test
 	$(Q)$(MAKE) all
 	$(Q)O=$(O) tests/stack
 
-.PHONY: compilers fresh stack boards $(BOARD_NAMES:%=board-%)
+.PHONY: compilers fresh stack users boards $(BOARD_NAMES:%=board-%)
 
 -include $(foreach d,host san cov,$(wildcard $(O)/$(d)/*.d $(O)/$(d)/*/*.d)) \
 	$(wildcard $(F)/*.d $(F)/*/*.d)
