@@ -16,7 +16,9 @@
 #	make TARGET=mips   for another board, to build/mips; one of:
 #		x86_64 i386 aarch64 armv7 armv5 mips mipsel riscv64
 #	make targets    build and test all of them; make dist: files to ship
-#	make release    those as packages and one image too, SIGN=KEY; in build/dist
+#	make release    those as packages and one image too, SIGN=KEY; in build/dist;
+#		TARGETS="mips armv7" for these alone, as for make dist
+#	make release-test     each of these read by other tools, unpacked and run
 #	make packages-test    the .deb in a system of its own, from nothing to purge
 #	make boards     boot their kernels under qemu-system with bellwire inside,
 #	make board-mips one of the machines in tests/boards/machines.py
@@ -218,7 +220,8 @@ demo: bootstrap-demo
 
 # The files of all boards, their digests, and what they are made of.
 DIST := build/dist
-dist: bootstrap-targets
+dist: bootstrap-dist
+	$(Q)for t in $(TARGETS); do third_party/bootstrap target-$$t || exit 1; done
 	$(Q)rm -rf $(DIST) && mkdir -p $(DIST)
 	$(Q)for t in $(TARGETS); do \
 		$(MAKE) TARGET=$$t all && install -m 755 \
@@ -248,6 +251,10 @@ release: dist
 		--mode=u=rwX,go=rX --format=ustar -C build/image .
 	$(Q)deploy/packages/seal $(DIST) $(SIGN)
 	@cat $(DIST)/SHA256SUMS
+
+# What other tools say of them; each program out of them serves an alert.
+release-test: bootstrap-packages
+	$(Q)tests/packages/release $(DIST)
 
 # Installed, upgraded with a spool in use, removed and purged, in SUITES' systems.
 SUITES ?= $(shell . /etc/os-release && echo $$VERSION_CODENAME)
@@ -297,7 +304,8 @@ clean:
 distclean: clean
 	rm -rf third_party/unpacked third_party/cache
 
-.PHONY: all ready size run demo test dist image install uninstall format clean distclean
+.PHONY: all ready size run demo test dist image release release-test packages-test
+.PHONY: install uninstall format clean distclean
 .DELETE_ON_ERROR:
 
 -include $(OBJECTS:.o=.d)
