@@ -13,6 +13,7 @@ import pytest
 import helpers
 from delivery_helpers import FifoReader
 from helpers import BELLWIRE, HERE, alert, get, payload, run
+from tls_helpers import context, pki, secure  # noqa: F401
 
 ROOT = HERE.parents[1]
 SAMPLES = ROOT / "deploy/openwrt"
@@ -133,15 +134,23 @@ def test_the_configuration_as_it_is(tmp_path):
 
 
 @pytest.fixture
-def placed(tmp_path):
+def placed(tmp_path, pki):  # noqa: F811
     """Moves what a configuration names to places of the test's own."""
     (tmp_path / "token").write_text("a-token\n")
+    for name, file in (("cert", pki.server().cert), ("key", pki.server().key),
+                       ("ca", pki.ca.cert)):
+        shutil.copy(file, tmp_path / f"{name}.pem")
 
     def place(text):
-        return text.replace("/etc/bellwire/token", f"{tmp_path}/token") \
+        return text.replace("/etc/bellwire/", f"{tmp_path}/") \
             .replace("/var/run/bellwire/", f"{tmp_path}/run/")
 
     return place
+
+
+def files_of(folder):
+    return [f"{folder}/{name}" for name in
+            ("cert.pem", "key.pem", "ca.pem", "token")]
 
 
 def test_all_that_the_configuration_mentions(tmp_path, placed):
@@ -156,24 +165,36 @@ def test_all_that_the_configuration_mentions(tmp_path, placed):
                     "--emit", "stdout",
                     "--emit", f"fifo:{tmp_path}/run/alerts,mode=0644",
                     "--emit", "serial:/dev/ttyUSB0,baud=9600,width=80,ascii=yes",
+                    "--tls-cert", f"{tmp_path}/cert.pem",
+                    "--tls-key", f"{tmp_path}/key.pem",
+                    "--tls-client-ca", f"{tmp_path}/ca.pem",
                     "--auth-token-file", f"{tmp_path}/token",
+                    "--health", "127.0.0.1:5001",
                     "--spool", f"{tmp_path}/run/spool,size=256K"],
-        **SERVICE, "file": [f"{tmp_path}/token"]}
+        **SERVICE, "file": files_of(tmp_path)}
     assert len([x for x in accepted(main["command"])
                 if x.startswith("emit = ")]) == 3
     assert procd.log == []
 
 
-def test_all_kinds_of_sinks_start_together(tmp_path, placed, start):
-    """The folder of FIFO and spool is made, also beside a serial line."""
+def test_all_kinds_of_sinks_start_together(tmp_path, placed, start,
+                                           pki):  # noqa: F811
+    """The folder of FIFO and spool is made, also beside a serial line; and health
+    is asked for without a certificate."""
     primary, secondary = os.openpty()
     try:
         procd = Procd(tmp_path, placed(EVERYTHING).replace(
             "/dev/ttyUSB0", os.ttyname(secondary)).replace(
-            "list listen '192.168.1.1:5000'", ""))
+            "list listen '192.168.1.1:5000'", "").replace(
+            "127.0.0.1:5001", "127.0.0.1:0"))
         command = procd.instances["main"]["command"][1:]
         at = command.index("--listen")
         server = start(*command[:at], *command[at + 2:])
+        probe = run("probe", f"http://{server.addresses[-1]}")
+        assert probe.returncode == 0, probe.stderr
+        server.addresses = server.addresses[:1]
+        client = pki.client()
+        secure(server, context(pki, client))
         secret = "Authorization: Bearer a-token"
         with FifoReader(tmp_path / "run/alerts") as reader:
             request = helpers.post(payload(alert("Together")), secret)
@@ -238,12 +259,12 @@ def test_the_jail_reaches_what_the_options_need(tmp_path, placed, ujail,
     main = procd.instances["main"]
     accepted(main.pop("command"))
     run_folder = f"{tmp_path}/run"
-    expected = {**SERVICE, **CONFINED, "file": [f"{tmp_path}/token"]}
+    expected = {**SERVICE, **CONFINED, "file": files_of(tmp_path)}
     if ujail:
         expected |= {
             "no_new_privs": ["1"],
             "procd_add_jail": ["bellwire-main", "procfs"],
-            "procd_add_jail_mount": [f"{tmp_path}/token"],
+            "procd_add_jail_mount": files_of(tmp_path),
             "procd_add_jail_mount_rw": [run_folder, run_folder]}
     if ujail and seccomp:
         expected["seccomp"] = [f"{tmp_path}/seccomp"]
