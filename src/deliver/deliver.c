@@ -48,13 +48,14 @@ static void lose_reader(struct deliver *d, unsigned sink)
 static void lose_device(struct deliver *d, unsigned sink)
 {
 	struct delivery *s = &d->sink[sink];
-	uint64_t unsent = sink_unsent(&s->sink);
+	const uint64_t *keep = &deliver_source(d, sink)->keep[sink];
+	uint64_t unsent = sink_unsent(&s->sink), from = *keep;
 	deliver_lose_held(d, sink, unsent);
-	if (unsent <= s->written)
-		s->torn = deliver_follow(d, sink, unsent) != 0;
-	else
-		s->torn = s->written != 0;
-	s->torn_at = deliver_source(d, sink)->keep[sink];
+	bool begun = unsent <= s->written ? deliver_follow(d, sink, unsent) != 0
+					  : s->written != 0;
+	/* what was torn before stays so until something behind it has left */
+	s->torn = begun || (s->torn && s->torn_at == from && *keep == from);
+	s->torn_at = *keep;
 	deliver_rewind(d, sink);
 	sink_drop_unsent(&s->sink);
 	sink_close(&s->sink);

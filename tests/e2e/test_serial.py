@@ -377,6 +377,27 @@ def test_sighup_opens_the_device_of_that_name_again(start, terminals,
     assert one.settings() == before
 
 
+def test_two_sighups_within_a_line_do_not_join_it_to_what_comes(start,
+                                                               terminal):
+    server = start("--emit", name_of(terminal.path), *QUICK)
+    body = group(400, pad=150)
+    refused(server, body)
+    for n in (1, 2):
+        server.signal(signal.SIGHUP)
+        wait_for("reloaded", lambda: server.log().count("reloaded") == n)
+    reading = Background(terminal)
+    send_until_200(server, body)
+    wait_for("the last", lambda: b"Bell399 " in terminal.got and
+             terminal.got.endswith(b"\n"))
+    reading.stop()
+    lines = as_lines(terminal.got, "\r\n")
+    assert [x for x in lines if x.count("FIRING") > 1] == []
+    begun = [x for x in lines if not x.endswith(lines[0][-20:])]
+    assert len(begun) == 1, "not within a line"
+    lines.remove(begun[0])
+    assert names_in(lines) == numbered(0, 400)
+
+
 # --- a slow line ------------------------------------------------------------
 
 def test_a_slow_line_gets_503_a_few_times_then_200_and_each_line_once(
