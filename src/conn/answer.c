@@ -26,9 +26,6 @@ static void put_page(struct conn *c, struct service *s, enum status status,
 	};
 	a->status = status;
 	conn_spend(c, WORK_REQUEST + page.n);
-	/* Alertmanager sends a group that was refused for good again, too,
-	 * every group_interval */
-	a->settled = status == STATUS_OK;
 	c->report.answered = true;
 	c->state = CONN_ANSWER;
 	c->deadline_ms = s->now.ms + LIMIT_ANSWER_MS;

@@ -210,21 +210,15 @@ static bool step_discard(struct conn *c, struct service *s)
 	return true;
 }
 
-static void release(struct conn *c, struct service *s, bool settled)
-{
-	if (c->notification.claims)
-		intake_release(s->intake, c->slot,
-			       &c->notification.receive.wait, settled,
-			       s->now.ms);
-	c->notification.claims = false;
-}
-
 /* The answer is on its way whole: the request is over. */
 static bool step_answer(struct conn *c, struct service *s)
 {
 	if (c->answer.out.n || c->answer.page.n)
 		return false;
-	release(c, s, c->answer.settled);
+	/* Alertmanager sends a group that was refused for good again, too,
+	 * every group_interval */
+	receive_over(&c->notification.receive, s->intake,
+		     c->answer.status == STATUS_OK, s->now);
 	c->since_ms = s->now.ms;
 	window_drop_body(&c->window);
 	c->report.why_n = c->report.asked_n = 0;
@@ -349,13 +343,13 @@ void conn_expire(struct conn *c, struct service *s)
 
 void conn_close(struct conn *c, struct service *s)
 {
-	release(c, s, false);
+	receive_over(&c->notification.receive, s->intake, false, s->now);
 	c->state = CONN_CLOSED;
 }
 
 void conn_linger(struct conn *c, struct service *s)
 {
-	release(c, s, false);
+	receive_over(&c->notification.receive, s->intake, false, s->now);
 	c->answer.out.n = c->answer.out_sent = 0;
 	c->answer.page = SPAN_NONE;
 	if (c->state != CONN_LINGER)

@@ -68,7 +68,6 @@ struct notification {
 	uint64_t body_at;    /* offset of the window's body in the whole one */
 	uint64_t body_bytes; /* decoded so far */
 	struct auth_signature signature; /* that the body must have */
-	bool claims;                     /* may have some in the intake */
 	bool blocked;         /* waits for room since the last step */
 	uint64_t progress;    /* of the service, then */
 	int64_t body_left_ms; /* what was left of the body's time, then */
@@ -80,8 +79,7 @@ struct answer {
 	enum status status; /* how the request ends */
 	bool head_only;     /* HEAD: no body */
 	bool http10;
-	bool close;   /* the connection, after it */
-	bool settled; /* it tells the sender not to repeat */
+	bool close; /* the connection, after it */
 	const char *allow;
 	struct span page; /* behind `out`; the owner's memory */
 	struct buf out;

@@ -17,7 +17,6 @@ void conn_begin_body(struct conn *c, struct service *s,
 	bool whole = r->chunked || r->length <= LIMIT_WHOLE_BODY;
 	c->state = CONN_BODY;
 	c->deadline_ms = s->now.ms + LIMIT_BODY_MS;
-	n->claims = true;
 	n->body_bytes = n->body_at = 0;
 	receive_start(&n->receive, c->slot,
 		      whole ? RECEIVE_WHOLE : RECEIVE_STREAM);

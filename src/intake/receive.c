@@ -345,3 +345,10 @@ enum status receive_end(struct receive *r, struct intake *in, struct moment now)
 	}
 	return !r->blocked && r->wait.overflow ? STATUS_NO_ROOM : STATUS_OK;
 }
+
+void receive_over(struct receive *r, struct intake *in, bool settled,
+		  struct moment now)
+{
+	intake_release(in, r->slot, &r->wait, settled, now.ms);
+	r->left_out = 0;
+}

@@ -102,4 +102,9 @@ uint64_t receive_hold(const struct receive *r);
 enum status receive_end(struct receive *r, struct intake *in,
 			struct moment now);
 
+/* Its request has been answered, settled by a 200, or never will be. Nothing to
+ * do if that was said before, or none has begun. */
+void receive_over(struct receive *r, struct intake *in, bool settled,
+		  struct moment now);
+
 #endif

@@ -121,8 +121,7 @@ static void log_answer(struct server *s, const struct slot *k)
 	    .asked = {c->report.asked, c->report.asked_n},
 	    .place = {c->report.why, c->report.why_n},
 	};
-	if (status == STATUS_OK && c->notification.claims &&
-	    c->notification.receive.left_out)
+	if (status == STATUS_OK && c->notification.receive.left_out)
 		log_left_out(s, k);
 	else if (status == STATUS_OK || status == STATUS_NOT_READY)
 		log_answered(s, k);
