@@ -52,8 +52,10 @@ static struct offer name(const char *json, const char *receiver,
 {
 	char bytes[64];
 	struct buf why = buf_of(bytes, sizeof bytes);
-	struct envelope e = {span_of(receiver), span_of(group), SPAN("\"u\""),
-			     ALERT_FIRING};
+	struct envelope e = {.receiver = span_of(receiver),
+			     .group_key = span_of(group),
+			     .external_url = SPAN("\"u\""),
+			     .status = ALERT_FIRING};
 	struct offer o;
 	assert_int_equal(alert_parse(&alert, &reader, span_of(json), &why),
 			 STATUS_OK);
@@ -503,8 +505,9 @@ static void finds_no_room_in_the_overflow(void **state)
 
 static void names_notices(void **state)
 {
-	struct envelope e = {
-	    SPAN("\"r\""), SPAN("\"g\""), {NULL, 0}, ALERT_FIRING};
+	struct envelope e = {.receiver = SPAN("\"r\""),
+			     .group_key = SPAN("\"g\""),
+			     .status = ALERT_FIRING};
 	struct offer a, b;
 	const struct moment now = {7, 8};
 	(void)state;
