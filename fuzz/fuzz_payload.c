@@ -220,7 +220,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else
 		take_pieces(body, (size_t)data[0] * data[0]);
 	run_sinks();
-	ASSERT(intake_is_safe(&intake, &receive.wait));
-	intake_release(&intake, 1, &receive.wait, true, 0);
+	ASSERT(intake_is_safe(&intake, &receive.claim));
+	intake_release(&intake, &receive.claim, true, 0);
 	return 0;
 }

@@ -174,7 +174,7 @@ bool conn_step_commit(struct conn *c, struct service *s)
 
 bool conn_step_wait(struct conn *c, struct service *s)
 {
-	if (!intake_is_safe(s->intake, &c->notification.receive.wait))
+	if (!intake_is_safe(s->intake, &c->notification.receive.claim))
 		return false;
 	conn_answer(c, s, STATUS_OK);
 	return true;
@@ -182,7 +182,7 @@ bool conn_step_wait(struct conn *c, struct service *s)
 
 void conn_note_what_is_slow(struct conn *c, const struct service *s)
 {
-	int slow = intake_waits_for(s->intake, &c->notification.receive.wait);
+	int slow = intake_waits_for(s->intake, &c->notification.receive.claim);
 	struct buf why = buf_of(c->report.why, sizeof c->report.why);
 	buf_str(&why, "waited for ");
 	text_show(&why,

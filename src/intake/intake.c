@@ -91,16 +91,16 @@ static bool has_got(const struct spool *s, unsigned sink, uint64_t position)
 }
 
 static void wait_for(const struct intake *in, const struct offer *o,
-		     struct intake_wait *wait, uint64_t position)
+		     struct claim *c, uint64_t position)
 {
 	for (unsigned i = 0; i < in->spool->cursors; i++) {
 		if (!(o->waits >> i & 1))
 			continue;
-		if (wait->position[i] < position)
-			wait->position[i] = position;
+		if (c->position[i] < position)
+			c->position[i] = position;
 		if (!has_got(in->spool, i, position) &&
-		    (wait->first[i] == 0 || position < wait->first[i]))
-			wait->first[i] = position;
+		    (c->first[i] == 0 || position < c->first[i]))
+			c->first[i] = position;
 	}
 }
 
@@ -158,28 +158,26 @@ static bool has_begun(const struct intake *in, const struct recall_entry *e,
 
 /* The request waits for a record that is there. */
 static void wait_for_entry(const struct intake *in, const struct offer *o,
-			   struct intake_wait *wait,
-			   const struct recall_entry *e)
+			   struct claim *c, const struct recall_entry *e)
 {
 	if (!e->overflow)
-		wait_for(in, o, wait, e->position);
+		wait_for(in, o, c, e->position);
 	else if (!is_written(in, o, e))
-		wait->overflow = true;
+		c->overflow = true;
 }
 
-static void claim(struct recall_entry *e, unsigned slot,
-		  struct intake_wait *wait)
+static void claim(struct recall_entry *e, struct claim *c)
 {
-	e->claims |= (uint64_t)1 << slot;
-	if (!wait->claims || recall_is_before(e->serial, wait->first_claim))
-		wait->first_claim = e->serial;
-	wait->claims = true;
+	e->claims |= (uint64_t)1 << c->slot;
+	if (!c->claims || recall_is_before(e->serial, c->first_claim))
+		c->first_claim = e->serial;
+	c->claims = true;
 }
 
-static bool attach_again(struct intake *in, struct offer *o, unsigned slot,
-			 struct intake_wait *wait)
+static bool attach_again(struct intake *in, struct offer *o, struct claim *c)
 {
-	struct recall_entry *e = recall_find(&in->recall, o->record.key, slot);
+	struct recall_entry *e =
+	    recall_find(&in->recall, o->record.key, c->slot);
 	if (e == NULL)
 		return false;
 	bool old = e->claims == 0 &&
@@ -191,13 +189,13 @@ static bool attach_again(struct intake *in, struct offer *o, unsigned slot,
 		o->missing = 0;
 	if (o->missing)
 		return false;
-	claim(e, slot, wait);
-	wait_for_entry(in, o, wait, e);
+	claim(e, c);
+	wait_for_entry(in, o, c, e);
 	return true;
 }
 
 static bool attach_twin(struct intake *in, const struct offer *o,
-			struct intake_wait *wait)
+			struct claim *c)
 {
 	uint64_t age = in->config->dedup_ms;
 	if (age == 0 || o->record.kind != RECORD_ALERT)
@@ -205,15 +203,14 @@ static bool attach_twin(struct intake *in, const struct offer *o,
 	struct recall_entry *e = recall_find(&in->dedup, o->dedup_key, 0);
 	if (e == NULL || o->record.received_ms - e->since_ms > (int64_t)age)
 		return false;
-	wait_for_entry(in, o, wait, e);
+	wait_for_entry(in, o, c, e);
 	return true;
 }
 
-bool intake_attach(struct intake *in, struct offer *o, unsigned slot,
-		   struct intake_wait *wait)
+bool intake_attach(struct intake *in, struct offer *o, struct claim *c)
 {
-	return attach_again(in, o, slot, wait) ||
-	       (o->missing == 0 && attach_twin(in, o, wait));
+	return attach_again(in, o, c) ||
+	       (o->missing == 0 && attach_twin(in, o, c));
 }
 
 uint64_t intake_need(const struct offer *o)
@@ -229,10 +226,11 @@ void intake_note_firing(struct intake *in, const struct offer *o)
 
 /* Makes an offer of a known alert one for those alone that have not got it;
  * nobody gets it out of the overflow any more. */
-static void offer_again(struct intake *in, struct offer *o, unsigned slot)
+static void offer_again(struct intake *in, struct offer *o,
+			const struct claim *c)
 {
 	struct recall_entry *old =
-	    recall_find(&in->recall, o->record.key, slot);
+	    recall_find(&in->recall, o->record.key, c->slot);
 	unsigned left = 0;
 	for (unsigned i = 0; old && old->overflow && i < in->spool->cursors;
 	     i++)
@@ -258,8 +256,8 @@ static struct recall_entry *remember(struct recall *r, uint64_t key,
 	return e;
 }
 
-static void put(struct intake *in, struct offer *o, unsigned slot,
-		struct intake_wait *wait, bool overflow)
+static void put(struct intake *in, struct offer *o, struct claim *c,
+		bool overflow)
 {
 	struct spool *s = overflow ? in->overflow : in->spool;
 	uint64_t from = s->head;
@@ -268,26 +266,26 @@ static void put(struct intake *in, struct offer *o, unsigned slot,
 	uint64_t to = spool_put(s, &o->record);
 	struct recall_entry *e =
 	    remember(&in->recall, o->record.key, o, from, to, overflow);
-	claim(e, slot, wait);
-	wait_for_entry(in, o, wait, e);
+	claim(e, c);
+	wait_for_entry(in, o, c, e);
 	if (in->config->dedup_ms && o->record.kind == RECORD_ALERT)
 		remember(&in->dedup, o->dedup_key, o, from, to, overflow);
 }
 
-void intake_queue(struct intake *in, struct offer *o, unsigned slot,
-		  struct intake_wait *wait, bool overflow)
+void intake_queue(struct intake *in, struct offer *o, struct claim *c,
+		  bool overflow)
 {
 	if (o->missing)
 		in->counters->duplicates++;
 	if (o->missing && overflow) {
 		/* there it is, or was */
-		wait->overflow = true;
+		c->overflow = true;
 		return;
 	}
 	if (o->missing)
-		offer_again(in, o, slot);
+		offer_again(in, o, c);
 	if (o->sinks)
-		put(in, o, slot, wait, overflow);
+		put(in, o, c, overflow);
 	if (o->missing || o->record.kind != RECORD_ALERT)
 		return;
 	intake_note_firing(in, o);
@@ -309,10 +307,10 @@ static bool has_room(const struct spool *s, uint64_t need)
 
 /* tests/model assumes: it is known, or queued whole, or nothing has changed. */
 enum intake_result intake_offer(struct intake *in, struct offer *o,
-				unsigned slot, struct intake_wait *wait)
+				struct claim *c)
 {
 	uint64_t need = intake_need(o);
-	if (intake_attach(in, o, slot, wait)) {
+	if (intake_attach(in, o, c)) {
 		in->counters->duplicates++;
 		return INTAKE_KNOWN;
 	}
@@ -324,7 +322,7 @@ enum intake_result intake_offer(struct intake *in, struct offer *o,
 	if (overflow && (in->overflow == NULL || !in->spool->stuck ||
 			 !has_room(in->overflow, need)))
 		return INTAKE_NO_ROOM;
-	intake_queue(in, o, slot, wait, overflow);
+	intake_queue(in, o, c, overflow);
 	return overflow && o->missing ? INTAKE_KNOWN : INTAKE_QUEUED;
 }
 
@@ -348,44 +346,43 @@ bool intake_put_own(struct intake *in, const struct offer *o)
 
 /* A sink's cursor goes past what it lets go of, and past a line whose rest has
  * yet to come out. */
-static bool lacks(const struct spool *s, unsigned sink,
-		  const struct intake_wait *wait)
+static bool lacks(const struct spool *s, unsigned sink, const struct claim *c)
 {
-	uint64_t first = wait->first[sink];
+	uint64_t first = c->first[sink];
 	return first && (spool_has_dropped_from(s, sink, first) ||
 			 first <= s->unfinished[sink]);
 }
 
-int intake_waits_for(const struct intake *in, const struct intake_wait *wait)
+int intake_waits_for(const struct intake *in, const struct claim *c)
 {
 	const struct spool *s = in->spool;
 	for (unsigned i = 0; i < s->cursors && !s->durable; i++)
-		if (s->cursor[i] < wait->position[i] || lacks(s, i, wait))
+		if (s->cursor[i] < c->position[i] || lacks(s, i, c))
 			return (int)i;
 	return -1;
 }
 
-bool intake_is_safe(const struct intake *in, const struct intake_wait *wait)
+bool intake_is_safe(const struct intake *in, const struct claim *c)
 {
 	const struct spool *s = in->spool;
-	if (wait->overflow)
+	if (c->overflow)
 		return false;
 	for (unsigned i = 0; i < s->cursors; i++) {
-		if ((s->durable ? s->synced : s->cursor[i]) < wait->position[i])
+		if ((s->durable ? s->synced : s->cursor[i]) < c->position[i])
 			return false;
-		if (lacks(s, i, wait))
+		if (lacks(s, i, c))
 			return false;
 	}
 	return true;
 }
 
-void intake_release(struct intake *in, unsigned slot, struct intake_wait *wait,
-		    bool settled, int64_t now_ms)
+void intake_release(struct intake *in, struct claim *c, bool settled,
+		    int64_t now_ms)
 {
-	if (wait->claims)
-		recall_release(&in->recall, slot, wait->first_claim, settled,
+	if (c->claims)
+		recall_release(&in->recall, c->slot, c->first_claim, settled,
 			       now_ms);
-	wait->claims = false;
+	*c = (struct claim){.slot = c->slot};
 }
 
 void intake_recover(struct intake *in)

@@ -47,9 +47,15 @@ struct intake {
 	struct recall dedup; /* another key: see intake.c */
 };
 
-/* Up to where each sink must come before a request's alerts are safe, or the
- * file if there is one. */
-struct intake_wait {
+/* A request's claim on the alerts that it has brought, from the first one on
+ * that is attached to or queued until it is released: who sends one of them
+ * meanwhile waits for it too. */
+struct claim {
+	unsigned slot;        /* of its connection */
+	bool claims;          /* it has claimed alerts, */
+	uint32_t first_claim; /* the first by its serial, see recall.h */
+	/* up to where each sink must come before they are safe, or the file if
+	 * there is one */
 	uint64_t position[LIMIT_SINKS];
 	/* the first that the sink had not got yet when it was asked for, 0: it
 	 * had all */
@@ -57,10 +63,7 @@ struct intake_wait {
 	/* one is in the overflow, and some sink has not got it: there is no
 	 * waiting for that, see STATUS_NO_ROOM */
 	bool overflow;
-	bool claims;          /* it has claimed alerts, */
-	uint32_t first_claim; /* the first by its serial, see recall.h */
 };
-#define INTAKE_NO_WAIT ((struct intake_wait){.claims = false})
 
 /* An alert, or a notice, on its way in. */
 struct offer {
@@ -93,19 +96,18 @@ void intake_name_notice(const struct intake *in, struct offer *o,
 
 /* Attaches the request to an alert that is known and not yet claimed by it;
  * false if there is none, or if it has to be queued again for o->missing. */
-bool intake_attach(struct intake *in, struct offer *o, unsigned slot,
-		   struct intake_wait *wait);
+bool intake_attach(struct intake *in, struct offer *o, struct claim *c);
 /* Of these sinks, those that a request waits for. */
 uint8_t intake_waits(const struct intake *in, uint8_t sinks);
 /* Bytes of the spool that it needs; none if no sink takes it. */
 uint64_t intake_need(const struct offer *o);
 /* Queues an alert, in the overflow or in the spool; the caller knows that it
  * fits. */
-void intake_queue(struct intake *in, struct offer *o, unsigned slot,
-		  struct intake_wait *wait, bool overflow);
+void intake_queue(struct intake *in, struct offer *o, struct claim *c,
+		  bool overflow);
 /* Both, if there is room, for one that comes by itself: see has_room(). */
 enum intake_result intake_offer(struct intake *in, struct offer *o,
-				unsigned slot, struct intake_wait *wait);
+				struct claim *c);
 
 /* Queues an alert of bellwire's own, which nobody sends again; false if there
  * is no room. */
@@ -114,12 +116,12 @@ bool intake_put_own(struct intake *in, const struct offer *o);
 void intake_note_firing(struct intake *in, const struct offer *o);
 
 /* The first sink that is not there yet, or -1 if that is the file. */
-int intake_waits_for(const struct intake *in, const struct intake_wait *wait);
-bool intake_is_safe(const struct intake *in, const struct intake_wait *wait);
+int intake_waits_for(const struct intake *in, const struct claim *c);
+bool intake_is_safe(const struct intake *in, const struct claim *c);
 /* The request has ended; `settled` by its 200. Else its alerts stay known: its
- * sender has them still, and may send them again. */
-void intake_release(struct intake *in, unsigned slot, struct intake_wait *wait,
-		    bool settled, int64_t now_ms);
+ * sender has them still, and may send them again. It has no claim then. */
+void intake_release(struct intake *in, struct claim *c, bool settled,
+		    int64_t now_ms);
 
 /* Knows the alerts again that an earlier process has left in the spool: it may
  * not have answered their requests. They are known until they are done. */

@@ -7,9 +7,8 @@ void receive_start(struct receive *r, unsigned slot, enum receive_mode mode)
 {
 	r->mode = mode;
 	payload_start(&r->payload, mode != RECEIVE_STREAM);
-	r->wait = INTAKE_NO_WAIT;
+	r->claim = (struct claim){.slot = slot};
 	r->envelope = (struct envelope){0};
-	r->slot = slot;
 	r->blocked = r->more = r->feeds = false;
 	r->at_hand = PAYLOAD_MORE;
 	r->left_out = 0;
@@ -133,7 +132,7 @@ static void read_alerts(struct receive *r, struct intake *in,
 		note->sinks = o.sinks;
 		note->waits = o.waits;
 		note->resolved = o.resolved;
-		note->attached = intake_attach(in, &o, r->slot, &r->wait);
+		note->attached = intake_attach(in, &o, &r->claim);
 		note->missing = o.missing;
 		if (!note->attached)
 			add_need(need, &o);
@@ -168,7 +167,7 @@ static bool has_twin(struct receive *r, struct intake *in,
 		     const struct receive_note *note, struct offer *o)
 {
 	return in->config->dedup_ms && !note->left_out && !note->missing &&
-	       intake_attach(in, o, r->slot, &r->wait);
+	       intake_attach(in, o, &r->claim);
 }
 
 static void queue_alerts(struct receive *r, struct intake *in,
@@ -188,7 +187,7 @@ static void queue_alerts(struct receive *r, struct intake *in,
 			r->payload.count = n;
 			in->counters->left_out[r->payload.status]++;
 		}
-		intake_queue(in, &o, r->slot, &r->wait, overflow);
+		intake_queue(in, &o, &r->claim, overflow);
 	}
 }
 
@@ -205,8 +204,7 @@ static enum status wait_for_room(struct receive *r, struct intake *in,
 				 struct receive_memory *m, struct span body,
 				 const struct need *need, struct moment now)
 {
-	intake_release(in, r->slot, &r->wait, false, now.ms);
-	r->wait = INTAKE_NO_WAIT;
+	intake_release(in, &r->claim, false, now.ms);
 	if (spool_could_fit(in->spool, need->total, need->largest))
 		return STATUS_NO_ROOM;
 	r->mode = RECEIVE_STEPWISE;
@@ -227,7 +225,7 @@ static bool read_truncated(struct receive *r, struct intake *in,
 		return false;
 	intake_name_notice(in, notice, RECORD_NOTICE_TRUNCATED, &p->envelope,
 			   p->truncated, SPAN_NONE, now);
-	if (intake_attach(in, notice, r->slot, &r->wait))
+	if (intake_attach(in, notice, &r->claim))
 		return false;
 	add_need(need, notice);
 	return true;
@@ -249,7 +247,7 @@ enum status receive_whole(struct receive *r, struct intake *in,
 	read_alerts(r, in, m, body, n, &need, now);
 	status = left_out_judge(r);
 	if (status != STATUS_OK) {
-		intake_release(in, r->slot, &r->wait, false, now.ms);
+		intake_release(in, &r->claim, false, now.ms);
 		return status;
 	}
 	bool truncated = read_truncated(r, in, &notice, &need, now);
@@ -260,11 +258,11 @@ enum status receive_whole(struct receive *r, struct intake *in,
 		return wait_for_room(r, in, m, body, &need, now);
 	queue_alerts(r, in, m, body, n, overflow, now);
 	if (truncated)
-		intake_queue(in, &notice, r->slot, &r->wait, overflow);
-	if (!r->wait.overflow)
+		intake_queue(in, &notice, &r->claim, overflow);
+	if (!r->claim.overflow)
 		return STATUS_OK;
 	/* the other sinks get it; its sender has it still */
-	intake_release(in, r->slot, &r->wait, false, now.ms);
+	intake_release(in, &r->claim, false, now.ms);
 	return STATUS_NO_ROOM;
 }
 
@@ -284,7 +282,7 @@ static enum intake_result take_alert(struct receive *r, struct intake *in,
 				      &o, now) != STATUS_OK;
 	if (left_out)
 		left_out_name(r, in, m, e, &p->alert, alert, &o, now);
-	enum intake_result result = intake_offer(in, &o, r->slot, &r->wait);
+	enum intake_result result = intake_offer(in, &o, &r->claim);
 	if (left_out && result != INTAKE_NO_ROOM)
 		left_out_count(r);
 	if (left_out && result == INTAKE_QUEUED)
@@ -340,15 +338,14 @@ enum status receive_end(struct receive *r, struct intake *in, struct moment now)
 				   r->mode == RECEIVE_STEPWISE ? &r->envelope
 							       : &p->envelope,
 				   p->truncated, SPAN_NONE, now);
-		r->blocked =
-		    intake_offer(in, &o, r->slot, &r->wait) == INTAKE_NO_ROOM;
+		r->blocked = intake_offer(in, &o, &r->claim) == INTAKE_NO_ROOM;
 	}
-	return !r->blocked && r->wait.overflow ? STATUS_NO_ROOM : STATUS_OK;
+	return !r->blocked && r->claim.overflow ? STATUS_NO_ROOM : STATUS_OK;
 }
 
 void receive_over(struct receive *r, struct intake *in, bool settled,
 		  struct moment now)
 {
-	intake_release(in, r->slot, &r->wait, settled, now.ms);
+	intake_release(in, &r->claim, settled, now.ms);
 	r->left_out = 0;
 }

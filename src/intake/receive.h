@@ -56,9 +56,8 @@ enum { RECEIVE_SHARE = LIMIT_TURN / (WORK_ALERT + WORK_LEFT_OUT) };
 struct receive {
 	enum receive_mode mode;
 	struct payload payload;
-	struct intake_wait wait;  /* when safe, see intake_is_safe() */
+	struct claim claim;       /* when safe, see intake_is_safe() */
 	struct envelope envelope; /* of a whole body */
-	unsigned slot;
 	bool blocked; /* an alert waits for room; go on when there is */
 	bool more;    /* has had its share; go on when others had theirs */
 	/* and it is the one that payload stands behind; MORE: there is none */

@@ -15,12 +15,12 @@ static struct spool overflow;
 static char overflow_ring[RING];
 static struct alert alert;
 static struct alert_reader reader;
-static struct intake_wait wait_of[64]; /* of each slot */
+static struct claim claim_of[64]; /* of each slot */
 
 static void forget_waits(void)
 {
-	for (size_t i = 0; i < COUNT(wait_of); i++)
-		wait_of[i] = INTAKE_NO_WAIT;
+	for (unsigned i = 0; i < COUNT(claim_of); i++)
+		claim_of[i] = (struct claim){.slot = i};
 }
 
 /* Two sinks; the second takes severity=critical alone. */
@@ -72,12 +72,12 @@ static struct offer alert_named(const char *json)
 static enum intake_result offer(const struct offer *o, unsigned slot)
 {
 	struct offer copy = *o;
-	return intake_offer(&intake, &copy, slot, &wait_of[slot]);
+	return intake_offer(&intake, &copy, &claim_of[slot]);
 }
 
 static bool is_safe(unsigned slot)
 {
-	return intake_is_safe(&intake, &wait_of[slot]);
+	return intake_is_safe(&intake, &claim_of[slot]);
 }
 
 static void names_alerts(void **state)
@@ -154,7 +154,7 @@ static void waits_for_the_second_sink_alone(void **state)
 	    "{\"status\":\"resolved\",\"labels\":{\"severity\":\"critical\"}}");
 	assert_int_equal(o.sinks, 2);
 	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
-	assert_int_equal(intake_waits_for(&intake, &wait_of[1]), 1);
+	assert_int_equal(intake_waits_for(&intake, &claim_of[1]), 1);
 	assert_false(is_safe(1));
 	spool.cursor[1] = spool.head;
 	assert_true(is_safe(1));
@@ -184,12 +184,12 @@ static void waits_for_the_sinks_that_take_it(void **state)
 	spool.cursor[0] = spool.head;
 	spool.cursor[1] = first;
 	assert_false(is_safe(2)); /* the other one has it, this one not */
-	assert_int_equal(intake_waits_for(&intake, &wait_of[2]), 1);
-	assert_int_equal(intake_waits_for(&intake, &wait_of[1]), -1);
+	assert_int_equal(intake_waits_for(&intake, &claim_of[2]), 1);
+	assert_int_equal(intake_waits_for(&intake, &claim_of[1]), -1);
 	spool.cursor[0] = 0;
-	assert_int_equal(intake_waits_for(&intake, &wait_of[2]), 0);
+	assert_int_equal(intake_waits_for(&intake, &claim_of[2]), 0);
 	spool.durable = true; /* then it is the file */
-	assert_int_equal(intake_waits_for(&intake, &wait_of[2]), -1);
+	assert_int_equal(intake_waits_for(&intake, &claim_of[2]), -1);
 	spool.durable = false;
 	spool.cursor[0] = spool.head;
 	spool.cursor[1] = spool.head;
@@ -231,8 +231,8 @@ static void knows_again(void **state)
 	assert_false(is_safe(2));
 	assert_int_equal(offer(&o, 2), INTAKE_QUEUED);
 	/* 503 to both: still known, written or not */
-	intake_release(&intake, 1, &wait_of[1], false, 0);
-	intake_release(&intake, 2, &wait_of[2], false, 0);
+	intake_release(&intake, &claim_of[1], false, 0);
+	intake_release(&intake, &claim_of[2], false, 0);
 	write_all();
 	forget_waits();
 	for (int i = 0; i < 3; i++)
@@ -240,7 +240,7 @@ static void knows_again(void **state)
 	assert_true(is_safe(3));
 	assert_int_equal(offer(&o, 3), INTAKE_QUEUED);
 	/* 200: all of them are news again */
-	intake_release(&intake, 3, &wait_of[3], true, 0);
+	intake_release(&intake, &claim_of[3], true, 0);
 	head = spool.head;
 	assert_int_equal(offer(&o, 4), INTAKE_QUEUED);
 	assert_true(spool.head > head);
@@ -318,10 +318,10 @@ static void goes_to_the_overflow(void **state)
 	assert_int_equal(offer(&a, 1), INTAKE_QUEUED);
 	assert_int_equal(spool.head, head);
 	assert_false(is_safe(1));
-	intake_release(&intake, 1, &wait_of[1], false, 5);
+	intake_release(&intake, &claim_of[1], false, 5);
 	/* nobody is given it twice there */
 	head = overflow.head;
-	wait_of[2] = INTAKE_NO_WAIT;
+	claim_of[2] = (struct claim){.slot = 2};
 	assert_int_equal(offer(&a, 2), INTAKE_KNOWN);
 	assert_int_equal(overflow.head, head);
 	assert_false(is_safe(2));
@@ -329,7 +329,7 @@ static void goes_to_the_overflow(void **state)
 	assert_int_equal(counters.duplicates, 1);
 	/* all have got it */
 	overflow.cursor[0] = overflow.cursor[1] = overflow.head;
-	wait_of[3] = INTAKE_NO_WAIT;
+	claim_of[3] = (struct claim){.slot = 3};
 	assert_int_equal(offer(&a, 3), INTAKE_KNOWN);
 	assert_true(is_safe(3));
 }
@@ -343,8 +343,8 @@ static void comes_back_for_those_alone_that_have_it_not(void **state)
 	assert_int_equal(offer(&a, 1), INTAKE_QUEUED);
 	uint64_t second = overflow.head;
 	assert_int_equal(offer(&b, 1), INTAKE_QUEUED);
-	intake_release(&intake, 1, &wait_of[1], false, 5);
-	wait_of[1] = INTAKE_NO_WAIT;
+	intake_release(&intake, &claim_of[1], false, 5);
+	claim_of[1] = (struct claim){.slot = 1};
 	overflow.cursor[0] = second; /* has the first, and has begun */
 	overflow.begun[0] = true;
 	make_room();
@@ -358,8 +358,8 @@ static void comes_back_for_those_alone_that_have_it_not(void **state)
 	assert_int_equal(offer(&b, 2), INTAKE_KNOWN);
 	assert_int_equal(spool.head, head);
 	assert_false(is_safe(2));
-	intake_release(&intake, 2, &wait_of[2], false, 5);
-	wait_of[2] = INTAKE_NO_WAIT;
+	intake_release(&intake, &claim_of[2], false, 5);
+	claim_of[2] = (struct claim){.slot = 2};
 	overflow.begun[0] = false;
 	assert_int_equal(offer(&b, 2), INTAKE_QUEUED);
 	assert_int_equal(newest_count(&spool), 3);
@@ -384,12 +384,12 @@ static void comes_back_behind_a_line_that_was_begun(void **state)
 	struct offer b = alert_named("{\"startsAt\":\"2\"}");
 	assert_int_equal(offer(&a, 1), INTAKE_QUEUED);
 	assert_int_equal(offer(&b, 1), INTAKE_QUEUED);
-	intake_release(&intake, 1, &wait_of[1], false, 5);
+	intake_release(&intake, &claim_of[1], false, 5);
 	overflow.begun[0] = overflow.begun[1] = true;
 	make_room();
 	assert_int_equal(offer(&b, 2), INTAKE_QUEUED);
 	assert_int_equal(newest_count(&spool), 3);
-	intake_release(&intake, 2, &wait_of[2], false, 5);
+	intake_release(&intake, &claim_of[2], false, 5);
 	overflow.begun[0] = overflow.begun[1] = false;
 	spool_drop(&overflow, 0);
 	spool_drop(&overflow, 1);
@@ -426,22 +426,22 @@ static void brings_again_what_was_dropped(void **state)
 	config.sink[1].filter.matches = 0;
 	struct offer a = alert_named("{}");
 	assert_int_equal(offer(&a, 1), INTAKE_QUEUED);
-	assert_int_equal(intake_waits_for(&intake, &wait_of[1]), 0);
+	assert_int_equal(intake_waits_for(&intake, &claim_of[1]), 0);
 	spool.cursor[0] = spool.keep[0] = spool.head;
-	assert_int_equal(intake_waits_for(&intake, &wait_of[1]), 1);
+	assert_int_equal(intake_waits_for(&intake, &claim_of[1]), 1);
 	spool_drop(&spool, 1);
 	assert_int_equal(spool.cursor[1], spool.head);
 	assert_false(is_safe(1));
-	assert_int_equal(intake_waits_for(&intake, &wait_of[1]), 1);
-	intake_release(&intake, 1, &wait_of[1], false, 5);
+	assert_int_equal(intake_waits_for(&intake, &claim_of[1]), 1);
+	intake_release(&intake, &claim_of[1], false, 5);
 	uint64_t head = spool.head;
 	assert_int_equal(offer(&a, 2), INTAKE_QUEUED);
 	assert_true(spool.head > head);
 	assert_int_equal(newest_count(&spool), 2);
-	assert_int_equal(intake_waits_for(&intake, &wait_of[2]), 1);
+	assert_int_equal(intake_waits_for(&intake, &claim_of[2]), 1);
 	write_all();
 	assert_true(is_safe(2));
-	assert_int_equal(intake_waits_for(&intake, &wait_of[2]), -1);
+	assert_int_equal(intake_waits_for(&intake, &claim_of[2]), -1);
 }
 
 /* The rest of a line that was cut is not out yet, though the cursor is past
@@ -455,7 +455,7 @@ static void waits_for_the_rest_of_a_line(void **state)
 	write_all();
 	spool.unfinished[0] = spool.head;
 	assert_int_equal(offer(&a, 2), INTAKE_KNOWN);
-	assert_int_equal(intake_waits_for(&intake, &wait_of[2]), 0);
+	assert_int_equal(intake_waits_for(&intake, &claim_of[2]), 0);
 	assert_false(is_safe(2));
 	spool.unfinished[0] = 0;
 	assert_true(is_safe(2));
@@ -470,12 +470,12 @@ static void forgets_in_time(void **state)
 		start();
 		struct offer a = name("{}", "\"r\"", "\"g\"", 0);
 		assert_int_equal(offer(&a, 1), INTAKE_QUEUED);
-		intake_release(&intake, 1, &wait_of[1], false, 5);
+		intake_release(&intake, &claim_of[1], false, 5);
 		if (written)
 			write_all();
 		a = name("{}", "\"r\"", "\"g\"", LIMIT_KNOWN_MS + 5);
 		assert_int_equal(offer(&a, 2), INTAKE_KNOWN);
-		intake_release(&intake, 2, &wait_of[2], false, 5);
+		intake_release(&intake, &claim_of[2], false, 5);
 		a = name("{}", "\"r\"", "\"g\"", LIMIT_KNOWN_MS + 6);
 		assert_int_equal(offer(&a, 3),
 				 written ? INTAKE_QUEUED : INTAKE_KNOWN);
@@ -540,7 +540,7 @@ static void names_notices(void **state)
 	start();
 	config.dedup_ms = 60000;
 	assert_int_equal(offer(&b, 1), INTAKE_QUEUED);
-	intake_release(&intake, 1, &wait_of[1], true, 0);
+	intake_release(&intake, &claim_of[1], true, 0);
 	assert_int_equal(offer(&b, 1), INTAKE_QUEUED);
 	assert_int_equal(intake.dedup.used, 0);
 }
@@ -557,7 +557,7 @@ static void emits_twins_once(void **state)
 	config.dedup_ms = 60000;
 	struct offer o = name(json, "\"r\"", "\"g\"", 1000);
 	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
-	intake_release(&intake, 1, &wait_of[1], true, 0);
+	intake_release(&intake, &claim_of[1], true, 0);
 	uint64_t head = spool.head;
 	o = name(json, "\"r2\"", "\"g2\"", 61000);
 	assert_int_equal(offer(&o, 2), INTAKE_KNOWN);
@@ -580,7 +580,7 @@ static void emits_twins_once(void **state)
 	start();
 	o = name(json, "\"r\"", "\"g\"", 0);
 	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
-	intake_release(&intake, 1, &wait_of[1], true, 0);
+	intake_release(&intake, &claim_of[1], true, 0);
 	assert_int_equal(offer(&o, 1), INTAKE_QUEUED);
 }
 
@@ -600,7 +600,7 @@ static void knows_what_was_left(void **state)
 	assert_int_equal(offer(&o, 2), INTAKE_KNOWN);
 	assert_int_equal(spool.head, head);
 	assert_false(is_safe(2));
-	intake_release(&intake, 2, &wait_of[2], false, 0);
+	intake_release(&intake, &claim_of[2], false, 0);
 	write_all();
 	/* done: whoever sends it now may have had its 200 from the process
 	 * before */

@@ -230,7 +230,7 @@ static void leaves_out(void **state)
 			CHECK_SPAN(buf_span(&told), span_of(table[i].told),
 				   "row %zu, %zu", i, first);
 			/* no 200 came: the same again is known */
-			intake_release(&intake, 1, &receive.wait, false, 0);
+			intake_release(&intake, &receive.claim, false, 0);
 			words.n = 0;
 			s = first ? take_pieces(body, first, body.n)
 				  : take_whole(body);
@@ -376,16 +376,16 @@ static void recognises_repeats(void **state)
 		assert_int_equal(s, STATUS_OK);
 		uint64_t head = spool.head;
 		assert_int_equal(counters.alerts_firing, 4);
-		intake_release(&intake, 1, &receive.wait, false, 0);
+		intake_release(&intake, &receive.claim, false, 0);
 		s = round & 2 ? take_whole(body) : take_pieces(body, 5, 5);
 		assert_int_equal(s, STATUS_OK);
 		CHECK(spool.head == head, "round %d", round);
 		assert_true(counters.duplicates >= 4);
 		assert_int_equal(counters.alerts_firing, 4);
 		assert_int_equal(receive.payload.count, 4);
-		assert_true(intake_is_safe(&intake, &receive.wait));
+		assert_true(intake_is_safe(&intake, &receive.claim));
 		/* settled: news again */
-		intake_release(&intake, 1, &receive.wait, true, 0);
+		intake_release(&intake, &receive.claim, true, 0);
 		assert_int_equal(take_whole(body), STATUS_OK);
 		assert_int_equal(counters.alerts_firing, 8);
 	}
@@ -468,14 +468,14 @@ static void refuses_without_room(void **state)
 	receive_start(&receive, 1, RECEIVE_WHOLE);
 	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
 			 STATUS_OK);
-	intake_release(&intake, 1, &receive.wait, false, 0);
+	intake_release(&intake, &receive.claim, false, 0);
 	uint64_t head = spool.head;
 	/* the same is known and needs none; more of it does */
 	receive_start(&receive, 2, RECEIVE_WHOLE);
 	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
 			 STATUS_OK);
 	assert_int_equal(spool.head, head);
-	intake_release(&intake, 2, &receive.wait, false, 0);
+	intake_release(&intake, &receive.claim, false, 0);
 	body = make_body(41, 700);
 	receive_start(&receive, 3, RECEIVE_WHOLE);
 	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
@@ -555,7 +555,7 @@ static void finds_the_overflow_full(void **state)
 	assert_int_equal(receive_whole(&receive, &intake, &memory, body, now),
 			 STATUS_OK);
 	assert_true(receive.mode == RECEIVE_STEPWISE && receive.blocked);
-	intake_release(&intake, 2, &receive.wait, false, 0);
+	intake_release(&intake, &receive.claim, false, 0);
 }
 
 /* What is left out waits for room as an alert does, and has no twin. */
