@@ -128,7 +128,7 @@ WORLD := $(addprefix os/,os net log supervisor probe) \
 	$(addprefix tls/,transport $(if $(filter 0,$(TLS)),none,tls client signatures words identity anchors pem)) \
 	$(addprefix disk/,store takeover persist) \
 	$(addprefix deliver/,sink fifo serial lines held batch room deliver) \
-	$(addprefix server/,server slots refusals pages secrets) \
+	$(addprefix server/,server slots accept refusals pages secrets) \
 	$(addprefix main/,main program start usage offline)
 OBJECTS := $(patsubst %,$(O)/%.o,$(PURE) $(WORLD))
 

@@ -258,10 +258,10 @@ static unsigned ready(struct slot *k)
 	return events;
 }
 
-/* See handle_slot() in server.c. */
+/* See handle_slot() and greet() in server.c. */
 static void handle(struct slot *k, unsigned events)
 {
-	if (events & 1 || (k->greeting && events & 2))
+	if (events & 1)
 		slot_read(&server, k);
 	else if (events & 2)
 		slot_turn(&server, k);
@@ -312,12 +312,15 @@ static void turn(void)
 	for (unsigned i = 0; i < PEERS; i++)
 		peer[i].owed -= least(peer[i].owed, LIMIT_TURN);
 	for (unsigned i = 0; i < slots->n; i++)
-		if (events[i])
+		if (events[i] && !slots->slot[i].greeting)
 			handle(&slots->slot[i], events[i]);
 	run_sinks();
 	for (unsigned i = 0; i < slots->n; i++)
 		slot_turn(&server, slot_of_turn(&server, i));
 	run_sinks();
+	for (unsigned i = 0; i < slots->n; i++)
+		if (events[i] && slots->slot[i].greeting)
+			slot_greet(&server, &slots->slot[i]);
 	for (unsigned i = 0; i < slots->n; i++)
 		if (slots->slot[i].used)
 			check_slot(&slots->slot[i]);

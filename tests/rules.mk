@@ -58,7 +58,7 @@ $(F)/spool/spool.o: FUZZ_MORE := -fno-sanitize-coverage=trace-cmp
 READERS := tls/identity tls/anchors tls/pem
 # And what stands between peers and connections.
 SLOTS := $(READERS) tls/tls tls/client tls/signatures tls/words tls/transport \
-	server/slots
+	server/slots server/accept
 # Named, so that make keeps them: what only a pattern names is intermediate.
 TEST_OBJECTS := $(foreach d,$(O)/host $(O)/san,$(patsubst %,$(d)/%.o,\
 	$(UNIT:%=test_%) $(FUZZ:%=fuzz_%) replay $(SLOTS))) \

@@ -1,9 +1,10 @@
 /*
  * server.c - see server.h.
  *
- * One turn: wait; read from whoever has something to say; take new connections;
- * let the spool run into the sinks; let every connection go on. Whatever has a
- * deadline is looked at each turn, so there are no timers to keep.
+ * One turn: wait; read from whoever has something to say; let the spool run
+ * into the sinks; let every connection go on; then a TLS handshake, and new
+ * connections. Whatever has a deadline is looked at each turn, so there are no
+ * timers to keep.
  */
 #include "server/server.h"
 
@@ -12,6 +13,7 @@
 
 enum {
 	RESERVED_FDS = 8, /* standard streams, statm, sinks, spares */
+	HUNG_UP = POLLRDHUP | POLLHUP | POLLERR,
 	POLL_SET = LIMIT_LISTENERS + 1 + LIMIT_CONNECTIONS + LIMIT_SINKS,
 };
 
@@ -174,6 +176,8 @@ static int events_of(struct slot *k)
 	int events = room && !(full && !k->greeting) ? POLLIN : 0;
 	if (conn_output(&k->conn).n || full)
 		events |= POLLOUT;
+	if (k->greeting)
+		events |= POLLRDHUP;
 	return events;
 }
 
@@ -201,8 +205,7 @@ static void fill_poll_set(struct server *s, struct poll_set *set)
 static void handle_slot(struct server *s, struct slot *k,
 			const struct pollfd *p)
 {
-	/* a handshake that could not send goes on by reading */
-	if (p->revents & POLLIN || (k->greeting && p->revents & POLLOUT))
+	if (p->revents & POLLIN)
 		slot_read(s, k);
 	else if (p->revents & POLLOUT)
 		slot_turn(s, k);
@@ -210,31 +213,52 @@ static void handle_slot(struct server *s, struct slot *k,
 		slot_close(s, k); /* gone both ways, nobody left to answer */
 }
 
+/* Of the j-th slot that poll was asked about; another one is the first in each
+ * turn. */
+static unsigned place_of_turn(const struct server *s,
+			      const struct poll_set *set, unsigned j)
+{
+	unsigned n = set->slots_end - set->listeners_end;
+	return set->listeners_end + (s->slots.turns + j) % n;
+}
+
+/* Handshakes cost far more than requests: only some of them in a turn, and
+ * behind the answers to those. */
+static void greet(struct server *s, const struct poll_set *set)
+{
+	unsigned n = set->slots_end - set->listeners_end, greeted = 0;
+	s->slots.waits = false;
+	for (unsigned j = 0; j < n; j++) {
+		unsigned i = place_of_turn(s, set, j);
+		struct slot *k = &s->slots.slot[set->owner[i]];
+		if (!set->fd[i].revents || !k->greeting)
+			continue;
+		if (greeted < LIMIT_TLS_GREETINGS) {
+			greeted += slot_greet(s, k);
+			continue;
+		}
+		k->hung_up = set->fd[i].revents & HUNG_UP;
+		s->slots.waits |= !k->hung_up && slot_holds_others(k);
+	}
+}
+
 static void handle_poll_set(struct server *s, const struct poll_set *set)
 {
-	/* handshakes cost far more than requests: only some of them in a turn,
-	 * the first ones in a different place each time */
-	unsigned n = set->slots_end - set->listeners_end, greeted = 0;
-	for (unsigned k = 0; k < n; k++) {
-		unsigned i = set->listeners_end + (s->slots.turns + k) % n;
-		struct slot *slot = &s->slots.slot[set->owner[i]];
-		if (!set->fd[i].revents)
-			continue;
-		if (slot->greeting && greeted >= LIMIT_TLS_GREETINGS)
-			continue;
-		/* what costs is an answer of ours, or a share of what it says,
-		 * not a cut hello */
-		bool greeting = slot->greeting;
-		unsigned before = slot->transport.sent;
-		handle_slot(s, slot, &set->fd[i]);
-		greeted += greeting && (slot->transport.sent != before ||
-					slot->conn.credit <= 0);
+	unsigned n = set->slots_end - set->listeners_end;
+	for (unsigned j = 0; j < n; j++) {
+		unsigned i = place_of_turn(s, set, j);
+		struct slot *k = &s->slots.slot[set->owner[i]];
+		if (set->fd[i].revents && !k->greeting)
+			handle_slot(s, k, &set->fd[i]);
 	}
 	for (unsigned i = set->slots_end; i < set->n; i++)
 		if (set->fd[i].revents)
 			deliver_ready(s->deliver, set->owner[i],
 				      set->fd[i].revents, s->service.now);
-	/* last, so that a flood of new ones evicts no one that was heard */
+}
+
+static void take_new_ones(struct server *s, const struct poll_set *set)
+{
 	for (unsigned i = 0; i < set->listeners_end; i++)
 		if (set->fd[i].revents)
 			slot_accept_from(s, &s->listener[set->owner[i]]);
@@ -369,6 +393,10 @@ static void turn(struct server *s)
 	/* requests that waited for room may have found it */
 	persist_sync(s->persist, s->service.now.ms);
 	deliver_pump(s->deliver, s->service.now);
+	greet(s, &set);
+	/* last, so that a flood of new ones evicts no one that was heard */
+	if (!s->service.stopping)
+		take_new_ones(s, &set);
 }
 
 void server_run(struct server *s)

@@ -1,10 +1,9 @@
 /* slots.c - see slots.h. */
 #include "server/server.h"
 
-#include <errno.h>
-
 enum {
-	ACCEPT_PAUSE_MS = 100, /* after EMFILE and its like */
+	/* That many shares are a whole chain of certificates. */
+	GREETING_TURNS = LIMIT_TLS_CLIENT_BYTES * WORK_GREETING / LIMIT_TURN,
 };
 
 /* Its handshake is over, well or not. */
@@ -25,55 +24,6 @@ void slot_close(struct server *s, struct slot *k)
 	conn_close(&k->conn, &s->service);
 	transport_close(&k->transport);
 	k->used = false;
-}
-
-/* How much a connection may be missed, least first: one that has said its last
- * word, one that never had a whole head, one that waits for its next request or
- * sends its body, and one whose alerts are on their way. */
-static int worth(const struct conn *c)
-{
-	if (c->state == CONN_LINGER)
-		return 0;
-	if (!c->had_head)
-		return 1;
-	return c->state == CONN_COMMIT || c->state == CONN_WAIT ? 3 : 2;
-}
-
-/* Closes the connection with the least progress, the oldest of its kind. */
-static void evict(struct server *s)
-{
-	struct slot *least = NULL;
-	for (unsigned i = 0; i < s->slots.n; i++) {
-		struct slot *k = &s->slots.slot[i];
-		if (!k->used)
-			continue;
-		int more = least ? worth(&k->conn) - worth(&least->conn) : -1;
-		if (more < 0 ||
-		    (more == 0 && k->conn.since_ms < least->conn.since_ms))
-			least = k;
-	}
-	if (least == NULL)
-		return;
-	if (worth(&least->conn)) {
-		struct log_line l;
-		s->counters->evicted++;
-		if (log_begin(s->log, &l, LOG_DEBUG, "connection evicted")) {
-			log_address(&l, "peer", &least->peer);
-			log_end(s->log, &l);
-		}
-	}
-	slot_close(s, least);
-}
-
-static struct slot *free_slot(struct server *s)
-{
-	for (int tries = 0; tries < 2; tries++) {
-		for (unsigned i = 0; i < s->slots.n; i++)
-			if (!s->slots.slot[i].used)
-				return &s->slots.slot[i];
-		evict(s);
-	}
-	return NULL;
 }
 
 static void log_refused(struct server *s, const struct refusal *what)
@@ -301,69 +251,20 @@ void slot_read(struct server *s, struct slot *k)
 	go_on(s, k);
 }
 
-/* --allow; who comes by a unix socket has its file's permissions. */
-static bool is_allowed(struct server *s, const struct address *peer)
+bool slot_greet(struct server *s, struct slot *k)
 {
-	const struct config *c = s->config;
-	struct refusal what = {.of = REFUSAL_ADDRESS, .peer = *peer};
-	if (c->allows == 0 || peer->family == ADDRESS_UNIX)
-		return true;
-	for (unsigned i = 0; i < c->allows; i++)
-		if (address_in_range(peer, &c->allow[i]))
-			return true;
-	s->counters->requests[STATUS_ADDRESS]++;
-	log_refused(s, &what);
-	return false;
+	int64_t before = k->conn.credit;
+	k->greetings++;
+	slot_read(s, k);
+	/* a request that came with it is answered in the next turn */
+	s->slots.yielded |= !k->greeting;
+	return k->conn.credit < before &&
+	       (k->transport.spoke || k->conn.credit <= 0);
 }
 
-static void open_slot(struct server *s, struct slot *k, int fd,
-		      const struct address *peer, bool health_only)
+bool slot_holds_others(const struct slot *k)
 {
-	const struct tls_identity *tls = &keyring_now(&s->keyring)->tls;
-	bool secure = tls->on && !health_only;
-	k->used = true;
-	k->ended = false;
-	k->peer = *peer;
-	conn_open(&k->conn, (unsigned)(k - s->slots.slot), s->service.now.ms);
-	k->conn.health_only = health_only;
-	/* no byte of a request is there before the handshake is over */
-	size_t room;
-	char *lent = conn_room(&k->conn, &room);
-	ASSERT(room >= LIMIT_TLS_LENT);
-	transport_open(&k->transport, fd, secure ? tls : NULL, s->service.now.s,
-		       lent);
-	k->greeting = secure;
-	if (secure)
-		k->keys = keyring_begin(&s->keyring);
-	k->greet_by_ms = s->service.now.ms + LIMIT_TLS_GREETING_MS;
-}
-
-void slot_accept_from(struct server *s, const struct listener *listener)
-{
-	for (int i = 0; i < LIMIT_ACCEPTS; i++) {
-		struct address peer;
-		int fd = net_accept(listener->fd, &peer);
-		if (fd == -EAGAIN || fd == -ECONNABORTED)
-			return;
-		if (fd < 0) {
-			/* out of something: make room, and do not spin */
-			evict(s);
-			s->slots.accept_at_ms =
-			    s->service.now.ms + ACCEPT_PAUSE_MS;
-			return;
-		}
-		if (!listener->health_only && !is_allowed(s, &peer)) {
-			os_close(fd);
-			continue;
-		}
-		struct slot *k = free_slot(s);
-		ASSERT(k); /* there is one at least, see server_open() */
-		open_slot(s, k, fd, &peer, listener->health_only);
-		/* a request is often there already; a handshake has to wait for
-		 * its turn, see LIMIT_TLS_GREETINGS */
-		if (!k->greeting)
-			slot_read(s, k);
-	}
+	return k->greetings < GREETING_TURNS;
 }
 
 static bool can_read(struct slot *k)

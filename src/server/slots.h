@@ -14,8 +14,10 @@ struct listener;
 struct slot {
 	bool used;
 	bool greeting;       /* in a TLS handshake */
+	unsigned greetings;  /* turns that it has had */
 	unsigned keys;       /* it began with: a set of the keyring */
 	int64_t greet_by_ms; /* which must be over by then */
+	bool hung_up;        /* in a handshake, before it had its turn */
 	bool ended;          /* has told the peer that nothing more comes */
 	struct transport transport;
 	struct address peer;
@@ -24,9 +26,10 @@ struct slot {
 
 struct slots {
 	unsigned n;           /* in use at most: descriptors may be few */
-	int64_t accept_at_ms; /* no descriptor was to be had: not before */
+	int64_t accept_at_ms; /* newcomers wait until then: see accept.c */
 	unsigned turns;       /* so far; begins anew when it is full */
 	bool yielded;         /* one has more to do, in the next turn */
+	bool waits;           /* a handshake does, for others: see accept.c */
 	bool version_told;
 	struct slot slot[LIMIT_CONNECTIONS];
 };
@@ -36,11 +39,16 @@ struct slots {
 void slots_begin_turn(struct server *s);
 /* The i-th slot of this turn. */
 struct slot *slot_of_turn(struct server *s, unsigned i);
-/* Takes new connections from a listener, making room for them. */
+/* Takes new connections from a listener, making room for them where it may. */
 void slot_accept_from(struct server *s, const struct listener *listener);
 /* The peer has sent something: reads once; if there is more, the next turn
  * hears of it. */
 void slot_read(struct server *s, struct slot *k);
+/* The same for one that is in a TLS handshake. True if that was dear: it has an
+ * answer of ours, or has used up its share; a cut hello is cheap. */
+bool slot_greet(struct server *s, struct slot *k);
+/* May it keep newcomers out until it has its turn? Not for ever. */
+bool slot_holds_others(const struct slot *k);
 /* What a turn of the loop brings to a connection: its deadlines, and whatever
  * it can go on with now. */
 void slot_turn(struct server *s, struct slot *k);

@@ -16,7 +16,7 @@ void transport_open(struct transport *t, int fd,
 	t->fd = fd;
 	t->secure = identity != NULL;
 	t->greeted = !t->secure;
-	t->heard = t->failed = false;
+	t->heard = t->spoke = t->failed = false;
 	t->dropped = 0;
 	t->empty = 0;
 	t->work = 0;
@@ -35,7 +35,7 @@ static long flush_records(struct transport *t)
 		if (put <= 0)
 			return put;
 		tls_record_sent(&t->tls, (size_t)put);
-		t->sent++;
+		t->spoke = true;
 		t->work += WORK_RECORD + WORK_SEALED * (uint64_t)put;
 	}
 	return 1;

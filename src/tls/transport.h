@@ -21,10 +21,10 @@ enum { TRANSPORT_TLS = OS_END - 1 }; /* transport_error() tells */
 struct transport {
 	int fd;
 	bool secure;
-	unsigned sent; /* pieces of records; begins anew when full */
-	bool greeted;  /* the handshake is done, or there is none */
-	bool heard;    /* the peer has sent a byte of it */
-	bool failed;   /* TLS has; what still comes is thrown away */
+	bool greeted; /* the handshake is done, or there is none */
+	bool heard;   /* the peer has sent a byte of it */
+	bool spoke;   /* and has had one of ours */
+	bool failed;  /* TLS has; what still comes is thrown away */
 	size_t dropped;
 	unsigned empty; /* records since the last byte for us */
 	uint64_t work;  /* that it took, in units, for the owner to take */

@@ -31,3 +31,11 @@ def test_who_does_nothing_wrong_is_answered(attack, name, peers):
     assert row.sent > 100_000 and row.rounds[0]
     assert row.failures == 0
     assert not row.fills_log()
+
+
+@pytest.mark.parametrize("name", ["hello-storm", "hello-answered", "greetings"])
+def test_who_comes_anew_among_handshakes_is_answered(attack, name):
+    """The table of connections is full all the time."""
+    row = attack(name, 63)
+    assert row.opened > 63 and len(row.newcomers) > 1
+    assert row.lost == 0
