@@ -147,25 +147,36 @@ static bool read_extensions(struct span outer, struct cert *c)
 	return true;
 }
 
-bool cert_read(struct span der, struct cert *c)
+/* Version (optional), serial, signature, issuer, validity, subject. */
+/*@ requires \valid(body) && span_ok(*body) && \valid(c) && cert_ok(c);
+    requires \separated(body, c);
+    assigns *body, *c;
+    ensures span_ok(*body) && cert_ok(c); */
+static bool take_names(struct span *body, struct cert *c)
 {
-	struct span all, body, part, names;
+	struct span part, issuer, subject;
 	unsigned tag;
-	*c = (struct cert){.path_length = CERT_ANY_LENGTH};
-	/* version (optional), serial, signature, issuer, validity, subject */
-	if (!der_take_tag(&der, DER_SEQUENCE, &all) ||
-	    !der_take_tag(&all, DER_SEQUENCE, &body) ||
-	    !der_take(&body, &tag, &part) ||
-	    (tag == TAG_VERSION && !der_take(&body, &tag, &part)) ||
-	    !der_take(&body, &tag, &part) ||
-	    !der_take_whole(&body, DER_SEQUENCE, &c->issuer) ||
-	    !der_take(&body, &tag, &part) ||
-	    !der_take_whole(&body, DER_SEQUENCE, &c->subject))
+	if (!der_take(body, &tag, &part) ||
+	    (tag == TAG_VERSION && !der_take(body, &tag, &part)) ||
+	    !der_take(body, &tag, &part) ||
+	    !der_take_whole(body, DER_SEQUENCE, &issuer) ||
+	    !der_take(body, &tag, &part) ||
+	    !der_take_whole(body, DER_SEQUENCE, &subject))
 		return false;
-	part = c->subject;
-	if (!der_take_tag(&part, DER_SEQUENCE, &names) ||
-	    !read_subject(names, c))
-		return false;
+	c->issuer = issuer;
+	c->subject = subject;
+	return der_take_tag(&subject, DER_SEQUENCE, &part) &&
+	       read_subject(part, c);
+}
+
+/* What stands behind the subject. */
+/*@ requires span_ok(body) && \valid(c) && cert_ok(c);
+    assigns *c;
+    ensures cert_ok(c); */
+static bool read_rest(struct span body, struct cert *c)
+{
+	struct span part;
+	unsigned tag;
 	/*@ loop invariant span_ok(body) && cert_ok(c);
 	    loop assigns body, tag, part, *c;
 	    loop variant body.n; */
@@ -178,14 +189,25 @@ bool cert_read(struct span der, struct cert *c)
 	return true;
 }
 
+bool cert_read(struct span der, struct cert *c)
+{
+	struct span all, body;
+	*c = (struct cert){.path_length = CERT_ANY_LENGTH};
+	return der_take_tag(&der, DER_SEQUENCE, &all) &&
+	       der_take_tag(&all, DER_SEQUENCE, &body) &&
+	       take_names(&body, c) && read_rest(body, c);
+}
+
 /* Two digits; 100 if they are none. */
 /*@ requires \valid_read(p + (0 .. 1));
     assigns \nothing;
     ensures 0 <= \result <= 100; */
 static int two_digits(const char *p)
 {
-	unsigned tens = byte_of(p[0]) - '0', ones = byte_of(p[1]) - '0';
-	return tens < 10 && ones < 10 ? (int)(tens * 10 + ones) : 100;
+	int tens = byte_of(p[0]) - '0', ones = byte_of(p[1]) - '0';
+	if (tens < 0 || tens > 9 || ones < 0 || ones > 9)
+		return 100;
+	return tens * 10 + ones;
 }
 
 /* UTCTime YYMMDDHHMMSSZ or GeneralizedTime with two digits more, RFC 5280
@@ -201,6 +223,7 @@ static int64_t read_time(unsigned tag, struct span s)
 	    s.n != 15 - 2 * at || s.p[s.n - 1] != 'Z')
 		return INT64_MIN;
 	/*@ loop invariant 0 <= at <= 7;
+	    loop invariant span_ok(s) && s.n == 15 - 2 * at;
 	    loop invariant \forall integer k; 0 <= k < at ==>
 			0 <= part[k] <= 100;
 	    loop assigns at, s, part[0 .. 6];
