@@ -218,43 +218,18 @@ demo: bootstrap-demo
 	$(Q)$(MAKE) all
 	$(Q)exec deploy/prometheus/demo/run $(O)/bellwire
 
-# The files of all boards, their digests, and what they are made of.
-DIST := build/dist
-dist: bootstrap-dist
-	$(Q)for t in $(TARGETS); do third_party/bootstrap target-$$t || exit 1; done
-	$(Q)rm -rf $(DIST) && mkdir -p $(DIST)
-	$(Q)for t in $(TARGETS); do \
-		$(MAKE) TARGET=$$t all && install -m 755 \
-		build/$$t/bellwire $(DIST)/bellwire-$(VERSION)-$$t || exit 1; done
-	$(Q)third_party/sbom $(VERSION) $(SOURCE_DATE_EPOCH) \
-		$(TARGETS:%=$(DIST)/bellwire-$(VERSION)-%) \
-		>$(DIST)/bellwire-$(VERSION).spdx.json
-	$(Q)cd $(DIST) && LC_ALL=C sha256sum bellwire-* >SHA256SUMS
-	@cat $(DIST)/SHA256SUMS
-
-# They as one container image: skopeo copy --all oci:build/image:$(VERSION) ...
-oci_image = rm -rf build/image && VERSION=$(VERSION) \
-	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) deploy/container/oci-image build/image \
-	$(foreach t,$(TARGETS),linux/$(call platform,$t)=$(DIST)/bellwire-$(VERSION)-$t)
-image: dist
-	$(Q)$(oci_image)
-
-# They as packages, and the image as a file; MAINTAINER="Name <address>" for the
-# packages, and SIGN=KEY, of ssh-keygen or of minisign, for SHA256SUMS.
-release: dist
-	$(Q)MAINTAINER='$(MAINTAINER)' deploy/packages/build $(VERSION) \
-		$(SOURCE_DATE_EPOCH) $(DIST) \
-		$(foreach t,$(TARGETS),$t=$(DIST)/bellwire-$(VERSION)-$t) >/dev/null
-	$(Q)$(oci_image)
-	$(Q)tar --create --file $(DIST)/bellwire-$(VERSION)-oci.tar --sort=name \
-		--mtime=@$(SOURCE_DATE_EPOCH) --owner=0 --group=0 --numeric-owner \
-		--mode=u=rwX,go=rX --format=ustar -C build/image .
-	$(Q)deploy/packages/seal $(DIST) $(SIGN)
-	@cat $(DIST)/SHA256SUMS
+# The files of all boards, and what they are made of; as one container image too; as
+# packages too: deploy/dist.
+dist image release: bootstrap-dist
+	$(Q)set -e; for t in $(TARGETS); do third_party/bootstrap target-$$t; done
+	$(Q)set -e; for t in $(TARGETS); do $(MAKE) TARGET=$$t all; done
+	$(Q)VERSION=$(VERSION) SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) \
+		MAINTAINER='$(MAINTAINER)' SIGN='$(SIGN)' deploy/dist $@ \
+		$(foreach t,$(TARGETS),$t=linux/$(call platform,$t))
 
 # What other tools say of them; each program out of them serves an alert.
 release-test: bootstrap-packages
-	$(Q)tests/packages/release $(DIST)
+	$(Q)tests/packages/release build/dist
 
 # Installed, upgraded with a spool in use, removed and purged, in SUITES' systems.
 SUITES ?= $(shell . /etc/os-release && echo $$VERSION_CODENAME)
