@@ -283,9 +283,33 @@ stack: bootstrap-test
 	$(Q)$(MAKE) all
 	$(Q)O=$(O) tests/stack
 
+# How good the tests are: what unit tests and fuzz corpora reach of the pure rooms,
+# kept in tests/coverage.txt, and how many planted faults they catch, kept in
+# tests/mutate.txt.
+COVER_CC ?= clang-19
+COVER_LLVM ?= -19
+COVER_FLAGS := -g -O1 -fprofile-instr-generate -fcoverage-mapping \
+	-fcoverage-mcdc
+
+# Counters are put into the sources of src/ alone.
+$(eval $(call objects_of,$(O)/cov,COVER,$(COVER_CC) $(HOST_FLAGS) $(COVER_FLAGS),src))
+cover-programs: $(call programs,$(O)/cov,$(O)/host,$(COVER_CC) $(COVER_FLAGS))
+coverage: bootstrap-quality
+	$(Q)$(MAKE) -j2 cover-programs
+	$(Q)LLVM=$(COVER_LLVM) $(PYTHON) tests/coverage $(O)/cov
+
+# So many faults, chosen by a seed, in all files or only in FILE="json body".
+FAULTS ?= 200
+FAULT_SEED ?= 2
+mutate: bootstrap-test
+	$(Q)$(MAKE) -j2 test-programs
+	$(Q)FAULTS=$(FAULTS) FAULT_SEED=$(FAULT_SEED) PURE='$(PURE)' BUILD=$(O) HOSTCC=$(HOSTCC) \
+		CLANG=$(CLANG) SAN_FLAGS='$(SAN_FLAGS)' \
+		FLAGS='$(filter-out -MMD -MP -W%,$(HOST_FLAGS))' \
+		$(PYTHON) tests/mutate $(O)/mutate $(FILE)
+
+.PHONY: cover-programs coverage mutate
 .PHONY: compilers fresh stack users boards $(BOARD_NAMES:%=board-%)
 
 -include $(foreach d,host san cov,$(wildcard $(O)/$(d)/*.d $(O)/$(d)/*/*.d)) \
 	$(wildcard $(F)/*.d $(F)/*/*.d)
-
-include tests/quality.mk
