@@ -127,32 +127,31 @@ differential: bootstrap-test
 	$(Q)$(MAKE) all $(O)/host/frame
 	$(Q)O=$(O) $(PYTHON) tests/differential/run --cases $(N) --seed $(SEED)
 
+# $(call keep,FILE,COMMAND): what it says is shown, and kept as tests/FILE if it
+# ends well.
+keep = $(2) >$(O)/said; code=$$?; cat $(O)/said; test $$code = 0 && mv $(O)/said tests/$(1)
+
 # What kills, system calls that fail and power cuts lose, kept in
 # tests/delivery.txt: about two minutes.
 delivery: bootstrap-test
 	$(Q)$(MAKE) all $(O)/host/test_powercut
-	$(Q)set -e; export BELLWIRE=$(abspath $(O))/bellwire; { \
+	$(Q)export BELLWIRE=$(abspath $(O))/bellwire; $(call keep,delivery.txt,(set -e; \
 		echo '# What faults do to alerts that got their 200: make delivery.'; \
 		tests/crash; tests/faults; \
-		$(O)/host/test_powercut 2>/dev/null | grep 'crash images'; \
-		} >$(O)/delivery.txt; cp $(O)/delivery.txt tests/delivery.txt
+		$(O)/host/test_powercut 2>/dev/null | grep 'crash images'))
 
 # make torture SCHEDULES=1000 SEED=7: alerts through all kinds of trouble, each
 # accounted for; the counts are kept in tests/torture.txt.
 SCHEDULES ?= 1000
 torture: bootstrap-test
-	$(Q)$(MAKE) --no-print-directory all
-	$(Q)O=$(O) $(PYTHON) tests/torture --schedules $(SCHEDULES) \
-		$(if $(filter command%,$(origin SEED)),--seed $(SEED)) >$(O)/torture.txt; \
-		code=$$?; cat $(O)/torture.txt; test $$code = 0 && \
-		mv $(O)/torture.txt tests/torture.txt
+	$(Q)$(MAKE) all
+	$(Q)O=$(O) $(call keep,torture.txt,$(PYTHON) tests/torture --schedules $(SCHEDULES) \
+		$(if $(filter command%,$(origin SEED)),--seed $(SEED)))
 
 # make model: the protocol between requests, spool, disk and sinks in a model
 # checker, see tests/model; the counts are kept in tests/model/results.txt.
 model: bootstrap-model
-	$(Q)O=$(O) tests/model/run >$(O)/model.txt; \
-		code=$$?; cat $(O)/model.txt; test $$code = 0 && \
-		mv $(O)/model.txt tests/model/results.txt
+	$(Q)O=$(O) $(call keep,model/results.txt,tests/model/run)
 
 # make prove FILES="http/body base/text": no input makes these do what C leaves undefined.
 prove: bootstrap-prove
