@@ -33,7 +33,6 @@ FUZZ_ENGINE ?= -fsanitize=fuzzer
 
 UNIT := $(patsubst tests/unit/test_%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst fuzz/fuzz_%.c,%,$(wildcard fuzz/fuzz_*.c))
-
 ATTACK_PROGRAMS := $(addprefix $(O)/attack/,flood good)
 
 # $(call objects,FOLDER,WORD,COMPILER AND FLAGS): objects of the sources that
@@ -175,18 +174,19 @@ fuzz-%: $(F)/fuzz_%
 		$(if $(wildcard fuzz/$*.dict),-dict=$(CURDIR)/fuzz/$*.dict) \
 		found/$* $(CURDIR)/fuzz/corpus/$*
 
-# The floor is built as bellwire is; its reader and its load as anything else.
+# The floor is built as bellwire is; what reads, loads and attacks as anything else.
 BENCH_PROGRAMS := $(addprefix $(O)/bench/,floor load drain receiver)
 $(O)/bench/floor: tests/bench/floor.c $(O)/target.ld $(O)/flags
 	@mkdir -p $(@D)
 	$(SAY) BENCH $@
 	$(Q)$(call link,$(TARGET_FLAGS) $(WARNINGS) $(CFLAGS) $<)
-$(O)/bench/load $(O)/bench/drain: $(O)/bench/%: tests/bench/%.c \
-		tests/bench/client.h
+$(O)/bench/load $(O)/bench/drain: $(O)/bench/%: tests/bench/%.c
+$(ATTACK_PROGRAMS): $(O)/attack/%: tests/attacks/%.c
+$(O)/bench/load $(O)/bench/drain $(ATTACK_PROGRAMS): tests/bench/client.h
 	@mkdir -p $(@D)
-	$(SAY) BENCH $@
-	$(Q)$(HOSTCC) $(WARNINGS) -D_GNU_SOURCE -O2 $< \
-		$(if $(filter load,$*),-lssl -lcrypto) -o $@
+	$(SAY) HOST $@
+	$(Q)$(HOSTCC) $(WARNINGS) -D_GNU_SOURCE -O2 $(filter %.c,$^) \
+		-Wl,--as-needed -lssl -lcrypto -o $@
 $(O)/bench/receiver: tests/bench/receiver.go
 	@mkdir -p $(@D)
 	$(SAY) BENCH $@
@@ -195,24 +195,14 @@ $(O)/bench/receiver: tests/bench/receiver.go
 # make bench takes up to eight minutes, make bench QUICK=1 less than one.
 bench: bootstrap-bench
 	$(Q)$(MAKE) all $(BENCH_PROGRAMS)
-ifeq ($(QUICK),)
-	-$(Q)O=$(O) tests/check-linear
-	$(Q)O=$(O) $(PYTHON) tests/bench/run
-	$(Q)tests/bench/plot
-else
-	$(Q)O=$(O) $(PYTHON) tests/bench/run quick
-endif
+	$(if $(QUICK),,-$(Q)O=$(O) tests/check-linear)
+	$(Q)O=$(O) $(PYTHON) tests/bench/run $(if $(QUICK),quick,&& tests/bench/plot)
 
 # What a client that does its worst does to another one, seven minutes; make
 # attack ONLY="pipe tls-" for those with such a name.
-$(ATTACK_PROGRAMS): $(O)/attack/%: tests/attacks/%.c tests/bench/client.h
-	@mkdir -p $(@D)
-	$(SAY) HOST $@
-	$(Q)$(HOSTCC) $(WARNINGS) -D_GNU_SOURCE -O2 $< -lssl -lcrypto -o $@
 attack: bootstrap-attack
 	$(Q)$(MAKE) all $(ATTACK_PROGRAMS)
 	$(Q)O=$(O) $(PYTHON) tests/attack $(if $(ONLY),--only $(ONLY))
-.PHONY: attack
 
 # Where a request's cost goes: functions, system calls, the kernel's share.
 profile: bootstrap-bench
@@ -307,7 +297,7 @@ mutate: bootstrap-test
 		FLAGS='$(filter-out -MMD -MP -W%,$(HOST_FLAGS))' \
 		$(PYTHON) tests/mutate $(O)/mutate $(FILE)
 
-.PHONY: cover-programs coverage mutate
+.PHONY: attack cover-programs coverage mutate
 .PHONY: compilers fresh stack users boards $(BOARD_NAMES:%=board-%)
 
 -include $(foreach d,host san cov,$(wildcard $(O)/$(d)/*.d $(O)/$(d)/*/*.d)) \
