@@ -1,17 +1,6 @@
-# rules.mk - builds and runs the tests; included by the Makefile.
-#
-#	tests/unit/test_NAME.c   cmocka, linked with the pure rooms
-#	fuzz/fuzz_NAME.c         libFuzzer targets; fuzz/corpus/NAME is replayed
-#	tests/e2e/test_*.py      pytest against build/bellwire
-#	tests/differential/      against other implementations
-#	tests/check-*            scripts that look at sources and results
-#	tests/torture            seeded schedules of trouble, and an account
-#	tests/model/             the protocol of delivery, in a model checker
-#	tests/attack             what a hostile client does to a good one
-#	tests/bench/             what a request costs, beside other servers
-#	tests/proof/             what `make prove` proves, not part of make test
-# Unit tests run on this machine's own C library, once with gcc and once with
-# clang's address and undefined-behaviour sanitizers.
+# rules.mk - builds and runs the tests, included by the Makefile; CONTRIBUTING.md
+# says what they are. Unit tests run on this machine's own C library, once with
+# gcc and once with clang's address and undefined-behaviour sanitizers.
 
 HOSTCC ?= gcc
 CLANG ?= clang
@@ -58,14 +47,8 @@ READERS := tls/identity tls/anchors tls/pem
 # And what stands between peers and connections.
 SLOTS := $(READERS) tls/tls tls/client tls/signatures tls/words tls/transport \
 	server/slots server/accept
-# Named, so that make keeps them: what only a pattern names is intermediate.
-TEST_OBJECTS := $(foreach d,$(O)/host $(O)/san,$(patsubst %,$(d)/%.o,\
-	$(UNIT:%=test_%) $(FUZZ:%=fuzz_%) replay $(SLOTS))) \
-	$(O)/host/frame.o
-FUZZ_OBJECTS := $(patsubst %,$(F)/%.o,$(PURE) $(SLOTS) mutate_pem \
-	mutate_json $(FUZZ:%=fuzz_%))
-test-objects: $(TEST_OBJECTS)
-fuzz-objects: $(FUZZ_OBJECTS)
+# What only a pattern names is intermediate; make keeps these.
+.PRECIOUS: $(O)/host/%.o $(O)/san/%.o $(F)/%.o
 
 # Of BearSSL the pure rooms uses SHA-256 alone.
 SHA256 := $(addprefix $(BEARSSL_DIR)/src/,hash/sha2small.c codec/dec32be.c \
@@ -112,7 +95,7 @@ $(F)/fuzz_%: $(F)/fuzz_%.o $(F)/pure.a $(F)/libbearssl.a
 $(O)/host/frame: $(O)/host/frame.o $(O)/host/pure.a
 	$(Q)$(HOSTCC) $^ -o $@
 
-test-programs: all test-objects $(SHARED)/libbearssl.a $(TEST_PROGRAMS) $(SCHEMAS) \
+test-programs: all $(SHARED)/libbearssl.a $(TEST_PROGRAMS) $(SCHEMAS) \
 	$(O)/host/frame $(ATTACK_PROGRAMS)
 
 test: bootstrap-test
@@ -254,8 +237,6 @@ $(BOARD_NAMES:%=board-%): board-%: bootstrap-boards
 fresh: bootstrap-fresh $(SCHEMAS)
 	$(Q)O=$(O) tests/fresh $(SUITES)
 
-.PHONY: bench delivery differential fuzz fuzz-objects fuzz-programs profile prove
-.PHONY: prove-seeded targets target-programs test test-objects test-programs
 # What the three users of deploy/users.md see today, written there.
 users: bootstrap-test
 	$(Q)$(MAKE) all
@@ -297,8 +278,9 @@ mutate: bootstrap-test
 		FLAGS='$(filter-out -MMD -MP -W%,$(HOST_FLAGS))' \
 		$(PYTHON) tests/mutate $(O)/mutate $(FILE)
 
-.PHONY: attack cover-programs coverage mutate
-.PHONY: compilers fresh stack users boards $(BOARD_NAMES:%=board-%)
+.PHONY: attack bench boards $(BOARD_NAMES:%=board-%) compilers cover-programs coverage \
+	delivery differential fresh fuzz fuzz-programs model mutate profile prove \
+	prove-seeded stack targets target-programs test test-programs torture users
 
 -include $(foreach d,host san cov,$(wildcard $(O)/$(d)/*.d $(O)/$(d)/*/*.d)) \
 	$(wildcard $(F)/*.d $(F)/*/*.d)
