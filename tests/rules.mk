@@ -50,16 +50,8 @@ SLOTS := $(READERS) tls/tls tls/client tls/signatures tls/words tls/transport \
 # What only a pattern names is intermediate; make keeps these.
 .PRECIOUS: $(O)/host/%.o $(O)/san/%.o $(F)/%.o
 
-# Of BearSSL the pure rooms uses SHA-256 alone.
-SHA256 := $(addprefix $(BEARSSL_DIR)/src/,hash/sha2small.c codec/dec32be.c \
-	codec/enc32be.c)
-SHA256_FLAGS := -w -g -O1 -I$(BEARSSL_DIR)/inc -I$(BEARSSL_DIR)/src -r -nostdlib
-$(O)/host/sha256.o $(O)/san/sha256.o: $(BEARSSL_DIR)/inc/bearssl.h
-	@mkdir -p $(@D)
-	$(Q)$(if $(filter $(O)/san/%,$@),$(CLANG),$(HOSTCC)) $(SHA256_FLAGS) \
-		$(SHA256) -o $@
-
-# The fuzzers have all of it, with the sanitizer but for undefined behaviour.
+# The fuzzers have BearSSL with the sanitizer but for undefined behaviour, all else
+# as it ships.
 $(F)/libbearssl.a: $(BEARSSL_DIR)/inc/bearssl.h
 	$(SAY) MAKE $@
 	+$(Q)$(call bearssl,$(FUZZ_CC),$(FUZZ_FLAGS) -fno-sanitize=undefined)
@@ -68,9 +60,9 @@ $(F)/libbearssl.a: $(BEARSSL_DIR)/inc/bearssl.h
 # archive, so that a test is linked only with what it uses; and with them the unit
 # tests and the replay of corpora, whose own objects are in the other folder.
 define programs_of
-$(1)/pure.a: $(patsubst %,$(1)/%.o,$(PURE)) $(2)/sha256.o
+$(1)/pure.a: $(patsubst %,$(1)/%.o,$(PURE))
 	$(Q)rm -f $$@; ar qcsD $$@ $$^
-$(1)/test_%: $(2)/test_%.o $(1)/pure.a
+$(1)/test_%: $(2)/test_%.o $(1)/pure.a $(O)/libbearssl.a
 	$(Q)$(3) $$^ -lcmocka -o $$@
 $(1)/replay_pem: $(READERS:%=$(2)/%.o)
 $(1)/replay_tls: $(SLOTS:%=$(2)/%.o)
@@ -92,7 +84,7 @@ $(F)/fuzz_%: $(F)/fuzz_%.o $(F)/pure.a $(F)/libbearssl.a
 	$(Q)$(FUZZ_LD) $(FUZZ_FLAGS) $(FUZZ_ENGINE) $(filter %.o,$^) \
 		$(F)/pure.a $(F)/libbearssl.a -o $@
 
-$(O)/host/frame: $(O)/host/frame.o $(O)/host/pure.a
+$(O)/host/frame: $(O)/host/frame.o $(O)/host/pure.a $(O)/libbearssl.a
 	$(Q)$(HOSTCC) $^ -o $@
 
 test-programs: all $(SHARED)/libbearssl.a $(TEST_PROGRAMS) $(SCHEMAS) \
