@@ -266,7 +266,7 @@ FAULT_SEED ?= 2
 mutate: bootstrap-test
 	$(Q)$(MAKE) -j2 test-programs
 	$(Q)FAULTS=$(FAULTS) FAULT_SEED=$(FAULT_SEED) PURE='$(PURE)' BUILD=$(O) HOSTCC=$(HOSTCC) \
-		CLANG=$(CLANG) SAN_FLAGS='$(SAN_FLAGS)' \
+		CLANG=$(CLANG) SAN_FLAGS='$(SAN_FLAGS)' READERS='$(READERS)' SLOTS='$(SLOTS)' \
 		FLAGS='$(filter-out -MMD -MP -W%,$(HOST_FLAGS))' \
 		$(PYTHON) tests/mutate $(O)/mutate $(FILE)
 
