@@ -1,5 +1,5 @@
-"""deploy/users.md: what three users do, from nothing to an alert on their sink. The
-commands stand there, they are run, and what they say is compared; with
+"""deploy/users.md: what three users do, from nothing to an alert on their sink.
+The commands stand there, they are run, and what they say is compared; with
 UPDATE_USERS=1, as `make users` has it, it is written there."""
 import os
 import re
@@ -35,7 +35,7 @@ def section(page, heading):
 
 
 def steps(text):
-    """[prompt, lines of the command, lines that it says] of the indented blocks."""
+    """[prompt, lines of the command, lines that it says] of indented blocks."""
     found, waits_for = [], None
     for line in text.splitlines():
         if not line.startswith("    "):
@@ -68,8 +68,8 @@ def masked(lines):
 
 
 class User:
-    """One section of the page, played in a folder that has what a clone and a build
-    have."""
+    """One section of the page, played in a folder that has what a clone and a
+    build have."""
 
     def __init__(self, heading, folder):
         self.heading, self.folder = heading, folder
@@ -126,8 +126,8 @@ class User:
 def alone(driver, cwd):
     """Runs it with a network, mounts and processes of its own."""
     p = subprocess.run(
-        ["timeout", "--signal=KILL", "180", "unshare", "--net", "--mount", "--pid",
-         "--fork", "--kill-child", "--mount-proc", "sh", driver],
+        ["timeout", "--signal=KILL", "180", "unshare", "--net", "--mount",
+         "--pid", "--fork", "--kill-child", "--mount-proc", "sh", driver],
         cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, errors="replace")
     return p.stdout
@@ -136,10 +136,10 @@ def alone(driver, cwd):
 # --- a router ----------------------------------------------------------------
 
 def router_root(folder):
-    """What OpenWrt has before: busybox, functions.sh, and stubs for the rest."""
+    """What OpenWrt has: busybox, functions.sh, and stubs for the rest."""
     root = folder / "router"
-    for name in ("bin", "sbin", "etc/config", "etc/init.d", "lib", "lib64", "dev",
-                 "proc", "tmp", "usr/sbin", "var"):
+    for name in ("bin", "sbin", "etc/config", "etc/init.d", "lib", "lib64",
+                 "dev", "proc", "tmp", "usr/sbin", "var"):
         (root / name).mkdir(parents=True)
     shutil.copy(shutil.which("busybox"), root / "bin")
     libraries = subprocess.run(["ldd", root / "bin/busybox"], text=True,
@@ -147,8 +147,9 @@ def router_root(folder):
     for path in re.findall(r"/\S+", libraries):
         (root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, root / path[1:])
-    for applet in subprocess.run([root / "bin/busybox", "--list"], text=True,
-                                 capture_output=True, check=True).stdout.split():
+    applets = subprocess.run([root / "bin/busybox", "--list"], text=True,
+                             capture_output=True, check=True).stdout
+    for applet in applets.split():
         if not (root / "bin" / applet).exists():
             (root / "bin" / applet).symlink_to("busybox")
     shutil.copy(HERE / "openwrt/functions.sh", root / "lib")
@@ -164,12 +165,14 @@ def router_root(folder):
 def test_router(tmp_path):
     user = User("A router", tmp_path)
     root = router_root(tmp_path)
-    subprocess.run([ROOT / "deploy/packages/build", VERSION, EPOCH, root / "tmp",
-                    f"x86_64={BELLWIRE}"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([ROOT / "deploy/packages/build", VERSION, EPOCH,
+                    root / "tmp", f"x86_64={BELLWIRE}"], check=True,
+                   stdout=subprocess.DEVNULL)
     config = "".join(f"{line}\n" for line in user.steps[1][1][1:-1])
     readme = section(ROOT / "README.md", "On a router")
     assert config in re.sub("^    ", "", readme, flags=re.M)
-    user.judge(alone(user.write_driver(f"router={root}; make_router"), tmp_path))
+    driver = user.write_driver(f"router={root}; make_router")
+    user.judge(alone(driver, tmp_path))
 
 
 # --- a gateway ---------------------------------------------------------------
@@ -222,8 +225,8 @@ def test_pod(tmp_path):
     with tempfile.TemporaryDirectory(prefix="bell") as store:
         (tmp_path / "bin").mkdir()
         user.script("bin/podman", f"""#!/bin/sh
-            exec {shutil.which("podman")} --root {store}/root --runroot {store}/run \
-                --storage-driver vfs --tmpdir {store}/tmp --cgroup-manager cgroupfs \
-                --runtime runc "$@"
+            exec {shutil.which("podman")} --root {store}/root \
+                --runroot {store}/run --tmpdir {store}/tmp --storage-driver vfs \
+                --cgroup-manager cgroupfs --runtime runc "$@"
             """)
         user.judge(alone(user.write_driver("make_node", "end_node"), tmp_path))
