@@ -154,7 +154,8 @@ static void note_alert(struct request *q, struct payload *p,
 		note_left_out(q, p, e, json.p, STATUS_NOT_PAYLOAD);
 		return;
 	}
-	intake_name_alert(&intake, &o, e, &alert, service.now);
+	struct sender sender = {.known = false};
+	intake_name_alert(&intake, &sender, &o, e, &alert, service.now);
 	note_record(q, &o);
 }
 

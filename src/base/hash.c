@@ -41,17 +41,10 @@ void hash_start(struct hash *h, const struct hash_key *key)
 				 key->k1 ^ 0x7465646279746573U}};
 }
 
-/*@ requires \valid(h);
-    assigns *h; */
-static inline void number(struct hash *h, uint64_t v)
+void hash_number(struct hash *h, uint64_t v)
 {
 	word(h, v);
 	h->total += 8;
-}
-
-void hash_number(struct hash *h, uint64_t v)
-{
-	number(h, v);
 }
 
 /* One to seven bytes as a number. */
@@ -72,18 +65,19 @@ void hash_span(struct hash *hash, struct span s)
 {
 	struct hash h = *hash; /* so that it can stay in registers */
 	size_t n = s.p ? s.n : 0, i = 0;
-	number(&h, s.p ? n : UINT64_MAX);
+	h.total += 8 + (n + 7) / 8 * 8;
+	word(&h, s.p ? n : UINT64_MAX);
 	/*@ loop invariant 0 <= i <= n && (i > 0 ==> n >= 8);
 	    loop assigns i, h;
 	    loop variant n - i; */
 	for (; n - i >= 8; i += 8)
-		number(&h, eight_bytes(s.p + i));
+		word(&h, eight_bytes(s.p + i));
 	size_t rest = n - i;
 	if (rest && i)
 		/* of the last eight those that were not added yet */
-		number(&h, eight_bytes(s.p + (n - 8)) >> (64 - 8 * rest));
+		word(&h, eight_bytes(s.p + (n - 8)) >> (64 - 8 * rest));
 	else if (rest)
-		number(&h, number_of(s.p, rest));
+		word(&h, number_of(s.p, rest));
 	*hash = h;
 }
 

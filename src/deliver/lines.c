@@ -45,6 +45,16 @@ static bool take_apart(struct deliver *d, const struct spool *q, uint64_t to,
 	return alert_parse(&d->alert, &d->reader, r->json, &why) == STATUS_OK;
 }
 
+/* The line that stands for an alert that is not of our making. */
+static bool render_lost(const struct format *f, const struct record *r,
+			struct buf *out)
+{
+	struct record notice = *r;
+	notice.kind = RECORD_NOTICE_LOST;
+	notice.count = 1;
+	return render_record(out, f, &notice, NULL);
+}
+
 /* Appends the line of the record in [from, to) for that sink, if it wants one.
  */
 void deliver_render(struct deliver *d, unsigned sink, uint64_t from,
@@ -54,7 +64,6 @@ void deliver_render(struct deliver *d, unsigned sink, uint64_t from,
 	const struct delivery *s = &d->sink[sink];
 	const struct alert *a = NULL;
 	const struct spool *q = deliver_source(d, sink);
-	struct record lost = *r;
 	const struct skip_run *run = run_of(s, from);
 	if (s->torn && from == s->torn_at)
 		buf_put(out, f->crlf ? SPAN("\r\n") : SPAN("\n"));
@@ -68,17 +77,16 @@ void deliver_render(struct deliver *d, unsigned sink, uint64_t from,
 	if (!record_is_for(r, sink))
 		return;
 	if (r->kind == RECORD_ALERT) {
-		if (take_apart(d, q, to, r)) {
-			if (!filter_wants(&d->config->sink[sink].filter,
-					  &r->envelope, &d->alert))
-				return;
-			a = &d->alert;
-		} else {
-			lost.kind = RECORD_NOTICE_LOST;
-			lost.count = 1;
+		if (!take_apart(d, q, to, r)) {
+			d->counters->lines_cut += !render_lost(f, r, out);
+			return;
 		}
+		if (!filter_wants(&d->config->sink[sink].filter, &r->envelope,
+				  &d->alert))
+			return;
+		a = &d->alert;
 	}
-	if (!render_record(out, f, &lost, a))
+	if (!render_record(out, f, r, a))
 		d->counters->lines_cut++;
 }
 

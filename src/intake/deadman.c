@@ -56,11 +56,12 @@ static void make_offer(struct deadman *d, struct offer *o, struct buf *json,
 	struct buf why = buf_of(NULL, 0);
 	struct alert a;
 	struct alert_reader reader;
+	struct sender us = {.known = false};
 	put_alert(d, json, resolved, fired_s, now.s);
 	ASSERT(!json->cut);
 	enum status status = alert_parse(&a, &reader, buf_span(json), &why);
 	ASSERT(status == STATUS_OK);
-	intake_name_alert(d->intake, o, &from_us, &a, now);
+	intake_name_alert(d->intake, &us, o, &from_us, &a, now);
 	/* however long it waited: nobody sends it again */
 	o->record.received_ms = o->record.received_s = NEVER_OLD;
 }

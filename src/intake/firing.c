@@ -21,12 +21,9 @@ void firing_init(struct firing *f)
 	spool_init(&f->ring, f->bytes, sizeof f->bytes, 1);
 }
 
-uint64_t firing_name(const struct hash_key *key, const struct envelope *e,
-		     const struct alert *a)
+uint64_t firing_name(const struct hash *receiver, const struct alert *a)
 {
-	struct hash h;
-	hash_start(&h, key);
-	hash_span(&h, e->receiver);
+	struct hash h = *receiver;
 	hash_span(&h, a->labels_json);
 	return hash_end(&h);
 }
@@ -83,19 +80,27 @@ static void drop_oldest(struct firing *f)
 	e->position = spool_put(&f->ring, &r);
 }
 
+/* Does an alert stand there already, as it is? Its record, which ends at the
+ * entry's position, begins where its length says. */
+static bool is_noted(const struct firing *f, const struct recall_entry *e,
+		     const struct record *r)
+{
+	struct record old;
+	uint64_t position = e->position - (uint64_t)e->since_ms;
+	return spool_get(&f->ring, &position, &old) &&
+	       span_eq(old.json, r->json);
+}
+
 void firing_note(struct firing *f, uint64_t name, const struct record *accepted,
 		 bool resolved)
 {
-	struct record r = *accepted, old;
+	struct record r = *accepted;
 	r.key = name;
 	r.index = SPAN_NONE; /* pages are asked for seldom */
 	uint64_t need = spool_need(&r);
 	struct recall_entry *e = recall_find(&f->index, r.key, NO_SLOT);
 	if (e) {
-		/* the record that ends there begins where its length says */
-		uint64_t position = e->position - (uint64_t)e->since_ms;
-		spool_get(&f->ring, &position, &old);
-		if (!resolved && span_eq(old.json, r.json))
+		if (!resolved && is_noted(f, e, &r))
 			return; /* a repeat tells nothing new */
 		forget(f, e, (uint64_t)e->since_ms);
 	}

@@ -24,9 +24,9 @@ struct firing {
 };
 
 void firing_init(struct firing *f);
-/* The name of an alert: a keyed hash of its receiver and labels. */
-uint64_t firing_name(const struct hash_key *key, const struct envelope *e,
-		     const struct alert *a);
+/* The name of an alert: a keyed hash of its receiver, which is in *receiver
+ * already, and its labels. */
+uint64_t firing_name(const struct hash *receiver, const struct alert *a);
 /* The alert of that name is firing, or resolved. */
 void firing_note(struct firing *f, uint64_t name, const struct record *accepted,
 		 bool resolved);

@@ -1,26 +1,41 @@
 /* intake.c - see intake.h. */
 #include "intake/intake.h"
 
-/* Of an alert, whose receiver and labels are in its firing key already, or of a
- * notice. */
-static uint64_t name_of(const struct intake *in, const struct offer *o,
+static void hash_envelope(struct sender *s, const struct hash_key *key,
+			  const struct envelope *e)
+{
+	if (s->known)
+		return;
+	s->known = true;
+	hash_start(&s->receiver, key);
+	s->group = s->receiver;
+	hash_span(&s->receiver, e->receiver);
+	hash_span(&s->group, e->group_key);
+}
+
+/* Of an alert, whose receiver and labels are in its firing key already. */
+static uint64_t name_of(const struct sender *s, const struct offer *o,
 			const struct alert *a)
 {
-	const struct record *r = &o->record;
-	struct hash h;
-	hash_start(&h, &in->hash_key);
-	hash_number(&h, (uint64_t)r->kind << 1 | o->resolved);
-	hash_number(&h, a ? o->firing_key : r->count);
-	hash_span(&h, r->envelope.group_key);
-	if (a == NULL) {
-		hash_span(&h, r->envelope.receiver);
-		hash_span(&h, r->json);
-		return hash_end(&h);
-	}
+	struct hash h = s->group;
+	hash_number(&h, RECORD_ALERT << 1 | o->resolved);
+	hash_number(&h, o->firing_key);
 	hash_span(&h, a->fingerprint);
 	hash_span(&h, a->starts_at);
 	if (o->resolved)
 		hash_span(&h, a->ends_at);
+	return hash_end(&h);
+}
+
+static uint64_t notice_name(const struct intake *in, const struct record *r)
+{
+	struct hash h;
+	hash_start(&h, &in->hash_key);
+	hash_span(&h, r->envelope.group_key);
+	hash_number(&h, (uint64_t)r->kind << 1);
+	hash_number(&h, r->count);
+	hash_span(&h, r->envelope.receiver);
+	hash_span(&h, r->json);
 	return hash_end(&h);
 }
 
@@ -44,10 +59,11 @@ uint8_t intake_waits(const struct intake *in, uint8_t sinks)
 	return sinks;
 }
 
-void intake_name_alert(const struct intake *in, struct offer *o,
-		       const struct envelope *e, const struct alert *a,
-		       struct moment now)
+void intake_name_alert(const struct intake *in, struct sender *sender,
+		       struct offer *o, const struct envelope *e,
+		       const struct alert *a, struct moment now)
 {
+	hash_envelope(sender, &in->hash_key, e);
 	*o = (struct offer){
 	    .record = {.kind = RECORD_ALERT,
 		       .received_s = now.s,
@@ -56,8 +72,8 @@ void intake_name_alert(const struct intake *in, struct offer *o,
 		       .json = a->json},
 	    .resolved = alert_status(e, a) == ALERT_RESOLVED,
 	};
-	o->firing_key = firing_name(&in->hash_key, e, a);
-	o->record.key = name_of(in, o, a);
+	o->firing_key = firing_name(&sender->receiver, a);
+	o->record.key = name_of(sender, o, a);
 	o->feeds = !o->resolved && match_all(in->config->deadman_match,
 					     in->config->deadman_matches, a);
 	if (in->config->dedup_ms)
@@ -82,7 +98,7 @@ void intake_name_notice(const struct intake *in, struct offer *o,
 	    .sinks = (uint8_t)((1U << in->config->sinks) - 1),
 	};
 	o->waits = intake_waits(in, o->sinks);
-	o->record.key = name_of(in, o, NULL);
+	o->record.key = notice_name(in, &o->record);
 }
 
 static bool has_got(const struct spool *s, unsigned sink, uint64_t position)

@@ -84,10 +84,17 @@ enum intake_result {
 	INTAKE_NO_ROOM,
 };
 
-/* Fills an offer for an alert taken apart. */
-void intake_name_alert(const struct intake *in, struct offer *o,
-		       const struct envelope *e, const struct alert *a,
-		       struct moment now);
+/* What the names of all alerts of one sender begin with, hashed once: its
+ * receiver, and its groupKey. */
+struct sender {
+	bool known; /* false at first */
+	struct hash receiver, group;
+};
+
+/* Fills an offer for an alert taken apart. *sender is of that envelope. */
+void intake_name_alert(const struct intake *in, struct sender *sender,
+		       struct offer *o, const struct envelope *e,
+		       const struct alert *a, struct moment now);
 /* Fills an offer for a notice of `count` alerts; what else it tells is JSON, or
  * absent. */
 void intake_name_notice(const struct intake *in, struct offer *o,

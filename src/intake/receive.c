@@ -22,7 +22,7 @@ uint64_t receive_work(const struct receive *r)
 /* Takes the alert at hand apart and names it. Without an index it is read once
  * more. */
 static enum status read_alert(struct receive *r, const struct intake *in,
-			      struct receive_memory *m,
+			      struct receive_memory *m, struct sender *sender,
 			      const struct envelope *e, struct span json,
 			      struct span index, struct offer *o,
 			      struct moment now)
@@ -36,7 +36,7 @@ static enum status read_alert(struct receive *r, const struct intake *in,
 	if (alert_status(e, a) == ALERT_INHERITS) {
 		return left_out_for_status(p);
 	}
-	intake_name_alert(in, o, e, a, now);
+	intake_name_alert(in, sender, o, e, a, now);
 	o->record.index = index;
 	r->feeds = r->feeds || o->feeds;
 	return STATUS_OK;
@@ -113,13 +113,14 @@ static void read_alerts(struct receive *r, struct intake *in,
 			struct receive_memory *m, struct span body, size_t n,
 			struct need *need, struct moment now)
 {
+	struct sender sender = {.known = false};
 	for (size_t i = 0; i < n; i++) {
 		struct receive_note *note = &m->note[i];
 		struct span json = note_json(note, body);
 		struct offer o = {0};
 		r->payload.count = i + 1; /* for the place in `why` */
 		if (!note->left_out &&
-		    read_alert(r, in, m, &r->payload.envelope, json,
+		    read_alert(r, in, m, &sender, &r->payload.envelope, json,
 			       note_index(note, m), &o, now) != STATUS_OK) {
 			note->left_out = true;
 			left_out_count(r);
@@ -269,20 +270,21 @@ enum status receive_whole(struct receive *r, struct intake *in,
 /* The alert that payload stands behind. */
 static enum intake_result take_alert(struct receive *r, struct intake *in,
 				     struct receive_memory *m,
-				     const char *alert, bool left_out,
-				     struct moment now)
+				     struct sender *sender, const char *alert,
+				     bool left_out, struct moment now)
 {
 	struct payload *p = &r->payload;
 	const struct envelope *e =
 	    r->mode == RECEIVE_STEPWISE ? &r->envelope : &p->envelope;
-	struct offer o;
+	struct offer *o = &m->offer;
 	struct span json = {alert, (size_t)(p->end - p->start)};
 	if (!left_out)
-		left_out = read_alert(r, in, m, e, json, alert_index(&p->alert),
-				      &o, now) != STATUS_OK;
+		left_out =
+		    read_alert(r, in, m, sender, e, json,
+			       alert_index(&p->alert), o, now) != STATUS_OK;
 	if (left_out)
-		left_out_name(r, in, m, e, &p->alert, alert, &o, now);
-	enum intake_result result = intake_offer(in, &o, &r->claim);
+		left_out_name(r, in, m, e, &p->alert, alert, o, now);
+	enum intake_result result = intake_offer(in, o, &r->claim);
 	if (left_out && result != INTAKE_NO_ROOM)
 		left_out_count(r);
 	if (left_out && result == INTAKE_QUEUED)
@@ -295,6 +297,7 @@ enum status receive_more(struct receive *r, struct intake *in,
 			 uint64_t at, size_t n, struct moment now)
 {
 	struct payload *p = &r->payload;
+	struct sender sender = {.known = false};
 	r->blocked = r->more = false;
 	for (unsigned taken = 0; taken < RECEIVE_SHARE; taken++) {
 		enum payload_event event = r->at_hand;
@@ -305,9 +308,9 @@ enum status receive_more(struct receive *r, struct intake *in,
 			return STATUS_OK;
 		if (event == PAYLOAD_REFUSED)
 			return p->status;
-		if (take_alert(r, in, m, bytes + (size_t)(p->start - at),
-			       event == PAYLOAD_LEFT_OUT,
-			       now) == INTAKE_NO_ROOM) {
+		if (take_alert(
+			r, in, m, &sender, bytes + (size_t)(p->start - at),
+			event == PAYLOAD_LEFT_OUT, now) == INTAKE_NO_ROOM) {
 			r->blocked = true;
 			r->at_hand = event;
 			return STATUS_OK;

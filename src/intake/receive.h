@@ -40,6 +40,7 @@ struct receive_memory {
 	/* of the alerts at hand; those that find no room in here go without */
 	char index[LIMIT_WHOLE_BODY];
 	char notice[RECEIVE_NOTICE]; /* of the alert that is left out */
+	struct offer offer;          /* of one that comes by itself */
 };
 
 /* How a body is taken. */

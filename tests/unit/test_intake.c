@@ -59,7 +59,8 @@ static struct offer name(const char *json, const char *receiver,
 	struct offer o;
 	assert_int_equal(alert_parse(&alert, &reader, span_of(json), &why),
 			 STATUS_OK);
-	intake_name_alert(&intake, &o, &e, &alert,
+	struct sender s = {.known = false};
+	intake_name_alert(&intake, &s, &o, &e, &alert,
 			  (struct moment){now_ms, 1000});
 	return o;
 }
