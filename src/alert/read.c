@@ -169,12 +169,14 @@ static size_t find_repeated_text(const struct alert_reader *r,
 }
 
 /* The first of the names at hand that stood before, or r->pairs. Most have no
- * escape, and differ in their length or first bytes. */
-static size_t find_repeated(const struct alert_reader *r, const char *alert)
+ * escape, as is known if they are `plain`, and differ in their length or first
+ * bytes. */
+static size_t find_repeated(const struct alert_reader *r, const char *alert,
+			    bool plain)
 {
 	for (size_t i = r->first; i < r->pairs; i++) {
 		struct span name = name_of(r, alert, i);
-		if (json_has_escape(name))
+		if (!plain && json_has_escape(name))
 			return find_repeated_text(r, alert);
 		for (size_t k = r->first; k < i; k++) {
 			struct span other = name_of(r, alert, k);
@@ -185,8 +187,9 @@ static size_t find_repeated(const struct alert_reader *r, const char *alert)
 	return r->pairs;
 }
 
-/* Behind labels or annotations. */
-static void take_close(struct alert_reader *r, const char *alert, size_t end)
+/* Behind labels or annotations; `plain`: no name of theirs has an escape. */
+static void take_close(struct alert_reader *r, const char *alert, size_t end,
+		       bool plain)
 {
 	if (!is_group(r->member))
 		return;
@@ -194,7 +197,7 @@ static void take_close(struct alert_reader *r, const char *alert, size_t end)
 	put_span(r->index + INDEX_AT_GROUPS +
 		     SPAN_BYTES * (r->member - MEMBER_LABELS),
 		 r->first, r->pairs - r->first);
-	size_t repeated = find_repeated(r, alert);
+	size_t repeated = find_repeated(r, alert, plain);
 	if (repeated != r->pairs)
 		refuse_pair(r, repeated, ": expected once");
 }
@@ -208,7 +211,7 @@ static void read_member(struct alert_reader *r, const char *alert,
 	else if (e == JSON_OPEN)
 		take_open(r, alert[start], start);
 	else if (e == JSON_CLOSE)
-		take_close(r, alert, end);
+		take_close(r, alert, end, false);
 	else
 		take_value(r, token, start);
 }
@@ -252,7 +255,7 @@ static size_t walk_pairs(struct alert_reader *r, const char *alert, size_t i,
 	if (i < n && alert[i] == '}')
 		return i + 1;
 	for (;;) {
-		size_t value = json_behind_name(alert, i, n);
+		size_t value = json_behind_plain_name(alert, i, n);
 		size_t end = value ? json_behind_string(alert, value, n) : 0;
 		if (end == 0 || end == n || r->pairs - first == LIMIT_LABELS)
 			return 0;
@@ -312,7 +315,7 @@ static size_t walk_member(struct alert_reader *r, const char *alert, size_t i,
 		take_name(r, m);
 		r->start = value;
 		r->first = pairs;
-		take_close(r, alert, end);
+		take_close(r, alert, end, true);
 		return end;
 	}
 	end = json_behind_string(alert, value, n);

@@ -118,13 +118,14 @@ bool json_end(struct json *j);
 
 /* Of a word's bytes the quotes, backslashes, controls below 0x20 and those
  * above 0x7f: the lowest bit set is the top one of the first of them; higher
- * ones may be set for no reason, by a borrow. A byte's top bit gets set in one
- * of the terms when it is below 0x21 with one bit turned, which takes in the
- * quote and leaves out the blank, or a backslash, or as it was. */
+ * ones may be set for no reason, by a borrow. A byte's top bit gets set in the
+ * first term when it is below 0x21 with one bit turned, which takes in the
+ * quote and leaves out the blank; in the second when it is a backslash; and in
+ * one of them when it was. */
 /*@ assigns \nothing; */
 static inline size_t json_odd_bytes(size_t w)
 {
-	return (w | ((w ^ word_of(2)) - word_of(0x21)) |
+	return (((w ^ word_of(2)) - word_of(0x21)) |
 		((w ^ word_of('\\')) - word_of(1))) &
 	       word_of(0x80);
 }
@@ -145,6 +146,24 @@ bool json_is_escape(char c);
     ensures \result == 0 || i < \result <= n; */
 size_t json_behind_odd_string(const char *p, size_t i, size_t n);
 
+/* Where from p[i..n) on the first byte stands that json_odd_bytes() tells of;
+ * or less than a word before n, if there is none up to there. */
+/*@ requires i <= n && \valid_read(p + (0 .. n - 1));
+    assigns \nothing;
+    ensures i <= \result <= n; */
+static inline size_t json_odd_byte(const char *p, size_t i, size_t n)
+{
+	/*@ loop invariant \at(i, Pre) <= i <= n;
+	    loop assigns i;
+	    loop variant n - i; */
+	for (; n >= WORD && i <= n - WORD; i += WORD) {
+		size_t odd = json_odd_bytes(word_bytes(p + i));
+		if (odd)
+			return i + lowest_byte(odd);
+	}
+	return i;
+}
+
 /* Where a string ends that begins at p[i..n), valid or not: behind its quote;
  * 0 if there is none, or it is not whole, or wrong. */
 /*@ requires i <= n && \valid_read(p + (0 .. n - 1));
@@ -154,20 +173,8 @@ static inline size_t json_behind_string(const char *p, size_t i, size_t n)
 {
 	if (i == n || p[i] != '"')
 		return 0;
-	i++;
-	/*@ loop invariant \at(i, Pre) < i <= n;
-	    loop assigns i;
-	    loop variant n - i; */
-	for (; n >= WORD && i <= n - WORD; i += WORD) {
-		size_t odd = json_odd_bytes(word_bytes(p + i));
-		if (odd == 0)
-			continue;
-		i += (size_t)__builtin_ctzl(odd) / 8;
-		if (p[i] == '"')
-			return i + 1;
-		break;
-	}
-	return json_behind_odd_string(p, i, n);
+	i = json_odd_byte(p, i + 1, n);
+	return i < n && p[i] == '"' ? i + 1 : json_behind_odd_string(p, i, n);
 }
 
 /* The same for a member's name and the colon that follows it at once. */
@@ -178,6 +185,19 @@ static inline size_t json_behind_name(const char *p, size_t i, size_t n)
 {
 	size_t end = json_behind_string(p, i, n);
 	return end && end < n && p[end] == ':' ? end + 1 : 0;
+}
+
+/* The same for a name that is ASCII without escapes, as nearly all are; 0 for
+ * others. */
+/*@ requires i <= n && \valid_read(p + (0 .. n - 1));
+    assigns \nothing;
+    ensures \result == 0 || i < \result <= n; */
+static inline size_t json_behind_plain_name(const char *p, size_t i, size_t n)
+{
+	if (i == n || p[i] != '"')
+		return 0;
+	i = json_odd_byte(p, i + 1, n);
+	return n - i >= 2 && p[i] == '"' && p[i + 1] == ':' ? i + 2 : 0;
 }
 
 /* The following read the inside of a valid string, without its quotes. */

@@ -25,13 +25,13 @@ size_t json_plain(struct span s)
 	    loop variant s.n - i; */
 	for (; s.n - i >= WORD; i += WORD)
 		if ((hit = not_plain(word_bytes(s.p + i))) != 0)
-			return i + (size_t)__builtin_ctzl(hit) / 8;
+			return i + lowest_byte(hit);
 	if (i == s.n)
 		return i;
 	if (i) {
 		/* the last word; the first of them were seen to be plain */
 		hit = not_plain(word_bytes(s.p + (s.n - WORD)));
-		return hit ? s.n - WORD + (size_t)__builtin_ctzl(hit) / 8 : s.n;
+		return hit ? s.n - WORD + lowest_byte(hit) : s.n;
 	}
 	/*@ loop invariant i <= s.n;
 	    loop assigns i;
@@ -59,14 +59,14 @@ static inline size_t copy_plain(char *to, const char *p, size_t n)
 		memcpy(to + i, p + i, WORD);
 		odd = not_plain(w);
 		if (odd)
-			return i + (size_t)__builtin_ctzl(odd) / 8;
+			return i + lowest_byte(odd);
 	}
 	if (i && i < n) {
 		/* the last word; the first of them were seen to be plain */
 		w = word_bytes(p + (n - WORD));
 		memcpy(to + (n - WORD), p + (n - WORD), WORD);
 		odd = not_plain(w);
-		return odd ? n - WORD + (size_t)__builtin_ctzl(odd) / 8 : n;
+		return odd ? n - WORD + lowest_byte(odd) : n;
 	}
 	/*@ loop invariant 0 <= i <= n;
 	    loop assigns i, to[0 .. n - 1];
