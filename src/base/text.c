@@ -169,6 +169,9 @@ void span_copy(char *to, struct span s)
 	} else if (s.n >= 8) {
 		memcpy(to, s.p, 8);
 		memcpy(to + (s.n - 8), s.p + (s.n - 8), 8);
+	} else if (s.n >= 4) {
+		memcpy(to, s.p, 4);
+		memcpy(to + (s.n - 4), s.p + (s.n - 4), 4);
 	} else {
 		/*@ loop invariant i <= s.n;
 		    loop assigns i, to[0 .. s.n - 1];
@@ -195,16 +198,17 @@ void buf_str(struct buf *b, const char *zero_terminated)
 	buf_put(b, span_of(zero_terminated));
 }
 
+static const char hex[] = "0123456789abcdef";
+
 void buf_padded(struct buf *b, uint64_t v, unsigned base, unsigned width)
 {
-	static const char digit[] = "0123456789abcdef";
 	char digits[20]; /* 2^64 has 20 decimal digits */
 	size_t i = sizeof digits;
 	/*@ loop invariant 0 < i <= 20;
 	    loop assigns i, v, digits[0 .. 19];
 	    loop variant i; */
 	do {
-		digits[--i] = digit[v % base];
+		digits[--i] = hex[v % base];
 		v /= base;
 	} while (v && i);
 	/*@ loop invariant grown{Pre, Here}(b);
@@ -291,22 +295,34 @@ bool text_is_unsafe(uint32_t c)
 	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 }
 
+/* A backslash, what stands for the kind of escape, and the first n of four
+ * digits. */
+/*@ requires buf_ok(b) && n <= 4;
+    assigns b->n, b->cut, b->p[b->n .. b->cap - 1];
+    ensures grown{Pre, Post}(b); */
+static void put_hex(struct buf *b, char kind, uint32_t digits, size_t n)
+{
+	char out[] = {'\\',
+		      kind,
+		      hex[digits >> 12 & 15],
+		      hex[digits >> 8 & 15],
+		      hex[digits >> 4 & 15],
+		      hex[digits & 15]};
+	buf_put(b, (struct span){out, 2 + n});
+}
+
 void text_escape(struct buf *b, uint32_t c)
 {
-	buf_char(b, '\\');
-	if (c == '\n') {
-		buf_char(b, 'n');
-	} else if (c == '\r') {
-		buf_char(b, 'r');
-	} else if (c == '\t') {
-		buf_char(b, 't');
-	} else if (c < 0x100) {
-		buf_char(b, 'x');
-		buf_padded(b, c, 16, 2);
-	} else {
-		buf_char(b, 'u');
-		buf_padded(b, c, 16, 4);
-	}
+	if (c == '\n')
+		buf_put(b, SPAN("\\n"));
+	else if (c == '\r')
+		buf_put(b, SPAN("\\r"));
+	else if (c == '\t')
+		buf_put(b, SPAN("\\t"));
+	else if (c < 0x100)
+		put_hex(b, 'x', c * 256, 2);
+	else
+		put_hex(b, 'u', c, 4);
 }
 
 /*@ requires buf_ok(b) && span_ok(s) && apart(b, s);

@@ -417,9 +417,9 @@ enum json_event json_next(struct json *j, const char *p, size_t n)
 	while (i < n) {
 		bool again = false;
 		if (j->state == JSON_IN_STRING) {
-			size_t plain = json_plain((struct span){p + i, n - i});
-			i += plain;
-			j->offset += plain;
+			size_t odd = json_odd_byte(p, i, n);
+			j->offset += odd - i;
+			i = odd;
 			if (i == n)
 				break;
 		}

@@ -202,8 +202,15 @@ static inline size_t json_behind_plain_name(const char *p, size_t i, size_t n)
 
 /* The following read the inside of a valid string, without its quotes. */
 
-/* How many bytes at the front are printable ASCII without quote and backslash:
- * what needs no escape anywhere. (char may be signed or not.) */
+/* Printable ASCII but for quote and backslash: what needs no escape anywhere.
+ * (char may be signed or not.) */
+/*@ assigns \nothing; */
+static inline bool json_is_plain(char c)
+{
+	return c >= 0x20 && c != '"' && c != '\\' && c < 0x7f;
+}
+
+/* How many bytes at the front are plain. */
 /*@ requires span_ok(s);
     assigns \nothing;
     ensures \result <= s.n; */

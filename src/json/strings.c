@@ -10,12 +10,6 @@ static inline size_t not_plain(size_t w)
 	return json_odd_bytes(w) | ((w + word_of(1)) & word_of(0x80));
 }
 
-/*@ assigns \nothing; */
-static inline bool is_plain(char c)
-{
-	return c >= 0x20 && c != '"' && c != '\\' && c < 0x7f;
-}
-
 size_t json_plain(struct span s)
 {
 	size_t i = 0;
@@ -36,7 +30,7 @@ size_t json_plain(struct span s)
 	/*@ loop invariant i <= s.n;
 	    loop assigns i;
 	    loop variant s.n - i; */
-	while (i < s.n && is_plain(s.p[i]))
+	while (i < s.n && json_is_plain(s.p[i]))
 		i++;
 	return i;
 }
@@ -71,7 +65,7 @@ static inline size_t copy_plain(char *to, const char *p, size_t n)
 	/*@ loop invariant 0 <= i <= n;
 	    loop assigns i, to[0 .. n - 1];
 	    loop variant n - i; */
-	for (; i < n && is_plain(p[i]); i++)
+	for (; i < n && json_is_plain(p[i]); i++)
 		to[i] = p[i];
 	return i;
 }

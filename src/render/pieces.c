@@ -20,8 +20,12 @@ void render_text(struct buf *out, const struct format *f, struct span s,
 {
 	while (s.n && !out->cut) {
 		s = span_skip(s, json_put_plain(out, s));
-		if (s.n)
+		if (s.n == 0)
+			break;
+		/* also one for which there is no room: that is a cut */
+		do {
 			render_char(out, f, json_take_char(&s), quoted);
+		} while (s.n && !out->cut && !json_is_plain(s.p[0]));
 	}
 }
 
