@@ -91,6 +91,15 @@ PLAIN := $(call tried,-malign-data=abi)
 JUMPS := $(call tried,-falign-jumps=1)
 # Beside each object, what its functions call and need of the stack: check-size.
 GRAPH := $(call tried,-fcallgraph-info=su)
+# Our own rooms are optimised as one at the link, where calls go from one to the
+# other: 4 to 6 % fewer instructions, 3 to 11 KB less. BearSSL, whose time must
+# not depend on secrets, and musl stay as they were compiled. clang knows only
+# the first of the flags; its link would need a plugin. LTO= leaves it out.
+LTO := $(call tried,-flto=1 -flto-partition=one)
+# Each function keeps its own -Os or -O2; the second one here is for what MIPS has
+# once for all of them, whether short copies are calls of memcpy().
+LINK_LTO = $(if $(LTO),$(LTO) $(ARCH_FLAGS) $(CFLAGS) -O2 $(HARDENING) $(PLAIN) \
+	$(GRAPH))
 # The addresses in the file that depend on where it is loaded, packed: 9 KB less.
 # Debian's ld knows how for x86 alone, and musl's start on i386 needs some of
 # them before main() can see to them.
@@ -176,12 +185,13 @@ $(O)/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h \
 	@mkdir -p $(@D)
 	$(SAY) CC $@
 	$(Q)$(CC) $(TARGET_FLAGS) $(WARNINGS) $(CFLAGS) $(HOT_FLAGS) $(GRAPH) \
+		$(if $(LTO),$(LTO) -ffat-lto-objects) \
 		$(JSMN_FLAGS) \
 		-isystem $(UNPACKED) \
 		-isystem $(BEARSSL_DIR)/inc -I$(O) -Isrc -MMD -MP -c $< -o $@
 
 # The same flags as last time? Else everything is built again.
-FLAGS_NOW := $(CC) $(ARCH_FLAGS) $(CFLAGS) $(HARDENING) $(PLAIN) $(TLS) $(MUSL_LIB) \
+FLAGS_NOW := $(CC) $(ARCH_FLAGS) $(CFLAGS) $(HARDENING) $(PLAIN) $(LTO) $(TLS) $(MUSL_LIB) \
 	$(VERSION) $(SOURCE_DATE_EPOCH)
 ifneq ($(FLAGS_NOW),$(shell cat $(O)/flags 2>/dev/null))
 .PHONY: $(O)/flags
@@ -197,7 +207,8 @@ $(O)/target.ld: third_party/target.ld $(O)/flags | $(MUSL_READY)
 $(O)/bellwire.debug: $(O)/target.ld $(OBJECTS) $(SHARED)/libbearssl.a $(LIBGCC) \
 		tests/check-elf | $(MUSL_READY)
 	$(SAY) LINK $@
-	$(Q)$(call link,$(PACK) $(OBJECTS) $(SHARED)/libbearssl.a)
+	$(Q)rm -f $@.*.ci
+	$(Q)$(call link,$(LINK_LTO) $(PACK) $(OBJECTS) $(SHARED)/libbearssl.a)
 	@grep -vF 'turned on by -z force-bti' $@.log >&2 || :
 	$(Q)READELF=$(READELF) tests/check-elf $@
 

@@ -184,8 +184,9 @@ profile: bootstrap-bench
 	$(Q)$(MAKE) all $(BENCH_PROGRAMS)
 	$(Q)O=$(O) $(PYTHON) tests/bench/profile
 
-# The unit tests on another machine: the objects that ship, cmocka from its
-# sources. tests/targets runs them.
+# The unit tests on another machine: the objects that ship, as they were before
+# the link that makes one of them, cmocka from its sources. tests/targets runs
+# them.
 ifdef TARGET
 CMOCKA := $(UNPACKED)/cmocka
 UNIT_FLAGS = $(TARGET_FLAGS) $(CFLAGS) $(JSMN_FLAGS) -isystem $(UNPACKED) \
@@ -198,7 +199,7 @@ $(O)/cmocka.o: $(call fetched,cmocka,$(CMOCKA)/src/cmocka.c) | $(MUSL_READY)
 $(O)/test_%: tests/unit/test_%.c tests/unit/check.h $(O)/cmocka.o $(OBJECTS) \
 		$(SHARED)/libbearssl.a $(O)/target.ld
 	$(SAY) CC $@
-	$(Q)$(call link,$(UNIT_FLAGS) -w $< $(O)/cmocka.o \
+	$(Q)$(call link,-fno-lto $(UNIT_FLAGS) -w $< $(O)/cmocka.o \
 		$(patsubst %,$(O)/%.o,$(PURE)) $(SHARED)/libbearssl.a)
 # For tests/boards, in the machine.
 $(O)/aid: tests/boards/aid.c src/os/rate.h $(O)/target.ld $(LIBGCC) | $(MUSL_READY)

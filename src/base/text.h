@@ -79,7 +79,7 @@ enum { WORD = sizeof(size_t) };
     assigns \nothing; */
 static inline size_t word_bytes(const char *p)
 {
-	return (size_t)few_bytes(p, WORD);
+	return WORD == 8 ? (size_t)eight_bytes(p) : four_bytes(p);
 }
 
 /* A word that has v in each of its bytes. */
