@@ -57,12 +57,12 @@ static size_t gather(struct deliver *d, unsigned sink, struct buf *out)
 	uint64_t from = q->cursor[sink], to = from;
 	struct record r;
 	size_t n = 0;
-	*out = buf_of(d->batch.lines, sizeof d->batch.lines);
+	*out = buf_of(d->batch->lines, sizeof d->batch->lines);
 	while (n < DELIVER_BATCH && out->n < s->offset + s->at_once &&
 	       out->cap - out->n >= LIMIT_LINE + 2 && spool_get(q, &to, &r)) {
 		deliver_render(d, sink, from, to, &r, out);
-		d->batch.position[n] = from = to;
-		d->batch.end[n++] = out->n;
+		d->batch->position[n] = from = to;
+		d->batch->end[n++] = out->n;
 	}
 	return n;
 }
@@ -84,10 +84,10 @@ static void advance(struct deliver *d, unsigned sink, size_t n, uint64_t taken)
 	struct delivery *s = &d->sink[sink];
 	struct spool *q = deliver_source(d, sink);
 	uint64_t begin = 0, to = q->cursor[sink];
-	for (size_t i = 0; i < n && d->batch.end[i] <= taken; i++) {
-		to = d->batch.position[i];
-		s->lines += d->batch.end[i] > begin;
-		begin = d->batch.end[i];
+	for (size_t i = 0; i < n && d->batch->end[i] <= taken; i++) {
+		to = d->batch->position[i];
+		s->lines += d->batch->end[i] > begin;
+		begin = d->batch->end[i];
 	}
 	s->offset = taken - begin;
 	spool_advance(q, sink, to, s->offset != 0);

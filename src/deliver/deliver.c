@@ -31,7 +31,7 @@ static void lose_reader(struct deliver *d, unsigned sink)
 {
 	struct delivery *s = &d->sink[sink];
 	long back =
-	    sink_take_back(&s->sink, d->batch.lines, sizeof d->batch.lines);
+	    sink_take_back(&s->sink, d->batch->lines, sizeof d->batch->lines);
 	if (back < 0) {
 		/* out of reach, also for any other reader */
 		back = (long)sink_unsent(&s->sink);
@@ -218,14 +218,15 @@ static void pump_sink(struct deliver *d, unsigned sink, struct moment now)
 
 bool deliver_open(struct deliver *d, const struct config *config,
 		  struct spool *spool, struct spool *overflow,
-		  struct counters *counters, struct log *log, bool colour,
-		  struct moment now)
+		  struct counters *counters, struct log *log,
+		  struct batch *batch, bool colour, struct moment now)
 {
 	d->config = config;
 	d->spool = spool;
 	d->overflow = overflow;
 	d->counters = counters;
 	d->log = log;
+	d->batch = batch;
 	for (unsigned i = 0; i < config->sinks; i++) {
 		struct delivery *s = &d->sink[i];
 		s->format = config->sink[i].format;

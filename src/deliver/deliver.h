@@ -133,7 +133,7 @@ struct deliver {
 	uint64_t progress; /* grows with all that sinks take */
 	struct alert alert;
 	struct alert_reader reader; /* of one of an earlier process */
-	struct batch batch;
+	struct batch *batch; /* working memory, of no use between calls */
 	struct held held[LIMIT_SINKS];
 };
 
@@ -142,8 +142,8 @@ struct deliver {
  * there yet is tried again later. colour: it may be used. */
 bool deliver_open(struct deliver *d, const struct config *config,
 		  struct spool *spool, struct spool *overflow,
-		  struct counters *counters, struct log *log, bool colour,
-		  struct moment now);
+		  struct counters *counters, struct log *log,
+		  struct batch *batch, bool colour, struct moment now);
 
 /* Alerts that an earlier process had queued for a sink that does not want them
  * any more, each for each such sink; and those of sinks that are gone, where

@@ -22,7 +22,8 @@ uint64_t deliver_follow(struct deliver *d, unsigned sink, uint64_t unsent)
 	uint64_t from = q->keep[sink], to = from;
 	struct record r;
 	while (from < q->cursor[sink] && spool_get(q, &to, &r)) {
-		struct buf line = buf_of(d->batch.lines, sizeof d->batch.lines);
+		struct buf line =
+		    buf_of(d->batch->lines, sizeof d->batch->lines);
 		deliver_render(d, sink, from, to, &r, &line);
 		if (line.n > left)
 			break;
@@ -107,7 +108,8 @@ bool deliver_hold(struct deliver *d, unsigned sink)
 		deliver_follow(d, sink, unsent);
 	from = to = q->keep[sink];
 	while (s->written && spool_get(q, &to, &r)) {
-		struct buf line = buf_of(d->batch.lines, sizeof d->batch.lines);
+		struct buf line =
+		    buf_of(d->batch->lines, sizeof d->batch->lines);
 		deliver_render(d, sink, from, to, &r, &line);
 		bool begun = from == q->cursor[sink];
 		if (begun)
@@ -130,7 +132,8 @@ bool deliver_hold_passed(struct deliver *d, unsigned sink)
 	bool some = false;
 	struct record r;
 	while (from < d->sink[sink].passed && spool_get(q, &to, &r)) {
-		struct buf line = buf_of(d->batch.lines, sizeof d->batch.lines);
+		struct buf line =
+		    buf_of(d->batch->lines, sizeof d->batch->lines);
 		deliver_render(d, sink, from, to, &r, &line);
 		if (line.n > sizeof h->lines - h->n)
 			break;

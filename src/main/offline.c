@@ -36,8 +36,8 @@ static bool let_out(struct offline *o)
 	for (;;) {
 		deliver_pump(d, s->now);
 		s->progress = d->progress;
-		while (conn_step(&o->conn, s) != CONN_RESTS)
-			conn_grant(&o->conn); /* it has all turns for itself */
+		while (conn_step(o->conn, s) != CONN_RESTS)
+			conn_grant(o->conn); /* it has all turns for itself */
 		short events;
 		int fd = deliver_wants_poll(d, 0, &events);
 		if (d->sink[0].state == DELIVERY_DOWN)
@@ -56,12 +56,12 @@ static void put(struct offline *o, struct span bytes)
 {
 	while (bytes.n) {
 		size_t n;
-		char *p = conn_room(&o->conn, &n);
+		char *p = conn_room(o->conn, &n);
 		if (n == 0)
 			return; /* it has its answer */
 		struct buf room = buf_of(p, n < bytes.n ? n : bytes.n);
 		buf_put(&room, bytes);
-		conn_received(&o->conn, room.n);
+		conn_received(o->conn, room.n);
 		bytes = span_skip(bytes, room.n);
 		if (!let_out(o))
 			return;
@@ -93,7 +93,7 @@ static void put_chunk(struct offline *o, struct span data)
 
 bool offline_render(struct offline *o, char *memory, size_t n, struct buf *why)
 {
-	struct conn *c = &o->conn;
+	struct conn *c = o->conn;
 	long got;
 	o->service.now.s = os_unix_s();
 	conn_open(c, 0, 0);

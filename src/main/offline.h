@@ -12,7 +12,7 @@ struct offline {
 	struct service service;
 	struct deliver *deliver;
 	struct deadman deadman; /* never started */
-	struct conn conn;
+	struct conn *conn;
 };
 
 /* Leaves of the configuration one sink: the first one's format and filter, or

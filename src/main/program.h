@@ -24,7 +24,12 @@ struct program {
 	struct spool overflow; /* of a spool that is a file */
 	struct intake intake;
 	struct firing firing;
-	struct receive_memory memory;
+	/* what a call needs to read a notification, or for lines on their way
+	 * out */
+	union {
+		struct receive_memory memory;
+		struct batch batch;
+	};
 	struct deliver deliver;
 	struct persist persist;
 	struct log log;

@@ -55,9 +55,10 @@ static bool open_sinks(struct program *p)
 {
 	const char *no_color = getenv("NO_COLOR");
 	struct moment now = {os_monotonic_ms(), os_unix_s()};
-	bool opened = deliver_open(&p->deliver, &p->config, &p->spool,
-				   p->intake.overflow, &p->counters, &p->log,
-				   no_color == NULL || *no_color == '\0', now);
+	bool opened =
+	    deliver_open(&p->deliver, &p->config, &p->spool, p->intake.overflow,
+			 &p->counters, &p->log, &p->batch,
+			 no_color == NULL || *no_color == '\0', now);
 	if (opened && p->persist.on)
 		persist_tell_left(&p->persist, deliver_count_left(&p->deliver));
 	return opened;
@@ -227,6 +228,7 @@ bool start_offline(struct program *p)
 	if (!join_intake(p) || !open_spool(p) || !open_sinks(p))
 		return false;
 	o->deliver = &p->deliver;
+	o->conn = &p->server.slots.slot[0].conn; /* nobody else's */
 	o->service = service_of(p, &o->deadman);
 	return true;
 }
