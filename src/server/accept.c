@@ -87,7 +87,10 @@ static bool may_accept(struct server *s)
 {
 	if (s->service.now.ms < s->slots.accept_at_ms)
 		return false;
-	return !s->slots.waits || free_slot(s) || worth(least(s)) <= HUNG_UP;
+	if (!s->slots.waits || free_slot(s))
+		return true;
+	const struct slot *k = least(s);
+	return k && worth(k) <= HUNG_UP;
 }
 
 /* --allow; who comes by a unix socket has its file's permissions. */
