@@ -26,7 +26,7 @@ def make(target, folder):
     return subprocess.run(
         ["make", "-s", "-o", "all", target, f"DESTDIR={folder}",
          "PREFIX=/usr", f"O={Path(BELLWIRE).parent}"], cwd=ROOT, env=flags,
-        capture_output=True, text=True, timeout=DEADLINE)
+        capture_output=True, text=True, timeout=6 * DEADLINE)
 
 
 def test_install_and_uninstall(tmp_path):
