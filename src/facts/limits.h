@@ -213,12 +213,13 @@ enum work {
 	WORK_REQUEST =
 	    2048,         /* one, beside its bytes: judged, answered, logged */
 	WORK_ALERT = 384, /* one, beside its bytes */
-	WORK_LEFT_OUT = 640, /* and if it is left out, with its notice */
-	WORK_PIECE = 16,     /* of a body: a chunk */
-	WORK_MAC = 2,        /* a byte of a signed body, for each key */
-	WORK_RECORD = 256,   /* a TLS record, beside its bytes */
-	WORK_SEALED = 2,     /* one of these */
-	WORK_GREETING = 16,  /* and in a handshake */
+	WORK_LEFT_OUT = 640,  /* and if it is left out, with its notice */
+	WORK_PIECE = 16,      /* of a body: a chunk */
+	WORK_MAC = 2,         /* a byte of a signed body, for each key */
+	WORK_RECORD = 256,    /* a TLS record, beside its bytes */
+	WORK_SEALED = 2,      /* one of these */
+	WORK_SEALED_AES = 12, /* by AES, without instructions for it */
+	WORK_GREETING = 16,   /* and in a handshake */
 };
 
 /* The number as a string literal, for texts. */

@@ -42,9 +42,8 @@ static const uint16_t suites[CHACHA20 + AES_GCM + CHACHA20] = {
 };
 
 /* What is agreed on with any peer. */
-static void set_profile(br_ssl_server_context *server)
+static void set_profile(br_ssl_server_context *server, bool has_aes)
 {
-	bool has_aes = br_aes_x86ni_ctr_get_vtable() != NULL;
 	static const char *protocols[] = {"http/1.1"};
 	br_ssl_engine_context *e = &server->eng;
 	br_ssl_server_zero(server);
@@ -75,9 +74,11 @@ void tls_open(struct tls_session *t, const struct tls_identity *identity,
 	    (const struct identity *)(const void *)identity->memory;
 	br_ssl_engine_context *e = &s->server.eng;
 	unsigned char seed[32];
+	bool has_aes = br_aes_x86ni_ctr_get_vtable() != NULL;
+	s->slow_aes = !has_aes;
 	s->client_name_n = 0;
 	s->client.too_long = false;
-	set_profile(&s->server);
+	set_profile(&s->server, has_aes);
 	if (id->key.key_type == BR_KEYTYPE_RSA)
 		br_ssl_server_set_single_rsa(
 		    &s->server, id->chain, id->chain_n, &id->key.key.rsa,
@@ -163,6 +164,15 @@ unsigned char *tls_plain_in(struct tls_session *t, size_t *n)
 void tls_plain_put(struct tls_session *t, size_t n)
 {
 	br_ssl_engine_sendapp_ack(&session(t)->server.eng, n);
+}
+
+unsigned tls_work(const struct tls_session *t)
+{
+	const struct session *s = session_const(t);
+	uint16_t suite = s->server.eng.session.cipher_suite;
+	bool aes = suite != BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256 &&
+		   suite != BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256;
+	return aes && s->slow_aes ? WORK_SEALED_AES : WORK_SEALED;
 }
 
 void tls_flush(struct tls_session *t)

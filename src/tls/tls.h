@@ -77,6 +77,9 @@ void tls_plain_put(struct tls_session *t, size_t n);
  * (*n is 0) if BearSSL or the peer has said it already. */
 const unsigned char *tls_last_word(struct tls_session *t, size_t *n);
 
+/* What a sealed byte takes, in units of limits.h. */
+unsigned tls_work(const struct tls_session *t);
+
 /* Makes a record of what was put so far. */
 void tls_flush(struct tls_session *t);
 /* Says close_notify. */

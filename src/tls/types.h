@@ -113,6 +113,7 @@ struct session {
 	struct client_check client;
 	char client_name[64];
 	size_t client_name_n;
+	bool slow_aes; /* there are no instructions for it */
 	unsigned char in[BR_SSL_BUFSIZE_INPUT];
 	unsigned char out[600];
 };
