@@ -195,19 +195,44 @@
  *	an ordinary alert of 544 bytes      20,465     890 units
  *	the smallest that is taken, 20       8,334     362 units
  *	{} among others, with its notice    21,403     931 units
+ *	a byte of a ClientHello                912      40 units
+ *	a sealed one, ChaCha20 and Poly1305  40-48       2 units
+ *	by AES-GCM                         259-283      12 units
  *
  * A share, LIMIT_TURN, is 750,000 instructions: 2 ms at 400 MHz, if each takes
  * a cycle. What cannot be interrupted exceeds it by one step: a whole body, of
  * 10,900 times {}, 114 million instructions, 0.3 s; a page of /alerts, one in a
- * turn for all; a signed body, compared with each key. That makes a debt.
- * Nothing is done for the connection until turns have paid it back. Of those
- * that have used up their share, LIMIT_GREEDY are paid for in a turn, of those
- * with a debt of a share and more, one.
+ * turn for all; a signed body, compared with each key; a sealed record of
+ * 16 KiB, 0.7 or 4.2 million. That makes a debt. Nothing is done for the
+ * connection until turns have paid it back. Of those that have used up their
+ * share, LIMIT_GREEDY are paid for in a turn, of those with a debt of a share
+ * and more, one.
  *
- * So with N hostile connections a good client waits one turn until it is
- * served: LIMIT_GREEDY shares, what the others do within theirs, and one such
- * step for each that had no debt, which is N of them once, and one in a turn
- * from then on.
+ * A step of a handshake cannot be interrupted either, and is no debt, as what
+ * comes of it may be a good client. There are LIMIT_TLS_GREETINGS in a turn, in
+ * millions of instructions, and ms at 400 MHz:
+ *
+ *	a hello and our answer, with a key of P-256       14    35
+ *	of P-384; of RSA 2048                         51; 89   127; 221
+ *	the client's answer to that                        4     9
+ *	with a certificate, it and the CA of P-256        38    95
+ *	one of a stranger: three signatures by CAs
+ *	of ours are looked at, of P-256                   52   129
+ *
+ * So with N hostile connections a good client waits for two turns at most: for
+ * what is left of the one that its request falls into, and for those before it
+ * in its own, where handshakes come last. A turn is LIMIT_GREEDY shares, what
+ * the others do within theirs, a step of a handshake, and a step of the other
+ * kinds for each that had no debt, which is N of them once, and one in a turn
+ * from then on. At 400 MHz that is 8 ms, 2 ms for each of N that begins to use
+ * its share just then, 35 ms with P-256, and 0.3 s for a large body, if there
+ * is one.
+ *
+ * One that comes anew over TLS waits for two steps of its own, each behind at
+ * most one of every other connection in the table: 126 turns. If all of these
+ * are a hello and our answer, that is 5 s at 400 MHz with a key of P-256; with
+ * RSA 2048 it is 28 s, more than Alertmanager waits. Whom a full table takes,
+ * accept.c says.
  */
 enum work {
 	WORK_REQUEST =
@@ -219,7 +244,7 @@ enum work {
 	WORK_RECORD = 256,    /* a TLS record, beside its bytes */
 	WORK_SEALED = 2,      /* one of these */
 	WORK_SEALED_AES = 12, /* by AES, without instructions for it */
-	WORK_GREETING = 16,   /* and in a handshake */
+	WORK_GREETING = 40,   /* and in a handshake */
 };
 
 /* The number as a string literal, for texts. */
