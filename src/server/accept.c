@@ -3,10 +3,10 @@
  *
  * A handshake takes two turns at least and as many round trips, and a turn has
  * one of them. So whoever floods the table with new ones could evict all others
- * between their hello and our answer to it. Hence two rules for a full table:
- * as long as a handshake waits for its turn nobody is evicted, but for those
- * that have hung up; and when one was evicted, the next has a while. Newcomers
- * wait in the kernel's queue, which is served in order.
+ * between their hello and our answer to it. Hence a full table takes nobody as
+ * long as a handshake waits for its turn in it, or the one that would have to
+ * go is new; but for those that have hung up. Newcomers wait in the kernel's
+ * queue, which is served in order.
  */
 #include "server/server.h"
 
@@ -14,10 +14,10 @@
 
 enum {
 	ACCEPT_PAUSE_MS = 100, /* after EMFILE and its like */
-	/* The last of a whole LIMIT_BACKLOG has its turn within the 10 s that
-	 * Alertmanager waits; each of a full table has 126 ms for its round
-	 * trips. */
-	GREETING_PAUSE_MS = 2,
+	/* For the round trips of a handshake, and a head. The last of a whole
+	 * LIMIT_BACKLOG, if all others take so long, has its turn within the
+	 * 10 s that Alertmanager waits. */
+	NEW_MS = 2 * LIMIT_CONNECTIONS,
 };
 
 /* How much a connection may be missed, least first. */
@@ -69,8 +69,6 @@ static void evict(struct server *s, struct slot *k)
 			log_end(s->log, &l);
 		}
 	}
-	if (k->greeting && !k->hung_up)
-		s->slots.accept_at_ms = s->service.now.ms + GREETING_PAUSE_MS;
 	slot_close(s, k);
 }
 
@@ -82,15 +80,31 @@ static struct slot *free_slot(struct server *s)
 	return NULL;
 }
 
-/* Is there room for a new one, or may it be made? */
+static bool has_room(struct server *s)
+{
+	return free_slot(s) || worth(least(s)) <= HUNG_UP;
+}
+
+/* After NEW_MS it is no more: it has had its time for a head. Without TLS that
+ * comes with the connection. */
+static bool is_new(const struct slot *k)
+{
+	return k->transport.secure && worth(k) == NO_HEAD;
+}
+
+int64_t slots_accept_at(struct server *s)
+{
+	int64_t at_ms = s->slots.accept_at_ms;
+	if (has_room(s) || !is_new(least(s)))
+		return at_ms;
+	int64_t old_ms = least(s)->conn.since_ms + NEW_MS;
+	return old_ms > at_ms ? old_ms : at_ms;
+}
+
 static bool may_accept(struct server *s)
 {
-	if (s->service.now.ms < s->slots.accept_at_ms)
-		return false;
-	if (!s->slots.waits || free_slot(s))
-		return true;
-	const struct slot *k = least(s);
-	return k && worth(k) <= HUNG_UP;
+	return s->service.now.ms >= slots_accept_at(s) &&
+	       (!s->slots.waits || has_room(s));
 }
 
 /* --allow; who comes by a unix socket has its file's permissions. */

@@ -117,7 +117,7 @@ bool server_open(struct server *s)
 }
 
 /* The next moment at which something is to be done without being asked. */
-static int64_t next_deadline(const struct server *s)
+static int64_t next_deadline(struct server *s)
 {
 	int64_t now_ms = s->service.now.ms;
 	int64_t least = deliver_deadline(s->deliver, now_ms);
@@ -133,9 +133,9 @@ static int64_t next_deadline(const struct server *s)
 	int64_t watchdog = supervisor_deadline(&s->supervisor);
 	if (watchdog < least)
 		least = watchdog;
-	if (s->slots.accept_at_ms > s->service.now.ms &&
-	    s->slots.accept_at_ms < least)
-		least = s->slots.accept_at_ms;
+	int64_t accept = slots_accept_at(s);
+	if (accept > now_ms && accept < least)
+		least = accept;
 	/* stopping: nobody says when the last byte has left a pipe */
 	if (s->service.stopping && now_ms + DELIVER_LOOK_MS < least)
 		least = now_ms + DELIVER_LOOK_MS;
@@ -184,7 +184,7 @@ static int events_of(struct slot *k)
 static void fill_poll_set(struct server *s, struct poll_set *set)
 {
 	set->n = 0;
-	if (s->slots.accept_at_ms <= s->service.now.ms)
+	if (slots_accept_at(s) <= s->service.now.ms)
 		for (unsigned i = 0; i < s->listeners; i++)
 			add_poll(set, s->listener[i].fd, POLLIN, i);
 	set->listeners_end = set->n;
@@ -349,7 +349,7 @@ static void tell_time(struct server *s)
 
 /* In ms, or -1 for as long as it takes; not at all if sinks have taken more
  * since the connections were asked, for those may wait for just that. */
-static int64_t time_to_wait(const struct server *s)
+static int64_t time_to_wait(struct server *s)
 {
 	int64_t deadline = next_deadline(s);
 	if (s->pages.freed || s->slots.yielded ||

@@ -26,7 +26,7 @@ struct slot {
 
 struct slots {
 	unsigned n;           /* in use at most: descriptors may be few */
-	int64_t accept_at_ms; /* newcomers wait until then: see accept.c */
+	int64_t accept_at_ms; /* no descriptor was to be had: not before */
 	unsigned turns;       /* so far; begins anew when it is full */
 	bool yielded;         /* one has more to do, in the next turn */
 	bool waits;           /* a handshake does, for others: see accept.c */
@@ -39,6 +39,8 @@ struct slots {
 void slots_begin_turn(struct server *s);
 /* The i-th slot of this turn. */
 struct slot *slot_of_turn(struct server *s, unsigned i);
+/* Newcomers wait until then, as things are now. */
+int64_t slots_accept_at(struct server *s);
 /* Takes new connections from a listener, making room for them where it may. */
 void slot_accept_from(struct server *s, const struct listener *listener);
 /* The peer has sent something: reads once; if there is more, the next turn
