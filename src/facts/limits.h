@@ -73,7 +73,7 @@
 #define LIMIT_BACKLOG 4096
 #define LIMIT_ACCEPTS 8
 #define LIMIT_TURN 32768
-#define LIMIT_GREEDY 4
+#define LIMIT_GREEDY 2
 #define LIMIT_TLS_EMPTY 64
 #define LIMIT_HEAD_MS 10000
 #define LIMIT_BODY_MS 30000
@@ -224,7 +224,7 @@
  * in its own, where handshakes come last. A turn is LIMIT_GREEDY shares, what
  * the others do within theirs, a step of a handshake, and a step of the other
  * kinds for each that had no debt, which is N of them once, and one in a turn
- * from then on. At 400 MHz that is 8 ms, 2 ms for each of N that begins to use
+ * from then on. At 400 MHz that is 4 ms, 2 ms for each of N that begins to use
  * its share just then, 35 ms with P-256, and 0.3 s for a large body, if there
  * is one.
  *
