@@ -80,9 +80,17 @@ static struct slot *free_slot(struct server *s)
 	return NULL;
 }
 
+/* Of a full table; there is one at least, see server_open(). */
+static struct slot *first_to_go(struct server *s)
+{
+	struct slot *k = least(s);
+	ASSERT(k);
+	return k;
+}
+
 static bool has_room(struct server *s)
 {
-	return free_slot(s) || worth(least(s)) <= HUNG_UP;
+	return free_slot(s) || worth(first_to_go(s)) <= HUNG_UP;
 }
 
 /* After NEW_MS it is no more: it has had its time for a head. Without TLS that
@@ -95,9 +103,9 @@ static bool is_new(const struct slot *k)
 int64_t slots_accept_at(struct server *s)
 {
 	int64_t at_ms = s->slots.accept_at_ms;
-	if (has_room(s) || !is_new(least(s)))
+	if (has_room(s) || !is_new(first_to_go(s)))
 		return at_ms;
-	int64_t old_ms = least(s)->conn.since_ms + NEW_MS;
+	int64_t old_ms = first_to_go(s)->conn.since_ms + NEW_MS;
 	return old_ms > at_ms ? old_ms : at_ms;
 }
 
@@ -151,8 +159,7 @@ static void take(struct server *s, int fd, const struct address *peer,
 {
 	struct slot *k = free_slot(s);
 	if (k == NULL) {
-		k = least(s);
-		ASSERT(k); /* there is one at least, see server_open() */
+		k = first_to_go(s);
 		evict(s, k);
 	}
 	open_slot(s, k, fd, peer, health_only);
