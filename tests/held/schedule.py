@@ -239,8 +239,11 @@ class Schedule:
         if code == 200:
             for x in a.ids:
                 self.acks.setdefault(x, []).append((now, a.life))
-            self.newest_acked = max(self.newest_acked, min(
-                self.first_sent[x] for x in a.ids))
+            # one that no sink wants is not in the spool
+            if any(route in (None, text.route(a.ids[0]))
+                   for route, _ in a.life.sinks.values()):
+                self.newest_acked = max(self.newest_acked, min(
+                    self.first_sent[x] for x in a.ids))
         elif code is None and more:
             for x in a.ids:
                 self.unsure.setdefault(x, []).append(now)
@@ -415,6 +418,13 @@ class Schedule:
                 self.excused[s] = now
         self.after_life()
 
+    def hang_up(self):
+        """SIGHUP: a serial line that is within a line begins a new one."""
+        for s in self.present:
+            if isinstance(s, w.Serial):
+                s.pieces += 1
+        self.process.send_signal(signal.SIGHUP)
+
     def restart(self, how, other=False, sinks=False):
         if not self.alive():
             return
@@ -545,12 +555,9 @@ class Schedule:
             if n.random() < 0.5:
                 self.restart("term")
             else:
-                self.process.send_signal(signal.SIGHUP)
+                self.hang_up()
         elif kind == "HUP":
-            for s in self.present:
-                if isinstance(s, w.Serial):
-                    s.pieces += 1
-            self.process.send_signal(signal.SIGHUP)
+            self.hang_up()
         elif kind in ("KILL", "TERM"):
             self.restart(kind.lower())
         elif kind.startswith(("KILL", "TERM")):
