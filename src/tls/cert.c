@@ -193,6 +193,7 @@ bool cert_read(struct span der, struct cert *c)
 {
 	struct span all, body;
 	*c = (struct cert){.path_length = CERT_ANY_LENGTH};
+	/*@ assert cert_ok(c); */
 	return der_take_tag(&der, DER_SEQUENCE, &all) &&
 	       der_take_tag(&all, DER_SEQUENCE, &body) &&
 	       take_names(&body, c) && read_rest(body, c);
