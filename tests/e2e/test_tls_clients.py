@@ -615,9 +615,14 @@ def test_handshake_cut_at_each_byte(start_tls, pki):
     for n in range(len(hello) + 1):
         with server.raw() as c:
             c.send(hello[:n])
-    # but the one without a byte
+    # but the one without a byte; where they come faster than they are heard,
+    # those that have hung up make room for others
+
+    def counted():
+        evicted = server.metrics()["bellwire_connections_evicted_total"]
+        return handshake_errors(server) + evicted
     wait_for("all counted",
-             lambda: handshake_errors(server) == len(hello))
+             lambda: len(hello) <= counted() <= len(hello) + 1)
     wait_for("all closed", lambda: sockets_of(server) <= descriptors)
     server.accepts(payload(alert()))
 
