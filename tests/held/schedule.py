@@ -250,6 +250,10 @@ class Schedule:
         elif code == 503:
             for x in a.ids:
                 self.full_sent.setdefault(x, a.begin)
+                # after another's 200 it is one more notification, which
+                # comes out even if its sender gives up
+                if x in self.acks and x not in self.unsure:
+                    self.unsure[x] = [now]
         elif code is not None:
             self.fail("refused", f"{code} {more!r} for {a.ids[:3]}")
         self.attempts.remove(a)
