@@ -20,7 +20,9 @@ PLATFORM_mipsel := mipsle
 platform = $(or $(PLATFORM_$(1)),$(1))
 
 ARCH_armv5 := -march=armv5te -mfloat-abi=soft
-ARCH_mips := -march=24kc -msoft-float
+# -W: gcc lets .cpload, which begins functions, stand behind one that ends in .set
+# nomacro and never returns; as warns of each.
+ARCH_mips := -march=24kc -msoft-float -Wa,-W
 ARCH_mipsel := $(ARCH_mips)
 
 # Where a jump may land (BTI), and signed return addresses (PAC): the kernel
