@@ -49,10 +49,19 @@ void window_take(struct window *w, struct span rest)
 
 void window_append(struct window *w, struct span piece)
 {
+	size_t at = (size_t)(piece.p - w->bytes), body = w->body_end - w->begin;
 	ASSERT(piece.n <= w->raw - w->body_end);
-	if (piece.n && w->bytes + w->body_end != piece.p)
-		memmove(w->bytes + w->body_end, piece.p, piece.n);
-	w->body_end += piece.n;
+	if (piece.n <= body) {
+		if (piece.n && at != w->body_end)
+			memmove(w->bytes + w->body_end, piece.p, piece.n);
+		w->body_end += piece.n;
+		return;
+	}
+	/* less moves up to it */
+	if (body && at != w->body_end)
+		memmove(w->bytes + at - body, w->bytes + w->begin, body);
+	w->begin = at - body;
+	w->body_end = at + piece.n;
 }
 
 void window_wipe(struct window *w, struct span part)
