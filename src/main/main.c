@@ -112,7 +112,7 @@ static int render(struct program *p, int argc, const char *const *argv)
 	}
 	if (!start_offline(p))
 		return EXIT_FAILED;
-	if (offline_render(&p->offline, p->file, sizeof p->file, &why))
+	if (offline_render(&p->offline, &why))
 		return EXIT_FINE;
 	return why.n ? program_fail(EXIT_FAILED, buf_span(&why)) : EXIT_FAILED;
 }

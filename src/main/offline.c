@@ -80,27 +80,38 @@ static void put_head(struct offline *o)
 	put(o, buf_span(&head));
 }
 
-static void put_chunk(struct offline *o, struct span data)
+_Static_assert(WINDOW_BYTES <= 0xffff, "read_chunk() writes four digits");
+
+/* Reads a chunk to where the connection looks for one. False at the end of what
+ * there is. */
+static bool read_chunk(struct offline *o)
 {
-	char bytes[32];
-	struct buf size = buf_of(bytes, sizeof bytes);
-	buf_padded(&size, data.n, 16, 1);
-	buf_str(&size, "\r\n");
-	put(o, buf_span(&size));
-	put(o, data);
-	put(o, SPAN("\r\n"));
+	static const struct span end = SPAN_INIT("\r\n");
+	enum { HEAD = 6, FRAME = HEAD + 2 }; /* "07d0\r\n", its bytes, "\r\n" */
+	size_t room;
+	char *p = conn_room(o->conn, &room);
+	if (room <= FRAME)
+		return false; /* it has its answer */
+	long got = os_read(STDIN_FILENO, p + HEAD, room - FRAME);
+	if (got <= 0)
+		return false;
+	struct buf chunk = buf_of(p, room);
+	buf_padded(&chunk, (uint64_t)got, 16, HEAD - 2);
+	buf_put(&chunk, end);
+	chunk.n += (size_t)got;
+	buf_put(&chunk, end);
+	conn_received(o->conn, chunk.n);
+	return let_out(o);
 }
 
-bool offline_render(struct offline *o, char *memory, size_t n, struct buf *why)
+bool offline_render(struct offline *o, struct buf *why)
 {
 	struct conn *c = o->conn;
-	long got;
 	o->service.now.s = os_unix_s();
 	conn_open(c, 0, 0);
 	put_head(o);
-	while (c->state == CONN_BODY &&
-	       (got = os_read(STDIN_FILENO, memory, n)) > 0)
-		put_chunk(o, (struct span){memory, (size_t)got});
+	while (c->state == CONN_BODY && read_chunk(o))
+		;
 	put(o, SPAN("0\r\n\r\n"));
 	if (o->deliver->sink[0].state == DELIVERY_DOWN)
 		return false;

@@ -18,8 +18,8 @@ struct offline {
 /* Leaves of the configuration one sink: the first one's format and filter, or
  * the format of that name, on standard output. NULL or what would be right. */
 const char *offline_configure(struct config *c, struct span format);
-/* Emits the payload. memory[0..n) is where it is read to. False: *why says what
- * is wrong with it, or is empty if the sink failed. */
-bool offline_render(struct offline *o, char *memory, size_t n, struct buf *why);
+/* Emits the payload. False: *why says what is wrong with it, or is empty if the
+ * sink failed. */
+bool offline_render(struct offline *o, struct buf *why);
 
 #endif
