@@ -55,6 +55,18 @@ enum {
     lemma rest_is_aligned: \forall integer a, b; 0 <= a && 0 < b &&
 	aligned(a) && aligned(b) ==> aligned(a % b); */
 
+/* Where a position falls. Division of 64 bits is a long function where words
+ * have 32, and it takes long to write 4 GB. */
+/*@ requires ring_ok(s);
+    assigns \nothing;
+    ensures \result == position % s->size; */
+static inline uint64_t offset_of(const struct spool *s, uint64_t position)
+{
+	if (position <= UINT32_MAX && s->size <= UINT32_MAX)
+		return (uint32_t)position % (uint32_t)s->size;
+	return position % s->size;
+}
+
 /*@ requires ring_ok(s);
     assigns \result \from s->ring, s->size, position;
     ensures \result == s->ring + (s->size - rest(s, position));
@@ -63,7 +75,7 @@ enum {
     ensures aligned(position) ==> rest(s, position) >= 8; */
 static inline char *place(const struct spool *s, uint64_t position)
 {
-	return s->ring + position % s->size;
+	return s->ring + offset_of(s, position);
 }
 
 /*@ requires ring_ok(s);
@@ -72,7 +84,7 @@ static inline char *place(const struct spool *s, uint64_t position)
     ensures aligned(position) ==> \result % 8 == 0; */
 static inline uint64_t until_end(const struct spool *s, uint64_t position)
 {
-	return s->size - position % s->size;
+	return s->size - offset_of(s, position);
 }
 
 /*@ requires \valid(h + (0 .. 7)) && n <= UINT32_MAX;

@@ -7,8 +7,6 @@
  */
 #include "spool/layout.h"
 
-#include <string.h>
-
 void spool_init(struct spool *s, char *ring, uint64_t size, unsigned cursors)
 {
 	ASSERT(size % 8 == 0);
@@ -99,6 +97,8 @@ static char *put_text(char *p, char *length, struct span s)
     assigns h[0 .. need - 1]; */
 static void put_record(char *h, uint64_t need, const struct record *r)
 {
+	/* what fills it up is zero */
+	put_u64(h + need - 8, 0);
 	put_u32(h, (uint32_t)need);
 	put_u32(h + RECORD_AT_KIND, (uint32_t)r->kind);
 	put_u64(h + RECORD_AT_KEY, r->key);
@@ -114,8 +114,7 @@ static void put_record(char *h, uint64_t need, const struct record *r)
 		(uint32_t)r->envelope.status | (uint32_t)r->envelope.reason.n
 						   << REASON_SHIFT);
 	p = put_text(p, h + RECORD_AT_JSON, r->json);
-	p = put_text(p, h + RECORD_AT_INDEX, r->index);
-	memset(p, 0, (size_t)(h + need - p));
+	put_text(p, h + RECORD_AT_INDEX, r->index);
 }
 
 uint64_t spool_put(struct spool *s, const struct record *r)
