@@ -121,8 +121,9 @@ LINK_FLAGS := -nostdlib -static -Wl,-pie,--no-dynamic-linker,-z,text \
 	-Wl,--build-id=none -Wl,-T,$(O)/target.ld
 
 # The rooms of src/, in the order of an alert's way; src/folders has what each
-# may include. TLS is chosen by file.
-PURE := $(addprefix base/,text bytes time address hash) \
+# may include. TLS is chosen by file, and so is how words are loaded.
+WORDS := $(if $(filter riscv% arm%-gnueabi,$(MACHINE)),aligned,words)
+PURE := $(addprefix base/,text $(WORDS) bytes time address hash) \
 	$(addprefix facts/,status metrics) \
 	$(addprefix json/,json strings jsmn) \
 	$(addprefix alert/,member alert others read payload match) \
@@ -176,7 +177,7 @@ $(O)/guard/calls.h: src/guard/calls.def Makefile $(O)/flags | $(MUSL_READY)
 $(O)/guard/sandbox.o: $(O)/guard/calls.h
 
 # Where a payload's bytes go, speed counts; everywhere else, size.
-HOT := base/text base/hash json/json json/strings alert/member alert/alert alert/read \
+HOT := base/text base/$(WORDS) base/hash json/json json/strings alert/member alert/alert alert/read \
 	spool/spool intake/recall intake/firing intake/intake render/pieces render/render \
 	render/logfmt http/scan
 $(HOT:%=$(O)/%.o): HOT_FLAGS := -O2 -falign-functions=1 -falign-loops=1 $(JUMPS)

@@ -151,36 +151,6 @@ void buf_char(struct buf *b, char c)
 	b->p[b->n++] = c;
 }
 
-void span_copy(char *to, struct span s)
-{
-	size_t i = 0;
-	/* musl's memcpy() takes long to begin, and most pieces are short; one
-	 * of constant size is a load and a store */
-	if (s.n > 1024) {
-		memcpy(to, s.p, s.n);
-	} else if (s.n >= 16) {
-		size_t last = s.n - 16; /* may overlap with those before */
-		/*@ loop invariant i <= last + 15;
-		    loop assigns i, to[0 .. s.n - 1];
-		    loop variant last + 16 - i; */
-		for (; i < last; i += 16)
-			memcpy(to + i, s.p + i, 16);
-		memcpy(to + last, s.p + last, 16);
-	} else if (s.n >= 8) {
-		memcpy(to, s.p, 8);
-		memcpy(to + (s.n - 8), s.p + (s.n - 8), 8);
-	} else if (s.n >= 4) {
-		memcpy(to, s.p, 4);
-		memcpy(to + (s.n - 4), s.p + (s.n - 4), 4);
-	} else {
-		/*@ loop invariant i <= s.n;
-		    loop assigns i, to[0 .. s.n - 1];
-		    loop variant s.n - i; */
-		for (; i < s.n; i++)
-			to[i] = s.p[i];
-	}
-}
-
 void buf_put(struct buf *b, struct span s)
 {
 	size_t room = b->cap - b->n;
@@ -204,13 +174,22 @@ void buf_padded(struct buf *b, uint64_t v, unsigned base, unsigned width)
 {
 	char digits[20]; /* 2^64 has 20 decimal digits */
 	size_t i = sizeof digits;
+	/* division of 64 bits is a long function where words have 32 */
 	/*@ loop invariant 0 < i <= 20;
 	    loop assigns i, v, digits[0 .. 19];
 	    loop variant i; */
-	do {
+	while (v > UINT32_MAX && i > 1) {
 		digits[--i] = hex[v % base];
 		v /= base;
-	} while (v && i);
+	}
+	uint32_t low = (uint32_t)(v & UINT32_MAX);
+	/*@ loop invariant 0 < i <= 20;
+	    loop assigns i, low, digits[0 .. 19];
+	    loop variant i; */
+	do {
+		digits[--i] = hex[low % base];
+		low /= base;
+	} while (low && i);
 	/*@ loop invariant grown{Pre, Here}(b);
 	    loop assigns n, b->n, b->cut,
 		b->p[\at(b->n, Pre) .. b->cap - 1];

@@ -82,6 +82,17 @@ static inline size_t word_bytes(const char *p)
 	return WORD == 8 ? (size_t)eight_bytes(p) : four_bytes(p);
 }
 
+/* Copies that many. */
+struct word {
+	size_t bytes;
+} __attribute__((packed, may_alias));
+/*@ requires \valid_read(p + (0 .. WORD - 1)) && \valid(to + (0 .. WORD - 1));
+    assigns to[0 .. WORD - 1]; */
+static inline void copy_word(char *to, const char *p)
+{
+	((struct word *)to)->bytes = ((const struct word *)p)->bytes;
+}
+
 /* A word that has v in each of its bytes. */
 /*@ requires v <= 255;
     assigns \nothing; */
@@ -94,10 +105,7 @@ static inline size_t word_of(size_t v)
 /*@ requires w != 0;
     assigns \nothing;
     ensures \result < WORD; */
-static inline size_t lowest_byte(size_t w)
-{
-	return (unsigned)__builtin_ctzl(w) / 8;
-}
+size_t lowest_byte(size_t w);
 
 struct span {
 	const char *p; /* NULL: absent, which is not the same as empty */

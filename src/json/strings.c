@@ -1,8 +1,6 @@
 /* strings.c - the readers of json.h for strings and values that are valid. */
 #include "json/json.h"
 
-#include <string.h>
-
 /* json_odd_bytes(), and DEL. */
 /*@ assigns \nothing; */
 static inline size_t not_plain(size_t w)
@@ -50,7 +48,7 @@ static inline size_t copy_plain(char *to, const char *p, size_t n)
 	    loop variant n - i; */
 	for (; n - i >= WORD; i += WORD) {
 		w = word_bytes(p + i);
-		memcpy(to + i, p + i, WORD);
+		copy_word(to + i, p + i);
 		odd = not_plain(w);
 		if (odd)
 			return i + lowest_byte(odd);
@@ -58,7 +56,7 @@ static inline size_t copy_plain(char *to, const char *p, size_t n)
 	if (i && i < n) {
 		/* the last word; the first of them were seen to be plain */
 		w = word_bytes(p + (n - WORD));
-		memcpy(to + (n - WORD), p + (n - WORD), WORD);
+		copy_word(to + (n - WORD), p + (n - WORD));
 		odd = not_plain(w);
 		return odd ? n - WORD + lowest_byte(odd) : n;
 	}

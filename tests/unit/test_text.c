@@ -39,7 +39,7 @@ static void compares_spans(void **state)
 
 /* Of every length up to where bytes are taken otherwise: equal, and with each
  * byte another one; each in memory of its own that ends behind it. */
-static void compares_and_copies_all_lengths(void **state)
+static void compares_all_lengths(void **state)
 {
 	char bytes[1100];
 	(void)state;
@@ -47,10 +47,7 @@ static void compares_and_copies_all_lengths(void **state)
 		bytes[i] = (char)(i * 7 % 251);
 	for (size_t n = 0; n <= sizeof bytes; n += n < 70 ? 1 : 33) {
 		struct span s = {bytes, n};
-		char *a = copy_of(s), *b = malloc(n ? n : 1);
-		memset(b, 0xa5, n ? n : 1);
-		span_copy(b, (struct span){a, n});
-		CHECK(memcmp(b, bytes, n) == 0, "copy of %zu bytes", n);
+		char *a = copy_of(s), *b = copy_of(s);
 		CHECK(span_eq((struct span){a, n}, (struct span){b, n}), "%zu",
 		      n);
 		for (size_t i = 0; i < n; i++) {
@@ -392,7 +389,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(compares_spans),
-	    cmocka_unit_test(compares_and_copies_all_lengths),
+	    cmocka_unit_test(compares_all_lengths),
 	    cmocka_unit_test(splits),
 	    cmocka_unit_test(trims),
 	    cmocka_unit_test(reads_numbers),
