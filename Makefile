@@ -125,7 +125,7 @@ LINK_FLAGS := -nostdlib -static -Wl,-pie,--no-dynamic-linker,-z,text \
 WORDS := $(if $(filter riscv% arm%-gnueabi,$(MACHINE)),aligned,words)
 PURE := $(addprefix base/,text $(WORDS) bytes time address hash) \
 	$(addprefix facts/,status metrics) \
-	$(addprefix json/,json strings jsmn) \
+	$(addprefix json/,json unseen strings jsmn) \
 	$(addprefix alert/,member alert others read payload match) \
 	$(addprefix spool/,spool cursors dropped recover image) \
 	$(addprefix render/,pieces render json logfmt template) \
@@ -177,7 +177,7 @@ $(O)/guard/calls.h: src/guard/calls.def Makefile $(O)/flags | $(MUSL_READY)
 $(O)/guard/sandbox.o: $(O)/guard/calls.h
 
 # Where a payload's bytes go, speed counts; everywhere else, size.
-HOT := base/text base/$(WORDS) base/hash json/json json/strings alert/member alert/alert alert/read \
+HOT := base/text base/$(WORDS) base/hash json/json json/unseen json/strings alert/member alert/alert alert/read \
 	spool/spool intake/recall intake/firing intake/intake render/pieces render/render \
 	render/logfmt http/scan
 $(HOT:%=$(O)/%.o): HOT_FLAGS := -O2 -falign-functions=1 -falign-loops=1 $(JUMPS)

@@ -101,7 +101,7 @@ static void check_same(const struct outcome *a, const struct outcome *b)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct outcome whole, pieces;
+	struct outcome whole, pieces, unseen;
 	if (size < 2 || size > 65536)
 		return 0;
 	struct span text = {(const char *)data + 2, size - 2};
@@ -110,9 +110,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	run(text, split, LIMIT_JSON_DEPTH, &pieces);
 	ASSERT(whole.events == pieces.events);
 	check_same(&whole, &pieces);
-	/* the deepest level of which is told does not change the verdict */
-	run(text, split, (uint8_t)(data[0] % LIMIT_JSON_DEPTH), &pieces);
+	/* the deepest level of which is told does not change the verdict, nor
+	 * does what is passed over the events */
+	uint8_t depth = data[0] % LIMIT_JSON_DEPTH;
+	run(text, split, depth, &pieces);
 	check_same(&whole, &pieces);
+	run(text, text.n, depth, &unseen);
+	ASSERT(unseen.events == pieces.events);
 	run(text, text.n, 0, &pieces);
 	check_same(&whole, &pieces);
 	ASSERT(whole.offset <= text.n);

@@ -356,6 +356,8 @@ static enum payload_event take_event(struct payload *p, enum json_event e,
 	if (depth > 2) {
 		alert_read(&p->alert, bytes + (size_t)(p->start - at), e,
 			   &p->json);
+		p->json.report_depth =
+		    alert_reads_pairs(&p->alert) ? LABELS : LABELS - 1;
 		return PAYLOAD_MORE;
 	}
 	if (depth == 2)

@@ -232,6 +232,11 @@ static void read_pair(struct alert_reader *r, enum json_event e, size_t start,
 	}
 }
 
+bool alert_reads_pairs(const struct alert_reader *r)
+{
+	return is_group(r->member);
+}
+
 void alert_read(struct alert_reader *r, const char *alert, enum json_event e,
 		const struct json *j)
 {

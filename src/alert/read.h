@@ -35,6 +35,8 @@ void alert_read_start(struct alert_reader *r, const struct json *j);
  * the names of the alert. */
 void alert_read(struct alert_reader *r, const char *alert, enum json_event e,
 		const struct json *j);
+/* Is what the member at hand holds of use to alert_read()? */
+bool alert_reads_pairs(const struct alert_reader *r);
 /* Takes the members that the usual alert has, strings and objects of strings
  * without blanks between tokens, at once, as the validator and alert_read()
  * would: those that come next and are whole in alert[0..n), n being at most

@@ -20,19 +20,10 @@
  * those of strings and numbers in another one hostile JSON took 6 % more
  * instructions.
  */
-#include "json/json.h"
+#include "json/states.h"
 
-/*@ predicate in_number(integer state) =
-	JSON_IN_MINUS <= state <= JSON_IN_EXPONENT;
-
-    logic integer looks(integer state) =
+/*@ logic integer looks(integer state) =
 	state < JSON_IN_MINUS ? 0 : state > JSON_IN_EXPONENT ? 0 : 1; */
-
-/*@ assigns \nothing; */
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
 
 /*@ requires \valid(j);
     assigns j->expected;
@@ -63,18 +54,8 @@ static enum json_event open(struct json *j, bool object)
 	    j->depth <= j->report_depth ? JSON_OPEN : JSON_MORE;
 	if (j->depth == LIMIT_JSON_DEPTH)
 		return JSON_TOO_DEEP;
-	uint64_t bit = (uint64_t)1 << j->depth;
-	j->objects = object ? j->objects | bit : j->objects & ~bit;
-	j->depth++;
-	j->state = object ? JSON_WANT_KEY_OR_END : JSON_WANT_VALUE_OR_END;
+	json_enter(j, object);
 	return event;
-}
-
-/*@ requires \valid_read(j) && 0 < j->depth <= LIMIT_JSON_DEPTH;
-    assigns \nothing; */
-static bool in_object(const struct json *j)
-{
-	return j->objects >> (j->depth - 1) & 1;
 }
 
 /*@ requires \valid(j) && 0 < j->depth <= LIMIT_JSON_DEPTH;
@@ -136,7 +117,7 @@ static enum json_event begin_value(struct json *j, char c)
 	/* editors and scripts write one */
 	if (j->offset == 0 && c == '\xef')
 		return bad(j, "a value, not a byte order mark (U+FEFF)");
-	if (!is_digit(c))
+	if (!json_is_digit(c))
 		return bad(j, j->state == JSON_WANT_VALUE ? "a value"
 							  : "a value or ']'");
 	j->state = c == '0' ? JSON_IN_ZERO : JSON_IN_INT;
@@ -149,7 +130,7 @@ static enum json_event begin_value(struct json *j, char c)
     ensures !refused(\result) ==> json_ok(j); */
 static enum json_event take_comma_or_end(struct json *j, char c)
 {
-	bool object = in_object(j);
+	bool object = json_in_object(j);
 	if (c == (object ? '}' : ']'))
 		return close(j);
 	if (c != ',')
@@ -307,7 +288,7 @@ static enum json_event number_goes(struct json *j, enum json_state next)
 static enum json_event digit_wanted(struct json *j, char c,
 				    enum json_state next)
 {
-	return is_digit(c) ? number_goes(j, next) : bad(j, "a digit");
+	return json_is_digit(c) ? number_goes(j, next) : bad(j, "a digit");
 }
 
 /* RFC 8259 6. *again is set when c is not part of the number. */
@@ -334,7 +315,7 @@ static enum json_event take_number(struct json *j, char c, bool *again)
 	case JSON_IN_INT:
 	case JSON_IN_FRACTION:
 	case JSON_IN_EXPONENT:
-		if (is_digit(c))
+		if (json_is_digit(c))
 			return JSON_MORE;
 		break;
 	default:
@@ -389,23 +370,6 @@ static enum json_event take(struct json *j, char c, bool *again)
 	return take_number(j, c, again);
 }
 
-/* The usual member of which nothing is to be reported, "name":"value" without
- * blanks, and the comma in front of it: how many bytes it has if all of it is
- * here and right. Otherwise 0, and the states go through it. */
-/*@ requires json_ok(j) && n > 0 && \valid_read(p + (0 .. n - 1));
-    assigns \nothing;
-    ensures \result <= n;
-    ensures \result > 0 ==> j->state == JSON_WANT_KEY_OR_END ||
-	    j->state == JSON_WANT_COMMA_OR_END; */
-static size_t unseen_member(const struct json *j, const char *p, size_t n)
-{
-	size_t start = p[0] == ',' ? 1 : 0;
-	if (j->state != (start ? JSON_WANT_COMMA_OR_END : JSON_WANT_KEY_OR_END))
-		return 0;
-	size_t value = in_object(j) ? json_behind_name(p, start, n) : 0;
-	return value ? json_behind_string(p, value, n) : 0;
-}
-
 enum json_event json_next(struct json *j, const char *p, size_t n)
 {
 	size_t i = 0;
@@ -424,12 +388,11 @@ enum json_event json_next(struct json *j, const char *p, size_t n)
 				break;
 		}
 		if (j->depth > j->report_depth) {
-			size_t unseen = unseen_member(j, p + i, n - i);
-			if (unseen) {
-				json_skip_members(j, unseen);
-				i += unseen;
-				continue;
-			}
+			size_t unseen = json_pass_unseen(j, p + i, n - i);
+			j->offset += unseen;
+			i += unseen;
+			if (i == n)
+				break;
 		}
 		enum json_event event = take(j, p[i], &again);
 		if (event == JSON_BAD || event == JSON_TOO_DEEP)
