@@ -329,6 +329,64 @@ static void put_string_char(struct buf *b, struct span *s, bool ascii)
 	}
 }
 
+/* Appends what stands between strings, up to a blank or with the quote of the
+ * next one, off the front of *s. Does a string begin? */
+/*@ requires buf_ok(b) && \valid(s) && span_ok(*s) && apart(b, *s) && s->n > 0;
+    requires \separated(b, s);
+    assigns *s, b->n, b->cut, b->p[b->n .. b->cap - 1];
+    ensures grown{Pre, Post}(b);
+    ensures span_ok(*s) && s->n < \old(s->n) && apart(b, *s); */
+static bool put_structure(struct buf *b, struct span *s)
+{
+	char *to = b->p + b->n;
+	size_t i = 0, room = b->cap - b->n;
+	size_t n = s->n < room ? s->n : room;
+	bool quote = false;
+	/*@ loop invariant i <= n && (quote ==> i > 0);
+	    loop assigns i, quote, to[0 .. n - 1];
+	    loop variant n - i; */
+	while (i < n && !quote && !json_is_blank(s->p[i])) {
+		quote = s->p[i] == '"';
+		to[i] = s->p[i];
+		i++;
+	}
+	b->n += i;
+	*s = span_skip(*s, i);
+	if (quote || s->n == 0)
+		return quote;
+	char c = s->p[0]; /* a blank, or there is no room for it */
+	if (!json_is_blank(c))
+		buf_char(b, c);
+	*s = span_skip(*s, 1);
+	return c == '"';
+}
+
+/* Appends some of a string's inside, or its last quote, off the front of *s.
+ * Does the string go on? */
+/*@ requires buf_ok(b) && \valid(s) && span_ok(*s) && apart(b, *s) && s->n > 0;
+    requires \separated(b, s);
+    assigns *s, b->n, b->cut, b->p[b->n .. b->cap - 1];
+    ensures grown{Pre, Post}(b);
+    ensures span_ok(*s) && s->n < \old(s->n) && apart(b, *s); */
+static bool put_in_string(struct buf *b, struct span *s, bool ascii)
+{
+	*s = span_skip(*s, json_put_plain(b, *s));
+	if (s->n == 0)
+		return true;
+	if (s->p[0] == '"') {
+		buf_char(b, '"');
+		*s = span_skip(*s, 1);
+		return false;
+	}
+	if (s->p[0] == '\\' && s->n > 1) {
+		buf_put(b, (struct span){s->p, 2});
+		*s = span_skip(*s, 2);
+	} else {
+		put_string_char(b, s, ascii);
+	}
+	return true;
+}
+
 void json_put_compact(struct buf *b, struct span text, bool ascii)
 {
 	bool in_string = false;
@@ -337,29 +395,7 @@ void json_put_compact(struct buf *b, struct span text, bool ascii)
 	    loop assigns text, in_string, b->n, b->cut,
 		b->p[\at(b->n, Pre) .. b->cap - 1];
 	    loop variant text.n; */
-	while (text.n) {
-		if (!in_string) {
-			char c = text.p[0];
-			if (!json_is_blank(c))
-				buf_char(b, c);
-			in_string = c == '"';
-			text = span_skip(text, 1);
-			continue;
-		}
-		size_t plain = json_plain(text);
-		buf_put(b, (struct span){text.p, plain});
-		text = span_skip(text, plain);
-		if (text.n == 0)
-			break;
-		if (text.p[0] == '\\' && text.n > 1) {
-			buf_put(b, (struct span){text.p, 2});
-			text = span_skip(text, 2);
-		} else if (text.p[0] == '"') {
-			buf_char(b, '"');
-			text = span_skip(text, 1);
-			in_string = false;
-		} else {
-			put_string_char(b, &text, ascii);
-		}
-	}
+	while (text.n)
+		in_string = in_string ? put_in_string(b, &text, ascii)
+				      : put_structure(b, &text);
 }

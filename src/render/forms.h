@@ -33,9 +33,10 @@ const char *template_check(struct span text);
 /* The alert as one JSON object. */
 void render_json(struct buf *out, const struct format *f, bool resolved,
 		 const struct record *r, const struct alert *a);
-/* ,"name":value if there is a value; raw JSON. */
+/* A comma, name and value if there is a value; raw JSON, the name with its colon.
+ */
 void render_json_member(struct buf *out, const struct format *f,
-			const char *name, struct span value);
+			struct span name, struct span value);
 /* The alert as key=value pairs. */
 void render_logfmt(struct buf *out, const struct format *f, bool resolved,
 		   const struct alert *a);

@@ -5,15 +5,13 @@
 #include "json/json.h"
 
 void render_json_member(struct buf *out, const struct format *f,
-			const char *name, struct span value)
+			struct span name, struct span value)
 {
 	if (value.p == NULL)
 		return;
 	if (out->n && out->p[out->n - 1] != '{')
 		buf_char(out, ',');
-	buf_char(out, '"');
-	buf_str(out, name);
-	buf_str(out, "\":");
+	buf_put(out, name);
 	json_put_compact(out, value, f->ascii);
 }
 
@@ -50,22 +48,22 @@ void render_json(struct buf *out, const struct format *f, bool resolved,
 	const struct envelope *e = &r->envelope;
 	struct span none = SPAN("{}");
 	buf_char(out, '{');
-	render_json_member(out, f, "receiver", e->receiver);
-	render_json_member(out, f, "status",
+	render_json_member(out, f, SPAN("\"receiver\":"), e->receiver);
+	render_json_member(out, f, SPAN("\"status\":"),
 			   resolved ? SPAN("\"resolved\"")
 				    : SPAN("\"firing\""));
-	render_json_member(out, f, "labels",
+	render_json_member(out, f, SPAN("\"labels\":"),
 			   a->labels_json.p ? a->labels_json : none);
-	render_json_member(out, f, "annotations",
+	render_json_member(out, f, SPAN("\"annotations\":"),
 			   a->annotations_json.p ? a->annotations_json : none);
-	render_json_member(out, f, "startsAt", a->starts_at);
-	render_json_member(out, f, "endsAt", a->ends_at);
-	render_json_member(out, f, "generatorURL", a->generator_url);
-	render_json_member(out, f, "fingerprint", a->fingerprint);
+	render_json_member(out, f, SPAN("\"startsAt\":"), a->starts_at);
+	render_json_member(out, f, SPAN("\"endsAt\":"), a->ends_at);
+	render_json_member(out, f, SPAN("\"generatorURL\":"), a->generator_url);
+	render_json_member(out, f, SPAN("\"fingerprint\":"), a->fingerprint);
 	if (a->others)
 		put_others(out, f, a);
-	render_json_member(out, f, "groupKey", e->group_key);
-	render_json_member(out, f, "externalURL", e->external_url);
-	render_json_member(out, f, "notification_reason", e->reason);
+	render_json_member(out, f, SPAN("\"groupKey\":"), e->group_key);
+	render_json_member(out, f, SPAN("\"externalURL\":"), e->external_url);
+	render_json_member(out, f, SPAN("\"notification_reason\":"), e->reason);
 	buf_char(out, '}');
 }

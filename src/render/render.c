@@ -113,10 +113,12 @@ static void put_notice(struct buf *out, const struct format *f,
 		buf_str(out, notice_of(r->kind).word);
 		buf_str(out, "\",\"count\":");
 		buf_u64(out, r->count);
-		render_json_member(out, f, "receiver", r->envelope.receiver);
-		render_json_member(out, f, "alertname", l.alertname);
-		render_json_member(out, f, "fingerprint", l.fingerprint);
-		render_json_member(out, f, "reason", l.reason);
+		render_json_member(out, f, SPAN("\"receiver\":"),
+				   r->envelope.receiver);
+		render_json_member(out, f, SPAN("\"alertname\":"), l.alertname);
+		render_json_member(out, f, SPAN("\"fingerprint\":"),
+				   l.fingerprint);
+		render_json_member(out, f, SPAN("\"reason\":"), l.reason);
 		buf_char(out, '}');
 		break;
 	case FORMAT_LOGFMT:
