@@ -177,7 +177,7 @@ $(O)/guard/calls.h: src/guard/calls.def Makefile $(O)/flags | $(MUSL_READY)
 $(O)/guard/sandbox.o: $(O)/guard/calls.h
 
 # Where a payload's bytes go, speed counts; everywhere else, size.
-HOT := base/text base/$(WORDS) base/hash json/json json/unseen json/strings alert/member alert/alert alert/read \
+HOT := base/text base/$(WORDS) base/hash json/json json/unseen json/strings json/jsmn alert/member alert/alert alert/read \
 	spool/spool intake/recall intake/firing intake/intake render/pieces render/render \
 	render/logfmt http/scan
 $(HOT:%=$(O)/%.o): HOT_FLAGS := -O2 -falign-functions=1 -falign-loops=1 $(JUMPS)

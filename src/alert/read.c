@@ -323,7 +323,8 @@ static size_t walk_member(struct alert_reader *r, const char *alert, size_t i,
 		take_close(r, alert, end, true);
 		return end;
 	}
-	end = json_behind_string(alert, value, n);
+	end = m == MEMBER_OTHER ? json_behind_value(alert, value, n, r->depth)
+				: json_behind_string(alert, value, n);
 	if (end == 0)
 		return 0;
 	take_name(r, m);

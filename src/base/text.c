@@ -274,34 +274,29 @@ bool text_is_unsafe(uint32_t c)
 	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 }
 
-/* A backslash, what stands for the kind of escape, and the first n of four
- * digits. */
-/*@ requires buf_ok(b) && n <= 4;
+/*@ requires buf_ok(b);
     assigns b->n, b->cut, b->p[b->n .. b->cap - 1];
     ensures grown{Pre, Post}(b); */
-static void put_hex(struct buf *b, char kind, uint32_t digits, size_t n)
+static void put_x(struct buf *b, uint32_t byte)
 {
-	char out[] = {'\\',
-		      kind,
-		      hex[digits >> 12 & 15],
-		      hex[digits >> 8 & 15],
-		      hex[digits >> 4 & 15],
-		      hex[digits & 15]};
-	buf_put(b, (struct span){out, 2 + n});
+	const char out[] = {'\\', 'x', hex[byte >> 4 & 15], hex[byte & 15]};
+	buf_put(b, (struct span){out, sizeof out});
 }
 
 void text_escape(struct buf *b, uint32_t c)
 {
-	if (c == '\n')
+	if (c == '\n') {
 		buf_put(b, SPAN("\\n"));
-	else if (c == '\r')
+	} else if (c == '\r') {
 		buf_put(b, SPAN("\\r"));
-	else if (c == '\t')
+	} else if (c == '\t') {
 		buf_put(b, SPAN("\\t"));
-	else if (c < 0x100)
-		put_hex(b, 'x', c * 256, 2);
-	else
-		put_hex(b, 'u', c, 4);
+	} else if (c < 0x100) {
+		put_x(b, c);
+	} else {
+		buf_put(b, SPAN("\\u"));
+		buf_padded(b, c, 16, 4);
+	}
 }
 
 /*@ requires buf_ok(b) && span_ok(s) && apart(b, s);

@@ -177,6 +177,14 @@ static inline size_t json_behind_string(const char *p, size_t i, size_t n)
 	return i < n && p[i] == '"' ? i + 1 : json_behind_odd_string(p, i, n);
 }
 
+/* The same for any value, in containers of that depth; 0 also for one with what
+ * is rare: blanks between tokens, numbers that are not integers, words. */
+/*@ requires i < n && \valid_read(p + (0 .. n - 1));
+    requires 0 < depth <= LIMIT_JSON_DEPTH;
+    assigns \nothing;
+    ensures \result == 0 || i < \result <= n; */
+size_t json_behind_value(const char *p, size_t i, size_t n, uint8_t depth);
+
 /* The same for a member's name and the colon that follows it at once. */
 /*@ requires i <= n && \valid_read(p + (0 .. n - 1));
     assigns \nothing;

@@ -68,7 +68,7 @@ static size_t take_text(struct json *j, const char *p, size_t i, size_t n)
     ensures \result == 0 || i < \result <= n;
     ensures \result == 0 ? j->state == \old(j->state)
 			 : !in_number(j->state); */
-static size_t take_token(struct json *j, const char *p, size_t i, size_t n)
+static inline size_t take_token(struct json *j, const char *p, size_t i, size_t n)
 {
 	switch (p[i]) {
 	case ',':
@@ -103,7 +103,27 @@ size_t json_pass_unseen(struct json *j, const char *p, size_t n)
 				  : !in_number(j->state);
 	    loop assigns i, end, j->objects, j->depth, j->state;
 	    loop variant n - i; */
-	while (i < n && (end = take_token(j, p, i, n)) != 0)
+	while (i < n && byte_of(p[i]) > ' ' &&
+	       (end = take_token(j, p, i, n)) != 0)
 		i = end;
 	return i;
+}
+
+size_t json_behind_value(const char *p, size_t i, size_t n, uint8_t depth)
+{
+	struct json j = {.state = JSON_WANT_VALUE,
+			 .depth = depth,
+			 .report_depth = (uint8_t)(depth - 1)};
+	/*@ loop invariant \at(i, Pre) <= i <= n && json_ok(&j);
+	    loop invariant j.depth > j.report_depth;
+	    loop assigns i, j.objects, j.depth, j.state;
+	    loop variant n - i; */
+	while (i < n) {
+		i = take_token(&j, p, i, n);
+		if (i == 0)
+			return 0;
+		if (j.depth == depth && j.state == JSON_WANT_COMMA_OR_END)
+			return i;
+	}
+	return 0;
 }

@@ -10,7 +10,7 @@ static void put_line(struct buf *out, const struct format *f, bool resolved,
 {
 	struct span text;
 	render_time(out, f, render_when(a, resolved));
-	buf_str(out, resolved ? " RESOLVED " : " FIRING ");
+	buf_put(out, resolved ? SPAN(" RESOLVED ") : SPAN(" FIRING "));
 	render_or_dash(out, f, alert_label(a, SPAN("severity")));
 	buf_char(out, ' ');
 	render_or_dash(out, f, alert_label(a, SPAN("alertname")));
