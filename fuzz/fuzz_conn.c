@@ -29,7 +29,7 @@ enum {
 	ALERTS = INPUT / 3,
 	BUCKETS = 1 << 15,
 	SAID = 1 << 21,
-	PAGE = LIMIT_ANSWER,
+	PAGE = LIMIT_METRICS_PAGE,
 };
 
 static struct conn conn;

@@ -230,11 +230,32 @@ void refusals_note(struct refusals *r, struct log *log,
 
 bool pages_answer(struct server *s, struct conn *c)
 {
-	static char page[LIMIT_ANSWER - 1024];
-	memset(page, 'p', sizeof page);
-	conn_answer_page(c, &s->service, STATUS_OK,
-			 (struct span){page, sizeof page}, "text/plain");
+	memset(s->pages.metrics, 'p', sizeof s->pages.metrics);
+	s->pages.shown = c->slot;
+	conn_answer_page(
+	    c, &s->service, STATUS_OK,
+	    (struct span){s->pages.metrics, sizeof s->pages.metrics},
+	    "text/plain");
 	return true;
+}
+
+bool pages_lists(const struct conn *c)
+{
+	(void)c;
+	return false;
+}
+
+bool pages_stand(const struct server *s, const struct conn *c)
+{
+	return !conn_holds_page(c) || s->pages.shown == c->slot;
+}
+
+void pages_restore(struct server *s, struct conn *c)
+{
+	if (pages_stand(s, c) || c->credit <= 0)
+		return;
+	s->pages.shown = c->slot;
+	conn_spend(c, sizeof s->pages.metrics);
 }
 
 /* --- a turn of the server ------------------------------------------------- */
@@ -264,7 +285,7 @@ static void handle(struct slot *k, unsigned events)
 	if (events & 1)
 		slot_read(&server, k);
 	else if (events & 2)
-		slot_turn(&server, k);
+		slot_write(&server, k);
 	else if (events & 4)
 		slot_close(&server, k);
 }
@@ -283,8 +304,9 @@ static void check_work(const struct peer *c)
 {
 	uint64_t share = LIMIT_TURN;
 	uint64_t heard = WORK_RECORD + WORK_SEALED * BR_SSL_BUFSIZE_INPUT;
-	uint64_t sent = WORK_RECORD * (LIMIT_ANSWER / 512 + 2) +
-			WORK_SEALED * 2 * LIMIT_ANSWER;
+	uint64_t bytes = LIMIT_METRICS_PAGE + LIMIT_ANSWER;
+	uint64_t sent =
+	    WORK_RECORD * (bytes / 512 + 2) + WORK_SEALED * 2 * bytes;
 	ASSERT(c->owed <= 2 * share + heard + sent);
 }
 

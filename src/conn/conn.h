@@ -97,7 +97,7 @@ struct conn_report {
 
 /* The largest page that a connection takes into its own memory, beside a head.
  */
-enum { CONN_PAGE = LIMIT_ANSWER - 1024 };
+enum { CONN_PAGE = LIMIT_ANSWER - 512 };
 
 struct conn {
 	enum conn_state state;
@@ -150,7 +150,8 @@ void conn_sent(struct conn *c, size_t n);
  * it again until it rests. */
 enum conn_event conn_step(struct conn *c, struct service *s);
 /* Answers the QUESTION. A page that is too large for the connection's own
- * memory must stay where it is while conn_holds_page(). */
+ * memory is the owner's: while conn_holds_page() it has to be there, whenever
+ * conn_output() is sent. */
 void conn_answer_page(struct conn *c, struct service *s, enum status status,
 		      struct span page, const char *content_type);
 bool conn_holds_page(const struct conn *c);

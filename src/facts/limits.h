@@ -37,7 +37,8 @@
 #define LIMIT_KNOWN_MS 900000
 #define LIMIT_DEDUP LIMIT_UNACKED
 #define LIMIT_EQUAL_ALERTS 16
-#define LIMIT_ANSWER 28672
+#define LIMIT_ANSWER 1024
+#define LIMIT_METRICS_PAGE 27648
 #define LIMIT_PLACE 160
 #define LIMIT_TLS_SESSION 25600
 #define LIMIT_TLS_LENT 13824
@@ -124,7 +125,8 @@
 	  "the oldest is forgotten and may come twice") \
 	X(EQUAL_ALERTS, "equal alerts in one request that are told apart", \
 	  "may come twice when sent again") \
-	X(ANSWER, "bytes of an answer", "cannot be reached") \
+	X(ANSWER, "bytes of an answer, but for a page", "cannot be reached") \
+	X(METRICS_PAGE, "bytes of a page of /metrics", "cannot be reached") \
 	X(PLACE, "bytes of the reason in an answer", "cut with a mark") \
 	X(TLS_SESSION, "bytes of a TLS connection", "cannot be reached") \
 	X(TLS_LENT, "bytes of its room for requests, in the handshake", \

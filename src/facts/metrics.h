@@ -44,7 +44,7 @@ struct gauges {
 	int64_t open_fds, max_fds;
 };
 
-/* The whole page, LIMIT_ANSWER bytes at most. */
+/* The whole page, LIMIT_METRICS_PAGE bytes at most. */
 void metrics_put(struct buf *out, const struct counters *c,
 		 const struct gauges *g, struct span version);
 

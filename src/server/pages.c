@@ -103,7 +103,7 @@ static bool answer_alerts(struct server *s, struct conn *c)
 	}
 	for (unsigned i = 0; i < s->slots.n; i++)
 		if (s->slots.slot[i].used &&
-		    conn_holds_page(&s->slots.slot[i].conn))
+		    pages_lists(&s->slots.slot[i].conn))
 			return false;
 	s->pages.listed = true;
 	if (!c->wants_text)
@@ -119,18 +119,55 @@ static bool answer_alerts(struct server *s, struct conn *c)
 	return true;
 }
 
+bool pages_lists(const struct conn *c)
+{
+	return c->target == REQUEST_ALERTS && c->answer.page.n != 0;
+}
+
+/* The page of what that connection's scrape has found. */
+static struct span show_metrics(struct server *s, const struct conn *c)
+{
+	const struct scrape *found = &s->pages.scrape[c->slot];
+	struct buf page = buf_of(s->pages.metrics, sizeof s->pages.metrics);
+	metrics_put(&page, &found->counters, &found->gauges,
+		    SPAN(BELLWIRE_VERSION));
+	ASSERT(!page.cut);
+	s->pages.shown = c->slot;
+	return buf_span(&page);
+}
+
+static void answer_metrics(struct server *s, struct conn *c)
+{
+	struct scrape *found = &s->pages.scrape[c->slot];
+	found->counters = *s->counters;
+	fill_gauges(s, &found->gauges);
+	conn_answer_page(c, &s->service, STATUS_OK, show_metrics(s, c),
+			 "text/plain; version=0.0.4; charset=utf-8");
+}
+
+bool pages_stand(const struct server *s, const struct conn *c)
+{
+	return c->target != REQUEST_METRICS || !conn_holds_page(c) ||
+	       s->pages.shown == c->slot;
+}
+
+void pages_restore(struct server *s, struct conn *c)
+{
+	if (pages_stand(s, c) || c->credit <= 0)
+		return;
+	struct span page = show_metrics(s, c), rest = c->answer.page;
+	ASSERT(page.p + page.n == rest.p + rest.n);
+	conn_spend(c, page.n);
+}
+
 bool pages_answer(struct server *s, struct conn *c)
 {
 	static const char text[] = "text/plain; charset=utf-8";
-	struct buf page = buf_of(s->pages.page, sizeof s->pages.page);
-	struct gauges g;
+	char bytes[CONN_PAGE];
+	struct buf page = buf_of(bytes, sizeof bytes);
 	switch (c->target) {
 	case REQUEST_METRICS:
-		fill_gauges(s, &g);
-		metrics_put(&page, s->counters, &g, SPAN(BELLWIRE_VERSION));
-		ASSERT(!page.cut);
-		conn_answer_page(c, &s->service, STATUS_OK, buf_span(&page),
-				 "text/plain; version=0.0.4; charset=utf-8");
+		answer_metrics(s, c);
 		break;
 	case REQUEST_HEALTHY:
 		buf_str(&page, "bellwire is healthy\n");
@@ -139,6 +176,7 @@ bool pages_answer(struct server *s, struct conn *c)
 		break;
 	case REQUEST_READY: {
 		enum status status = is_ready(s, &page);
+		ASSERT(!page.cut);
 		conn_answer_page(c, &s->service, status, buf_span(&page), text);
 		break;
 	}

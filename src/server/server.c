@@ -208,7 +208,7 @@ static void handle_slot(struct server *s, struct slot *k,
 	if (p->revents & POLLIN)
 		slot_read(s, k);
 	else if (p->revents & POLLOUT)
-		slot_turn(s, k);
+		slot_write(s, k);
 	else if (p->revents & (POLLERR | POLLHUP | POLLNVAL))
 		slot_close(s, k); /* gone both ways, nobody left to answer */
 }

@@ -20,7 +20,7 @@ void slot_close(struct server *s, struct slot *k)
 	if (k->transport.secure && k->transport.greeted && !k->ended)
 		transport_end(&k->transport);
 	end_greeting(s, k);
-	s->pages.freed |= k->conn.answer.page.n != 0;
+	s->pages.freed |= pages_lists(&k->conn);
 	conn_close(&k->conn, &s->service);
 	transport_close(&k->transport);
 	k->used = false;
@@ -96,7 +96,7 @@ static void log_other_version(struct server *s, const struct slot *k)
  * read it. */
 static void give_up(struct server *s, struct slot *k, long why)
 {
-	s->pages.freed |= conn_holds_page(&k->conn);
+	s->pages.freed |= pages_lists(&k->conn);
 	if (why == TRANSPORT_TLS)
 		conn_linger(&k->conn, &s->service);
 	else
@@ -147,6 +147,8 @@ static enum flushed flush(struct server *s, struct slot *k)
 	bool full = transport_is_full(&k->transport);
 	if ((out.n == 0 && !full) || c->state == CONN_CLOSED)
 		return FLUSH_NOTHING;
+	if (!pages_stand(s, c))
+		return FLUSH_FULL; /* as far as we know: see slot_write() */
 	/* without bytes of its own, this sends what TLS holds back */
 	long put = transport_write(&k->transport, out);
 	charge(k);
@@ -156,9 +158,9 @@ static enum flushed flush(struct server *s, struct slot *k)
 	}
 	if (put == 0 && (out.n || transport_is_full(&k->transport)))
 		return FLUSH_FULL;
-	bool held = conn_holds_page(c);
+	bool listed = pages_lists(c);
 	conn_sent(c, (size_t)put);
-	s->pages.freed |= held && !conn_holds_page(c);
+	s->pages.freed |= listed && !pages_lists(c);
 	return FLUSH_SOME;
 }
 
@@ -323,4 +325,10 @@ void slot_turn(struct server *s, struct slot *k)
 	go_on(s, k);
 	while (k->used && transport_has_more(&k->transport) && can_read(k))
 		slot_read(s, k);
+}
+
+void slot_write(struct server *s, struct slot *k)
+{
+	pages_restore(s, &k->conn);
+	slot_turn(s, k);
 }

@@ -46,8 +46,11 @@ void slot_accept_from(struct server *s, const struct listener *listener);
 /* The peer has sent something: reads once; if there is more, the next turn
  * hears of it. */
 void slot_read(struct server *s, struct slot *k);
-/* The same for one that is in a TLS handshake. True if that was dear: it has an
- * answer of ours, or has used up its share; a cut hello is cheap. */
+/* The peer takes more: what there is to be said goes on. */
+void slot_write(struct server *s, struct slot *k);
+/* The same as slot_read() for one that is in a TLS handshake. True if that was
+ * dear: it has an answer of ours, or has used up its share; a cut hello is
+ * cheap. */
 bool slot_greet(struct server *s, struct slot *k);
 /* May it keep newcomers out until it has its turn? Not for ever. */
 bool slot_holds_others(const struct slot *k);

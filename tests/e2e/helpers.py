@@ -92,8 +92,8 @@ class Server:
             lambda got: (got,) if not got or got.endswith(b"\n") else None)(
                 self.output()))[0])
 
-    def connect(self, address=None):
-        return Client(address or self.addresses[0])
+    def connect(self, address=None, room=None):
+        return Client(address or self.addresses[0], room)
 
     def ask(self, request):
         """The answer to one request on a connection of its own."""
@@ -191,9 +191,10 @@ DATE = re.compile(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} "
 
 
 class Client:
-    """Raw bytes to and from the server."""
+    """Raw bytes to and from the server; `room`: about how many of them the
+    kernel keeps here until they are read."""
 
-    def __init__(self, address):
+    def __init__(self, address, room=None):
         host, _, port = address.rpartition(":")
         if host == "unix":
             self.socket = socket.socket(socket.AF_UNIX)
@@ -203,6 +204,11 @@ class Client:
             self.socket = socket.socket(family)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             where = (host.strip("[]"), int(port))
+            if room:
+                self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG,
+                                       536)
+        if room:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
         self.socket.settimeout(DEADLINE)
         self.socket.connect(where)
         self.buffer = b""

@@ -4,10 +4,13 @@ import re
 import signal
 from contextlib import ExitStack
 
+import pytest
+
 from delivery_helpers import FifoReader
 from helpers import (JSON, Client, alert, get, group, head, payload, post,
                      wait_for)
-from tls_helpers import Pki, TlsClient, context, read_to_end
+from tls_helpers import (Pki, TlsClient, context, pki,  # noqa: F401
+                         read_to_end, start_tls)
 
 HOST = "Host: bell"
 POST = "POST /webhook HTTP/1.1"
@@ -200,26 +203,72 @@ def test_every_counter_moves(start, tmp_path, slow, slow_clients):
     assert seen.moved == seen.all, sorted(seen.all - seen.moved)
 
 
-def test_a_page_stays_as_it_was_while_a_slow_client_reads_it(start, tmp_path):
+def page_of(text):
+    """{series: number} of a page that is whole."""
+    lines = text.split("\n")
+    assert lines.pop() == ""
+    assert all(re.fullmatch(r"# (HELP|TYPE) \w+ .+|"
+                            r'\w+({\w+="[^"]*"})? \d+(\.\d+)?', x)
+               for x in lines), text
+    return {k: float(v) for k, _, v in (x.rpartition(" ") for x in lines
+                                        if x[0] != "#")}
+
+
+ANSWERED = 'bellwire_http_requests_total{code="200"}'
+
+
+@pytest.mark.parametrize("kind", ["start", "start_tls"])
+def test_a_page_is_of_one_moment_however_slowly_it_is_read(
+        kind, request, tmp_path):
     """Of as many sinks as there can be, with long names, which is the largest
-    page; another client asks often enough for a number to get longer."""
-    path = tmp_path / "listen"
+    page. Two clients have asked for many, and take some when others have had
+    theirs and numbers have become longer."""
+    n = 300
     sinks = [f"--emit=fifo:{tmp_path}/{i}{'n' * (240 - len(str(tmp_path)))}"
-             for i in range(8)]
-    server = start(*sinks, listen=[f"unix:{path}"])
-    total = 'bellwire_http_requests_total{code="200"}'
-    with server.connect() as slow, server.connect() as other:
-        slow.send(get("/metrics") * 60)
+             ",wait=no" for i in range(7)]
+    server = request.getfixturevalue(kind)(
+        "--emit=stdout", "--ack-timeout=2s", *sinks)
+    with ExitStack() as opened:
+        other = opened.enter_context(server.connect())
+        slow = [opened.enter_context(server.connect(room=4096))
+                for _ in range(2)]
+        asked = 0  # by the other one, and answered
 
-        def ask():
-            other.send(get("/metrics"))
-            return int(re.search(re.escape(total) + r" (\d+)",
-                                 other.answer().text()).group(1))
+        def ask(what, status=200):
+            nonlocal asked
+            other.send(what)
+            answer = other.answer()
+            assert answer.status == status
+            asked += status == 200
+            return answer.text()
 
-        last = [0, 0]
-        while last[-1] != last[-2] + 1 or last[-1] < 100:
-            last.append(ask())
-        pages = [slow.answer().text() for _ in range(60)]
-    form = re.sub(r" \d\S*", " 0", pages[0])
-    assert len(pages[0]) > 15_000
-    assert {re.sub(r" \d\S*", " 0", p) for p in pages} == {form}
+        def answered():
+            return page_of(ask(get("/metrics")))[ANSWERED] - asked + 1
+
+        def stand_still():
+            before = answered()
+            return all(answered() == before for _ in range(5))
+
+        for client in slow:
+            client.send(get("/metrics") * n)
+        for turn in range(3):
+            wait_for("sockets that are full", stand_still)
+            ask(post(group(10 ** turn, name=f"T{turn}x")))
+            ask(get("/no"), 404)
+            ask(get("/alerts"))  # is another page, and nobody has it
+            for client in slow:
+                before = answered()
+                while answered() < before + 3:
+                    client._more()
+        assert answered() < 2 * n - 10  # there was much that had to wait
+        pages = [[page_of(client.answer().text()) for _ in range(n)]
+                 for client in slow]
+    for page in sum(pages, []):
+        assert page.keys() == pages[0][0].keys()
+        assert page['bellwire_alerts_total{status="firing"}'] == \
+            page["bellwire_firing_alerts"]
+        assert page['bellwire_http_requests_total{code="404"}'] == \
+            page['bellwire_rejected_total{reason="not_found"}']
+    for few in pages:
+        counts = [page[ANSWERED] for page in few]
+        assert counts == sorted(set(counts))

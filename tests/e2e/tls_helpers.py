@@ -171,8 +171,8 @@ def context(pki, pair=None, ciphers=None, alpn=None, versions=None):
 
 
 class TlsClient(Client):
-    def __init__(self, address, tls, name="127.0.0.1"):
-        super().__init__(address)
+    def __init__(self, address, tls, name="127.0.0.1", room=None):
+        super().__init__(address, room)
         try:
             self.socket = tls.wrap_socket(self.socket, server_hostname=name,
                                           suppress_ragged_eofs=False)
@@ -187,8 +187,8 @@ class TlsClient(Client):
 
 def secure(server, tls):
     """Makes whatever asks that server do it over TLS."""
-    server.connect = lambda address=None: TlsClient(
-        address or server.addresses[0], tls)
+    server.connect = lambda address=None, room=None: TlsClient(
+        address or server.addresses[0], tls, room=room)
     server.raw = lambda: Client(server.addresses[0])
     return server
 

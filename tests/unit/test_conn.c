@@ -1030,8 +1030,14 @@ static void recognises_repeats(void **state)
 	assert_int_equal(counters.requests[STATUS_NOT_SAFE], 3);
 }
 
-/* A page that is too large for the connection's own memory stays where it is
- * until all of it is taken. */
+static void fill_page(char *page, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		page[i] = (char)('a' + i % 23);
+}
+
+/* A page that is too large for the connection's own memory is the owner's until
+ * all of it is taken; it has to be there when it is sent, and only then. */
 static void holds_large_pages(void **state)
 {
 	static const struct {
@@ -1048,8 +1054,6 @@ static void holds_large_pages(void **state)
 	};
 	static char page[sizeof line_bytes / 8];
 	(void)state;
-	for (size_t i = 0; i < sizeof page; i++)
-		page[i] = (char)('a' + i % 23);
 	for (size_t i = 0; i < COUNT(table); i++) {
 		char request[64];
 		size_t room,
@@ -1063,6 +1067,7 @@ static void holds_large_pages(void **state)
 		conn_step(&conn, &service);
 		assert_int_equal(conn.state, CONN_QUESTION);
 		assert_false(conn_holds_page(&conn));
+		fill_page(page, sizeof page);
 		conn_answer_page(&conn, &service, STATUS_OK,
 				 (struct span){page, table[i].page}, "a/b");
 		CHECK(conn_holds_page(&conn) == table[i].held, "row %zu", i);
@@ -1071,11 +1076,13 @@ static void holds_large_pages(void **state)
 			struct span out = conn_output(&conn);
 			if (out.n == 0)
 				break;
+			fill_page(page, sizeof page);
 			/* the request is not over before all is taken */
 			assert_int_equal(conn.state, CONN_ANSWER);
 			if (table[i].step && out.n > table[i].step)
 				out.n = table[i].step;
 			buf_put(&answers, out);
+			memset(page, '?', sizeof page);
 			conn_sent(&conn, out.n);
 			conn_grant(&conn);
 			conn_step(&conn, &service);
@@ -1086,6 +1093,7 @@ static void holds_large_pages(void **state)
 		struct span all = buf_span(&answers);
 		size_t head = all.n - body;
 		assert_memory_equal(all.p + head - 4, "\r\n\r\n", 4);
+		fill_page(page, sizeof page);
 		CHECK_SPAN(span_skip(all, head), ((struct span){page, body}),
 			   "row %zu", i);
 	}
