@@ -19,7 +19,8 @@ enum { WINDOW_BYTES = LIMIT_ALERT + 4096 };
 
 struct window {
 	size_t begin, body_end, raw, filled; /* in this order */
-	char bytes[WINDOW_BYTES];
+	/* before the first byte comes, the owner may lend them to others */
+	_Alignas(uint64_t) char bytes[WINDOW_BYTES];
 };
 
 void window_clear(struct window *w);

@@ -20,18 +20,12 @@ static struct client_check *check_of(const br_x509_class **vtable)
 	return (struct client_check *)(void *)vtable;
 }
 
-static struct session *session_of(struct client_check *c)
-{
-	return (struct session *)(void *)((char *)c -
-					  offsetof(struct session, client));
-}
-
 static void start_chain(const br_x509_class **ctx, const char *server_name)
 {
 	struct client_check *c = check_of(ctx);
 	c->certificates = c->issuers = 0;
 	c->bytes = 0;
-	c->too_long = false;
+	c->session->long_chain = false;
 	c->error = 0;
 	c->old_ca = false;
 	c->comparisons = LIMIT_TLS_NAME_CHECKS;
@@ -43,10 +37,11 @@ static void start_chain(const br_x509_class **ctx, const char *server_name)
 static void start_cert(const br_x509_class **ctx, uint32_t length)
 {
 	struct client_check *c = check_of(ctx);
-	c->too_long = c->too_long ||
-		      c->certificates == LIMIT_TLS_CLIENT_CHAIN ||
-		      length > LIMIT_TLS_CLIENT_BYTES - c->bytes;
-	if (c->too_long)
+	struct session *s = c->session;
+	s->long_chain = s->long_chain ||
+			c->certificates == LIMIT_TLS_CLIENT_CHAIN ||
+			length > LIMIT_TLS_CLIENT_BYTES - c->bytes;
+	if (s->long_chain)
 		return;
 	c->certificates++;
 	c->bytes += length;
@@ -69,7 +64,7 @@ static int64_t judged_at(int64_t now_s, struct span der)
 /* The certificate at hand, as far as it is there. */
 static struct span held(const struct client_check *c)
 {
-	return (struct span){(const char *)c->chain->held + c->names_n,
+	return (struct span){(const char *)c->held + c->names_n,
 			     c->held_n - c->names_n};
 }
 
@@ -88,12 +83,12 @@ static void pass_on(struct client_check *c)
 static void append(const br_x509_class **ctx, const unsigned char *p, size_t n)
 {
 	struct client_check *c = check_of(ctx);
-	if (c->too_long)
+	if (c->session->long_chain)
 		return;
-	size_t room = sizeof c->chain->held - c->held_n;
+	size_t room = sizeof c->held - c->held_n;
 	bool fits = n <= room;
 	size_t keep = fits ? n : room;
-	memcpy(c->chain->held + c->held_n, p, keep);
+	memcpy(c->held + c->held_n, p, keep);
 	c->held_n += keep;
 	if (fits)
 		return;
@@ -113,7 +108,7 @@ static bool has_a_name(const struct identity *id, const struct cert *cert)
 /* 0, or why the client's own certificate will not do, whoever signed it. */
 static unsigned judge_leaf(struct client_check *c, const struct cert *cert)
 {
-	struct session *s = session_of(c);
+	struct session *s = c->session;
 	if (!cert_is_for_clients(cert))
 		return TLS_NOT_FOR_CLIENTS;
 	if (!has_a_name(c->identity, cert))
@@ -132,7 +127,7 @@ static unsigned judge_leaf(struct client_check *c, const struct cert *cert)
 /* May an issuer vouch for all names below it? */
 static bool holds_within(struct client_check *c, struct span limits)
 {
-	struct span rest = {(const char *)c->chain->held, c->names_n};
+	struct span rest = {(const char *)c->held, c->names_n};
 	struct names names = {.leaf = true};
 	while (limits.p && rest.n) {
 		if (!der_take_whole(&rest, DER_SEQUENCE, &names.subject) ||
@@ -187,7 +182,7 @@ static unsigned judge_anchors(struct client_check *c, unsigned anchors)
  * order, each behind more than four bytes. */
 static void keep_names(struct client_check *c, const struct cert *cert)
 {
-	unsigned char *to = c->chain->held + c->names_n;
+	unsigned char *to = c->held + c->names_n;
 	size_t n = cert->alternatives.n;
 	bool issued_itself = span_eq(cert->subject, cert->issuer);
 	if (c->certificates > 1 && issued_itself)
@@ -201,7 +196,7 @@ static void keep_names(struct client_check *c, const struct cert *cert)
 	*to++ = (unsigned char)n;
 	if (n)
 		memmove(to, cert->alternatives.p, n);
-	c->names_n = (size_t)(to - c->chain->held) + n;
+	c->names_n = (size_t)(to - c->held) + n;
 }
 
 /* 0, or why the certificate at hand will not do. One that is not whole was too
@@ -225,7 +220,7 @@ static unsigned judge(struct client_check *c, bool whole)
 static void end_cert(const br_x509_class **ctx)
 {
 	struct client_check *c = check_of(ctx);
-	if (c->too_long)
+	if (c->session->long_chain)
 		return;
 	bool whole = !c->passed_on;
 	if (whole)
@@ -248,7 +243,7 @@ static unsigned end_chain(const br_x509_class **ctx)
 	if (error == BR_ERR_X509_NOT_TRUSTED && c->old_ca)
 		error = TLS_OLD_CA;
 	if (error) /* nobody has vouched for that name */
-		session_of(c)->client_name_n = 0;
+		c->session->client_name_n = 0;
 	return error;
 }
 
@@ -281,21 +276,20 @@ static size_t anchors_at(const struct identity *id, int64_t now_s)
 void client_ask(struct session *s, const struct identity *id, int64_t now_s,
 		void *lent)
 {
-	br_x509_minimal_context *m = &s->client.minimal;
-	br_ssl_engine_context *e = &s->server.eng;
-	s->client.vtable = &client_class;
-	s->client.identity = id;
-	s->client.engine = e;
-	ASSERT((uintptr_t)lent % _Alignof(struct chain) == 0);
-	s->client.chain = lent;
+	struct client_check *c = lent;
+	br_x509_minimal_context *m = &c->minimal;
+	ASSERT((uintptr_t)lent % _Alignof(struct client_check) == 0);
+	c->vtable = &client_class;
+	c->identity = id;
+	c->session = s;
+	c->now_s = now_s;
 	br_x509_minimal_init(m, &br_sha256_vtable, id->anchor,
 			     anchors_at(id, tls_known_s(now_s)));
 	br_x509_minimal_set_hash(m, br_sha256_ID, &br_sha256_vtable);
 	br_x509_minimal_set_hash(m, br_sha384_ID, &br_sha384_vtable);
 	br_x509_minimal_set_hash(m, br_sha512_ID, &br_sha512_vtable);
 	br_x509_minimal_set_minrsa(m, 2048 / 8);
-	s->client.now_s = now_s;
-	br_ssl_engine_set_x509(e, &s->client.vtable);
+	br_ssl_engine_set_x509(&s->server.eng, &c->vtable);
 	/* all of them are named: without any, nobody would be asked */
 	br_ssl_server_set_trust_anchor_names_alt(&s->server, id->anchor,
 						 id->anchor_n);

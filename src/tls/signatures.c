@@ -34,7 +34,7 @@ static struct signature *put_down(struct client_check *c)
 {
 	const br_x509_minimal_context *m = &c->minimal;
 	ASSERT(c->signatures < LIMIT_TLS_CLIENT_CHAIN);
-	struct signature *s = &c->chain->signature[c->signatures];
+	struct signature *s = &c->signature[c->signatures];
 	s->hash_n = m->cert_sig_hash_len;
 	s->n = m->cert_sig_len;
 	memcpy(s->hash, m->tbs_hash, sizeof s->hash);
@@ -69,7 +69,7 @@ static bool all_are_good(struct client_check *c)
 	if (!may_be_tried(c))
 		return false;
 	for (unsigned i = c->signatures + 1; i--;)
-		if (!is_good(c->engine, &c->chain->signature[i])) {
+		if (!is_good(&c->session->server.eng, &c->signature[i])) {
 			c->forged = c->forged || i < c->signatures;
 			return false;
 		}
@@ -122,5 +122,6 @@ void signatures_start(struct client_check *c)
 	c->named = c->named_last = 0;
 	c->forged = false;
 	br_x509_minimal_set_rsa(&c->minimal, ask_rsa);
-	br_x509_minimal_set_ecdsa(&c->minimal, c->engine->iec, ask_ecdsa);
+	br_x509_minimal_set_ecdsa(&c->minimal, c->session->server.eng.iec,
+				  ask_ecdsa);
 }

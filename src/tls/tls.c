@@ -77,7 +77,7 @@ void tls_open(struct tls_session *t, const struct tls_identity *identity,
 	bool has_aes = br_aes_x86ni_ctr_get_vtable() != NULL;
 	s->slow_aes = !has_aes;
 	s->client_name_n = 0;
-	s->client.too_long = false;
+	s->long_chain = false;
 	set_profile(&s->server, has_aes);
 	if (id->key.key_type == BR_KEYTYPE_RSA)
 		br_ssl_server_set_single_rsa(
@@ -118,7 +118,7 @@ unsigned tls_wants(const struct tls_session *t)
 	unsigned wants = 0;
 	/* there is no other way out of BearSSL's walk: it would hear all that
 	 * is announced, 16 MiB */
-	if (session_const(t)->client.too_long)
+	if (session_const(t)->long_chain)
 		return TLS_WANTS_CLOSED;
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
 		if (state & table[i].theirs)
@@ -148,7 +148,11 @@ void tls_record_received(struct tls_session *t, size_t n)
 
 unsigned char *tls_plain_out(struct tls_session *t, size_t *n)
 {
-	return br_ssl_engine_recvapp_buf(&session(t)->server.eng, n);
+	br_ssl_engine_context *e = &session(t)->server.eng;
+	/* the handshake is over, and there is no other one: what was lent goes
+	 * back, and nobody asks for what was in it */
+	br_ssl_engine_set_x509(e, NULL);
+	return br_ssl_engine_recvapp_buf(e, n);
 }
 
 void tls_plain_taken(struct tls_session *t, size_t n)
@@ -214,7 +218,7 @@ int tls_error(const struct tls_session *t)
 {
 	const br_ssl_engine_context *e = &session_const(t)->server.eng;
 	int error = br_ssl_engine_last_error(e);
-	if (session_const(t)->client.too_long)
+	if (session_const(t)->long_chain)
 		return TLS_LONG_CHAIN;
 	if (error != BR_ERR_UNSUPPORTED_VERSION || e->version_in)
 		return error;

@@ -48,8 +48,8 @@ bool tls_load(struct tls_identity *id, const struct tls_files *files,
 	      int64_t now_s, struct buf *error, struct tls_warnings *warnings);
 
 /* A new connection; *id must stay as it is until its handshake is over. Until
- * then LIMIT_TLS_LENT bytes are lent to it, as aligned as a pointer: a client's
- * certificates take them. */
+ * tls_plain_out() LIMIT_TLS_LENT bytes are lent to it, as aligned as a
+ * uint64_t: what looks at a client's certificates takes them. */
 void tls_open(struct tls_session *t, const struct tls_identity *id,
 	      int64_t now_s, void *lent);
 

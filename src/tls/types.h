@@ -74,26 +74,19 @@ struct signature {
 	unsigned char key_bytes[BR_X509_BUFSIZE_KEY];
 };
 
-/* In what is lent to tls_open(). */
-struct chain {
-	unsigned char held[LIMIT_TLS_CLIENT_CERT];
-	struct signature signature[LIMIT_TLS_CLIENT_CHAIN];
-};
-
 /* A br_x509_class of our own around BearSSL's: it also looks at each
  * certificate's start, and asks cert.h and names.h about the rest. A
  * certificate is held until it ends or fills the room, and goes on to BearSSL
- * then; behind it stay the names in it, for what its issuers may vouch for. */
+ * then; behind it stay the names in it, for what its issuers may vouch for. All
+ * of it stands in what is lent to tls_open(). */
 struct client_check {
 	const br_x509_class *vtable;
 	br_x509_minimal_context minimal;
 	const struct identity *identity;
-	const br_ssl_engine_context *engine;
-	struct chain *chain; /* lent */
+	struct session *session;
 	int64_t now_s;
 	unsigned certificates; /* begun so far */
 	uint32_t bytes;        /* of them */
-	bool too_long;         /* and that is the end */
 	unsigned error;        /* of our own, 0: it will do */
 	bool old_ca;           /* one that is no good is named as an issuer */
 	unsigned issuers;      /* that count for path lengths */
@@ -106,14 +99,16 @@ struct client_check {
 	    held_n;     /* names of those before, then the one at hand */
 	bool undecided; /* no CA was found yet when it began */
 	bool passed_on; /* what is held is with BearSSL already */
+	unsigned char held[LIMIT_TLS_CLIENT_CERT];
+	struct signature signature[LIMIT_TLS_CLIENT_CHAIN];
 };
 
 struct session {
 	br_ssl_server_context server;
-	struct client_check client;
 	char client_name[64];
 	size_t client_name_n;
-	bool slow_aes; /* there are no instructions for it */
+	bool long_chain; /* the client's is too long, and that is the end */
+	bool slow_aes;   /* there are no instructions for it */
 	unsigned char in[BR_SSL_BUFSIZE_INPUT];
 	unsigned char out[600];
 };
@@ -130,7 +125,7 @@ void signatures_start(struct client_check *c);
 
 _Static_assert(sizeof(struct session) <= LIMIT_TLS_SESSION,
 	       "raise TLS_SESSION in limits.h");
-_Static_assert(sizeof(struct chain) <= LIMIT_TLS_LENT,
+_Static_assert(sizeof(struct client_check) <= LIMIT_TLS_LENT,
 	       "raise TLS_LENT in limits.h");
 _Static_assert(sizeof(struct identity) <= LIMIT_TLS_IDENTITY,
 	       "raise TLS_IDENTITY in limits.h");

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers import alert, get, payload, post, run, wait_for
+from helpers import alert, get, group, payload, post, run, wait_for
 from tls_helpers import (EC_KINDS, FOR_SERVERS, HAS_AES, KINDS, LAST_YEAR,
                          LATER, LONG_AGO, NEXT_AGE, Pair, TlsClient, Wire,
                          alerts_in, context, ends_with_2, events,
@@ -425,16 +425,27 @@ def test_alpn_without_http_1_1(offered, start_tls, pki):
     server.accepts(payload(alert()))
 
 
-def test_renegotiation_is_refused(start, pki):
-    server = start(*pki.server().options)
-    p = subprocess.run(
-        ["openssl", "s_client", "-connect", f"127.0.0.1:{server.port}",
-         "-CAfile", str(pki.ca.cert), "-tls1_2"], input=b"R\n",
-        capture_output=True, timeout=20)
-    assert b"Secure Renegotiation IS supported" in p.stdout
-    assert b"RENEGOTIATING" in p.stdout + p.stderr
-    assert b"no renegotiation" in p.stderr, p
-    secure(server, context(pki)).accepts(payload(alert()))
+@pytest.mark.parametrize("asks", [False, True], ids=["all", "certificates"])
+def test_renegotiation_is_refused(start, pki, tmp_path, asks):
+    """Also behind a request that has filled the memory in which the client's
+    certificate was judged."""
+    client = pki.client() if asks else None
+    server = start(*pki.server().options,
+                   *(("--tls-client-ca", str(pki.ca.cert)) if asks else ()))
+    shown = ["-cert", client.cert, "-key", client.key] if asks else []
+    said = tmp_path / "said"
+    with said.open("wb") as f, subprocess.Popen(
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{server.port}",
+             "-CAfile", pki.ca.cert, "-tls1_2", *shown],
+            stdin=subprocess.PIPE, stdout=f, stderr=f) as p:
+        p.stdin.write(post(group(30, pad=500)))
+        p.stdin.flush()
+        wait_for("an answer", lambda: b"accepted 30 " in said.read_bytes())
+        p.communicate(b"R\n", timeout=20)
+    assert b"Secure Renegotiation IS supported" in said.read_bytes()
+    assert b"RENEGOTIATING" in said.read_bytes()
+    assert b"no renegotiation" in said.read_bytes()
+    secure(server, context(pki, client)).accepts(payload(alert()))
 
 
 def test_no_session_is_resumed(start_tls, pki):
