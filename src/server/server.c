@@ -173,7 +173,7 @@ static int events_of(struct slot *k)
 	conn_room(&k->conn, &room);
 	bool full = transport_is_full(&k->transport);
 	/* who does not take what TLS holds back is not listened to */
-	int events = room && !(full && !k->greeting) ? POLLIN : 0;
+	int events = room && !full ? POLLIN : 0;
 	if (conn_output(&k->conn).n || full)
 		events |= POLLOUT;
 	if (k->greeting)
