@@ -169,20 +169,25 @@ static size_t find_repeated_text(const struct alert_reader *r,
 }
 
 /* The first of the names at hand that stood before, or r->pairs. Most have no
- * escape, as is known if they are `plain`, and differ in their length or first
- * bytes. */
+ * escape, as is known if they are `plain`, and differ in their length and first
+ * byte: each is one of 32 kinds by these, and is compared where one of its kind
+ * was there. */
 static size_t find_repeated(const struct alert_reader *r, const char *alert,
 			    bool plain)
 {
+	uint32_t kinds = 0;
 	for (size_t i = r->first; i < r->pairs; i++) {
 		struct span name = name_of(r, alert, i);
 		if (!plain && json_has_escape(name))
 			return find_repeated_text(r, alert);
-		for (size_t k = r->first; k < i; k++) {
+		/* of an empty one that byte is its quote */
+		uint32_t kind = 1U << ((name.n ^ byte_of(name.p[0])) & 31);
+		for (size_t k = r->first; kinds & kind && k < i; k++) {
 			struct span other = name_of(r, alert, k);
 			if (other.n == name.n && span_eq(other, name))
 				return i;
 		}
+		kinds |= kind;
 	}
 	return r->pairs;
 }

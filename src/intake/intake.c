@@ -8,17 +8,19 @@ static void hash_envelope(struct sender *s, const struct hash_key *key,
 		return;
 	s->known = true;
 	hash_start(&s->receiver, key);
-	s->group = s->receiver;
+	s->group[false] = s->receiver;
 	hash_span(&s->receiver, e->receiver);
-	hash_span(&s->group, e->group_key);
+	hash_span(&s->group[false], e->group_key);
+	s->group[true] = s->group[false];
+	hash_number(&s->group[false], RECORD_ALERT << 1);
+	hash_number(&s->group[true], RECORD_ALERT << 1 | 1);
 }
 
 /* Of an alert, whose receiver and labels are in its firing key already. */
 static uint64_t name_of(const struct sender *s, const struct offer *o,
 			const struct alert *a)
 {
-	struct hash h = s->group;
-	hash_number(&h, RECORD_ALERT << 1 | o->resolved);
+	struct hash h = s->group[o->resolved];
 	hash_number(&h, o->firing_key);
 	hash_span(&h, a->fingerprint);
 	hash_span(&h, a->starts_at);

@@ -85,10 +85,10 @@ enum intake_result {
 };
 
 /* What the names of all alerts of one sender begin with, hashed once: its
- * receiver, and its groupKey. */
+ * receiver; and its groupKey, for alerts that fire and for resolved ones. */
 struct sender {
 	bool known; /* false at first */
-	struct hash receiver, group;
+	struct hash receiver, group[2];
 };
 
 /* Fills an offer for an alert taken apart. *sender is of that envelope. */

@@ -68,10 +68,16 @@ struct recall_entry *recall_add(struct recall *r, uint64_t key)
 	struct recall_entry *e = take_entry(r);
 	uint16_t *bucket = bucket_of(r, key);
 	uint16_t index = index_of(r, e);
-	*e = (struct recall_entry){.key = key,
-				   .next = *bucket,
-				   .older = r->newest,
-				   .serial = r->serial++};
+	e->key = key;
+	e->position = e->claims = 0;
+	e->since_ms = 0;
+	e->until_done = e->overflow = false;
+	e->length = 0;
+	e->next = *bucket;
+	e->previous = 0;
+	e->older = r->newest;
+	e->newer = 0;
+	e->serial = r->serial++;
 	if (*bucket)
 		at(r, *bucket)->previous = index;
 	*bucket = index;

@@ -154,13 +154,11 @@ static bool get_text(struct span *left, uint32_t n, struct span *text)
 bool spool_read_record(const char *h, uint32_t length, struct record *r)
 {
 	struct span left = {h + SPOOL_HEADER, length - SPOOL_HEADER};
-	*r = (struct record){
-	    .kind = (enum record_kind)get_u32(h + RECORD_AT_KIND),
-	    .key = get_u64(h + RECORD_AT_KEY),
-	    .count = get_u64(h + RECORD_AT_COUNT),
-	    .received_s = (int64_t)get_u64(h + RECORD_AT_RECEIVED_S),
-	    .received_ms = (int64_t)get_u64(h + RECORD_AT_RECEIVED_MS),
-	};
+	r->kind = (enum record_kind)get_u32(h + RECORD_AT_KIND);
+	r->key = get_u64(h + RECORD_AT_KEY);
+	r->count = get_u64(h + RECORD_AT_COUNT);
+	r->received_s = (int64_t)get_u64(h + RECORD_AT_RECEIVED_S);
+	r->received_ms = (int64_t)get_u64(h + RECORD_AT_RECEIVED_MS);
 	uint32_t status = get_u32(h + RECORD_AT_STATUS);
 	uint32_t reason = status >> REASON_SHIFT;
 	struct envelope *e = &r->envelope;
