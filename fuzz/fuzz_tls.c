@@ -324,26 +324,26 @@ static void check_slot(struct slot *k)
 static void turn(void)
 {
 	struct slots *slots = &server.slots;
-	unsigned events[PEERS];
+	unsigned events[PEERS] = {0};
 	for (unsigned i = 0; i < PEERS; i++)
 		peer[i].brings = peer[i].takes = peer[i].at_once;
-	for (unsigned i = 0; i < slots->n; i++)
+	for (unsigned i = 0; i < slots->end; i++)
 		events[i] = slots->slot[i].used ? ready(&slots->slot[i]) : 0;
 	slots->yielded = false;
 	slots_begin_turn(&server);
 	for (unsigned i = 0; i < PEERS; i++)
 		peer[i].owed -= least(peer[i].owed, LIMIT_TURN);
-	for (unsigned i = 0; i < slots->n; i++)
+	for (unsigned i = 0; i < slots->end; i++)
 		if (events[i] && !slots->slot[i].greeting)
 			handle(&slots->slot[i], events[i]);
 	run_sinks();
-	for (unsigned i = 0; i < slots->n; i++)
+	for (unsigned i = 0; i < slots->end; i++)
 		slot_turn(&server, slot_of_turn(&server, i));
 	run_sinks();
-	for (unsigned i = 0; i < slots->n; i++)
+	for (unsigned i = 0; i < slots->end; i++)
 		if (events[i] && slots->slot[i].greeting)
 			slot_greet(&server, &slots->slot[i]);
-	for (unsigned i = 0; i < slots->n; i++)
+	for (unsigned i = 0; i < slots->end; i++)
 		if (slots->slot[i].used)
 			check_slot(&slots->slot[i]);
 }

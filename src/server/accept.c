@@ -47,7 +47,7 @@ static enum worth worth(const struct slot *k)
 static struct slot *least(struct server *s)
 {
 	struct slot *least = NULL;
-	for (unsigned i = 0; i < s->slots.n; i++) {
+	for (unsigned i = 0; i < s->slots.end; i++) {
 		struct slot *k = &s->slots.slot[i];
 		if (!k->used)
 			continue;
@@ -135,10 +135,13 @@ static void open_slot(struct server *s, struct slot *k, int fd,
 {
 	const struct tls_identity *tls = &keyring_now(&s->keyring)->tls;
 	bool secure = tls->on && !health_only;
+	unsigned i = (unsigned)(k - s->slots.slot);
 	k->used = true;
+	if (s->slots.end <= i)
+		s->slots.end = i + 1;
 	k->ended = k->hung_up = false;
 	k->peer = *peer;
-	conn_open(&k->conn, (unsigned)(k - s->slots.slot), s->service.now.ms);
+	conn_open(&k->conn, i, s->service.now.ms);
 	k->conn.health_only = health_only;
 	/* no byte of a request is there before the handshake is over */
 	size_t room;

@@ -13,7 +13,7 @@ void pages_open(struct pages *p)
 static unsigned used_slots(const struct server *s)
 {
 	unsigned n = 0;
-	for (unsigned i = 0; i < s->slots.n; i++)
+	for (unsigned i = 0; i < s->slots.end; i++)
 		n += s->slots.slot[i].used;
 	return n;
 }
@@ -101,7 +101,7 @@ static bool answer_alerts(struct server *s, struct conn *c)
 		s->slots.yielded = true;
 		return false;
 	}
-	for (unsigned i = 0; i < s->slots.n; i++)
+	for (unsigned i = 0; i < s->slots.end; i++)
 		if (s->slots.slot[i].used &&
 		    pages_lists(&s->slots.slot[i].conn))
 			return false;

@@ -139,7 +139,7 @@ static int64_t next_deadline(struct server *s)
 	/* stopping: nobody says when the last byte has left a pipe */
 	if (s->service.stopping && now_ms + DELIVER_LOOK_MS < least)
 		least = now_ms + DELIVER_LOOK_MS;
-	for (unsigned i = 0; i < s->slots.n; i++) {
+	for (unsigned i = 0; i < s->slots.end; i++) {
 		const struct slot *k = &s->slots.slot[i];
 		if (k->used && k->conn.deadline_ms < least)
 			least = k->conn.deadline_ms;
@@ -188,7 +188,7 @@ static void fill_poll_set(struct server *s, struct poll_set *set)
 		for (unsigned i = 0; i < s->listeners; i++)
 			add_poll(set, s->listener[i].fd, POLLIN, i);
 	set->listeners_end = set->n;
-	for (unsigned i = 0; i < s->slots.n; i++) {
+	for (unsigned i = 0; i < s->slots.end; i++) {
 		struct slot *k = &s->slots.slot[i];
 		if (k->used)
 			add_poll(set, k->transport.fd, events_of(k), i);
@@ -293,7 +293,7 @@ static void begin_stop(struct server *s)
 			os_remove(s->config->listen[i].path);
 	if (s->config->has_health && s->config->health.family == ADDRESS_UNIX)
 		os_remove(s->config->health.path);
-	for (unsigned i = 0; i < s->slots.n; i++) {
+	for (unsigned i = 0; i < s->slots.end; i++) {
 		struct slot *k = &s->slots.slot[i];
 		bool busy = k->conn.state == CONN_COMMIT ||
 			    k->conn.state == CONN_WAIT ||
@@ -334,7 +334,7 @@ static bool has_stopped(const struct server *s)
 		return false;
 	if (s->service.now.ms >= s->stop_at_ms)
 		return true;
-	for (unsigned i = 0; i < s->slots.n; i++)
+	for (unsigned i = 0; i < s->slots.end; i++)
 		if (s->slots.slot[i].used &&
 		    s->slots.slot[i].conn.state != CONN_LINGER)
 			return false;
@@ -384,7 +384,7 @@ static void turn(struct server *s)
 	persist_sync(s->persist, s->service.now.ms);
 	deliver_pump(s->deliver, s->service.now);
 	s->service.progress = s->deliver->progress;
-	for (unsigned i = 0; i < s->slots.n; i++)
+	for (unsigned i = 0; i < s->slots.end; i++)
 		slot_turn(s, slot_of_turn(s, i));
 	if (!s->service.stopping)
 		deadman_turn(&s->deadman, s->service.now);
@@ -417,7 +417,7 @@ void server_run(struct server *s)
 		supervisor_turn(&s->supervisor, s->service.now.ms);
 		turn(s);
 	}
-	for (unsigned i = 0; i < s->slots.n; i++)
+	for (unsigned i = 0; i < s->slots.end; i++)
 		if (s->slots.slot[i].used)
 			slot_close(s, &s->slots.slot[i]);
 	deliver_look(s->deliver, s->service.now.ms);

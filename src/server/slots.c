@@ -279,8 +279,10 @@ static bool can_read(struct slot *k)
 void slots_begin_turn(struct server *s)
 {
 	unsigned granted = 0;
+	while (s->slots.end && !s->slots.slot[s->slots.end - 1].used)
+		s->slots.end--;
 	s->slots.turns++;
-	for (unsigned i = 0; i < s->slots.n; i++) {
+	for (unsigned i = 0; i < s->slots.end; i++) {
 		struct slot *k = slot_of_turn(s, i);
 		if (!k->used)
 			continue;
@@ -301,7 +303,7 @@ void slots_begin_turn(struct server *s)
 
 struct slot *slot_of_turn(struct server *s, unsigned i)
 {
-	return &s->slots.slot[(s->slots.turns + i) % s->slots.n];
+	return &s->slots.slot[(s->slots.turns + i) % s->slots.end];
 }
 
 bool slot_is_idle(const struct slot *k)

@@ -26,6 +26,7 @@ struct slot {
 
 struct slots {
 	unsigned n;           /* in use at most: descriptors may be few */
+	unsigned end;         /* in use in this turn: none from here on */
 	int64_t accept_at_ms; /* no descriptor was to be had: not before */
 	unsigned turns;       /* so far; begins anew when it is full */
 	bool yielded;         /* one has more to do, in the next turn */
@@ -37,7 +38,7 @@ struct slots {
 /* Each connection has its share of work again, and one of those in debt pays
  * some of it back; another one is the first. */
 void slots_begin_turn(struct server *s);
-/* The i-th slot of this turn. */
+/* The i-th slot of this turn, of slots.end. */
 struct slot *slot_of_turn(struct server *s, unsigned i);
 /* Newcomers wait until then, as things are now. */
 int64_t slots_accept_at(struct server *s);
