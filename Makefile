@@ -126,7 +126,7 @@ WORDS := $(if $(filter riscv% arm%-gnueabi,$(MACHINE)),aligned,words)
 PURE := $(addprefix base/,text $(WORDS) bytes time address hash) \
 	$(addprefix facts/,status metrics) \
 	$(addprefix json/,json unseen strings jsmn) \
-	$(addprefix alert/,member alert others read payload match) \
+	$(addprefix alert/,member alert others read envelope payload match) \
 	$(addprefix spool/,spool cursors dropped recover image) \
 	$(addprefix render/,pieces render json logfmt template) \
 	$(addprefix config/,entries options emit value) \

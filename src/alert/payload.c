@@ -5,8 +5,7 @@
  * while in_alerts is set, also for the alerts (2), their members (3) and their
  * labels and annotations (4).
  */
-#include "alert/payload.h"
-
+#include "alert/envelope.h"
 #include "alert/index.h"
 
 /* How deep events are reported, outside of `alerts` and in there. */
@@ -27,13 +26,6 @@ void payload_start(struct payload *p, bool whole)
 	p->why = buf_of(p->why_bytes, sizeof p->why_bytes);
 }
 
-static const struct span names[PAYLOAD_OTHER] = {
-    SPAN("receiver"),        SPAN("groupKey"),
-    SPAN("externalURL"),     SPAN("notification_reason"),
-    SPAN("status"),          SPAN("version"),
-    SPAN("truncatedAlerts"), SPAN("alerts"),
-};
-
 static enum payload_event refuse(struct payload *p, enum status status)
 {
 	p->status = status;
@@ -44,7 +36,7 @@ static enum payload_event refuse(struct payload *p, enum status status)
 static enum payload_event refuse_member(struct payload *p, const char *why)
 {
 	p->why.n = 0;
-	buf_put(&p->why, names[p->member]);
+	buf_put(&p->why, envelope_name(p->member));
 	buf_str(&p->why, why);
 	return refuse(p, STATUS_NOT_PAYLOAD);
 }
@@ -78,160 +70,12 @@ void payload_begin_place(struct payload *p)
 static enum payload_event take_name(struct payload *p, struct span name)
 {
 	struct span text = alert_text(name);
-	p->member = PAYLOAD_OTHER;
-	for (enum payload_member m = 0; text.p && m < PAYLOAD_OTHER; m++) {
-		if (json_is(text, names[m])) {
-			p->member = m;
-			break;
-		}
-	}
+	p->member = text.p ? envelope_member(text) : PAYLOAD_OTHER;
 	if (p->member == PAYLOAD_OTHER)
 		return PAYLOAD_MORE;
 	if (p->seen[p->member])
 		return refuse_member(p, ": expected once");
 	p->seen[p->member] = true;
-	return PAYLOAD_MORE;
-}
-
-/* Room in the store for the member at hand: what the others, of which none is
- * to go without, do not need. */
-static size_t room_for_member(const struct payload *p)
-{
-	enum { LEAST = LIMIT_ENVELOPE / 8, LEAST_REASON = LEAST / 8 };
-	size_t left = p->store.cap - p->store.n;
-	for (enum payload_member m = PAYLOAD_RECEIVER; m <= PAYLOAD_REASON; m++)
-		if (!p->seen[m])
-			left -= m == PAYLOAD_REASON ? LEAST_REASON : LEAST;
-	return left;
-}
-
-/* The beginning of a string that may go on behind `value`, with the mark of a
- * cut: in `room` bytes, whole characters and escapes. */
-static void put_cut(struct buf *out, struct span value, size_t room)
-{
-	static const struct span mark = SPAN_INIT("\xe2\x80\xa6\"");
-	enum { LONGEST = 12 }; /* two escapes that make one character */
-	struct span s = span_skip(value, 1);
-	while (s.n >= LONGEST &&
-	       (size_t)(s.p - value.p) + LONGEST + mark.n <= room)
-		json_take_char(&s);
-	buf_put(out, (struct span){value.p, (size_t)(s.p - value.p)});
-	buf_put(out, mark);
-}
-
-/* A string or null of the envelope; kept in the store if the bytes go. What
- * stands behind `alerts` then comes too late for alerts already handed on, and
- * needs no place. */
-static void keep(struct payload *p, struct span value, struct span *out)
-{
-	size_t begin = p->store.n, room = room_for_member(p);
-	if (value.p[0] != '"' && !alert_is_null(value)) {
-		p->odd = true;
-		return;
-	}
-	if (p->whole) {
-		*out = value;
-		return;
-	}
-	if (p->seen[PAYLOAD_ALERTS])
-		return;
-	if (value.n <= room && !p->cut)
-		buf_put(&p->store, value);
-	else
-		put_cut(&p->store, value, room);
-	ASSERT(!p->store.cut);
-	*out = (struct span){p->store.p + begin, p->store.n - begin};
-}
-
-static struct span *kept_member(struct payload *p)
-{
-	switch (p->member) {
-	case PAYLOAD_RECEIVER:
-		return &p->envelope.receiver;
-	case PAYLOAD_GROUP_KEY:
-		return &p->envelope.group_key;
-	case PAYLOAD_EXTERNAL_URL:
-		return &p->envelope.external_url;
-	case PAYLOAD_REASON:
-		return &p->envelope.reason;
-	case PAYLOAD_STATUS:
-	case PAYLOAD_VERSION:
-	case PAYLOAD_TRUNCATED:
-	case PAYLOAD_ALERTS:
-	case PAYLOAD_OTHER:
-		break;
-	}
-	return NULL;
-}
-
-/* All bytes were taken within a string that is longer than what is held of it:
- * its beginning goes to the store, the rest is passed over. */
-static void keep_beginning(struct payload *p, const char *bytes, uint64_t at)
-{
-	const struct json *j = &p->json;
-	struct span *out = kept_member(p);
-	bool in_string = j->state >= JSON_IN_STRING && j->state < JSON_AT_END;
-	if (out == NULL || p->whole || p->cut || !in_string || j->is_key ||
-	    j->depth != 1 || j->offset - j->token <= LIMIT_ENVELOPE)
-		return;
-	p->cut = true;
-	keep(p,
-	     (struct span){bytes + (size_t)(j->token - at),
-			   (size_t)(j->offset - j->token)},
-	     out);
-}
-
-/* A number, or a string of digits: a count must not get lost. */
-static bool read_count(struct span value, uint64_t *n)
-{
-	char digits[20]; /* of the largest uint64_t */
-	struct buf b = buf_of(digits, sizeof digits);
-	struct span text = alert_text(value);
-	if (alert_is_null(value))
-		return true;
-	if (text.p == NULL)
-		return span_u64(value, n);
-	json_put_text(&b, text);
-	return !b.cut && span_u64(buf_span(&b), n);
-}
-
-/* Whatever is wrong with what stands around the alerts, they come out; so what
- * is of no use counts as missing. value is absent if it was too long to be
- * held.
- */
-static enum payload_event take_value(struct payload *p, struct span value)
-{
-	struct span text = alert_text(value);
-	struct span *kept = kept_member(p);
-	if (kept && value.p && !p->cut)
-		keep(p, value, kept);
-	p->cut = false;
-	if (kept)
-		return PAYLOAD_MORE;
-	switch (p->member) {
-	case PAYLOAD_STATUS:
-		if (value.p == NULL ||
-		    !alert_read_status(value, &p->envelope.status))
-			p->odd = true;
-		break;
-	case PAYLOAD_VERSION:
-		if (text.p == NULL ||
-		    (!json_is(text, SPAN("4")) && !json_is(text, SPAN("1"))))
-			p->odd = true;
-		break;
-	case PAYLOAD_TRUNCATED:
-		if (value.p == NULL || !read_count(value, &p->truncated))
-			p->odd = true;
-		break;
-	case PAYLOAD_ALERTS:
-		return refuse_member(p, ": expected an array");
-	case PAYLOAD_RECEIVER:
-	case PAYLOAD_GROUP_KEY:
-	case PAYLOAD_EXTERNAL_URL:
-	case PAYLOAD_REASON:
-	case PAYLOAD_OTHER:
-		break;
-	}
 	return PAYLOAD_MORE;
 }
 
@@ -330,7 +174,9 @@ static enum payload_event take_member(struct payload *p, enum json_event e,
 		return take_name(p, token);
 	case JSON_STRING:
 	case JSON_SCALAR:
-		return take_value(p, token);
+		if (envelope_take(p, token))
+			return PAYLOAD_MORE;
+		return refuse_member(p, ": expected an array");
 	case JSON_OPEN:
 		return take_open(p);
 	case JSON_CLOSE:
@@ -380,11 +226,47 @@ static void walk_alert(struct payload *p, const char *bytes, uint64_t at,
 	alert_walk(&p->alert, bytes + start, length, &p->json);
 }
 
+/* Takes at once a member of the payload, and the comma in front of it, if it is
+ * here, whole and as it mostly is: a string, a number, or of no interest.
+ * False: the validator has to go on. */
+static bool walk_member(struct payload *p, const char *bytes, uint64_t at,
+			size_t n)
+{
+	struct json *j = &p->json;
+	size_t begin = (size_t)(j->offset - at), i = begin;
+	if (j->depth != MEMBERS || i == n)
+		return false;
+	if (j->state == JSON_WANT_COMMA_OR_END && bytes[i] == ',')
+		i++;
+	else if (j->state != JSON_WANT_KEY_OR_END)
+		return false;
+	size_t value = json_behind_name(bytes, i, n);
+	if (value == 0 || value == n)
+		return false;
+	enum payload_member m =
+	    envelope_member(alert_inside_name(bytes + i, value - i));
+	bool open = bytes[value] == '{' || bytes[value] == '[';
+	if (m != PAYLOAD_OTHER && (open || m == PAYLOAD_ALERTS || p->seen[m]))
+		return false;
+	size_t end = json_behind_value(bytes, value, n, MEMBERS);
+	if (end == 0)
+		return false;
+	p->member = m;
+	if (m != PAYLOAD_OTHER) {
+		p->seen[m] = true;
+		envelope_take(p, (struct span){bytes + value, end - value});
+	}
+	json_skip_members(j, end - begin);
+	return true;
+}
+
 enum payload_event payload_next(struct payload *p, const char *bytes,
 				uint64_t at, size_t n)
 {
 	enum payload_event event = PAYLOAD_MORE;
 	while (event == PAYLOAD_MORE) {
+		while (walk_member(p, bytes, at, n))
+			;
 		if (in_alert(p) && !p->skipping &&
 		    p->json.depth == p->alert.depth)
 			walk_alert(p, bytes, at, n);
@@ -403,7 +285,7 @@ enum payload_event payload_next(struct payload *p, const char *bytes,
 			return refuse(p, STATUS_TOO_DEEP);
 		}
 		if (e == JSON_MORE) {
-			keep_beginning(p, bytes, at);
+			envelope_take_beginning(p, bytes, at);
 			break;
 		}
 		event = take_event(p, e, bytes, at);

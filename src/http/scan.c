@@ -6,6 +6,9 @@
 
 bool http_is_token_char(char c)
 {
+	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9'))
+		return true;
 	switch (c) {
 	case '!':
 	case '#':
@@ -24,10 +27,8 @@ bool http_is_token_char(char c)
 	case '~':
 		return true;
 	default:
-		break;
+		return false;
 	}
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-	       (c >= 'A' && c <= 'Z');
 }
 
 bool http_is_value_char(char c)

@@ -68,7 +68,8 @@ static size_t take_text(struct json *j, const char *p, size_t i, size_t n)
     ensures \result == 0 || i < \result <= n;
     ensures \result == 0 ? j->state == \old(j->state)
 			 : !in_number(j->state); */
-static inline size_t take_token(struct json *j, const char *p, size_t i, size_t n)
+static inline size_t take_token(struct json *j, const char *p, size_t i,
+				size_t n)
 {
 	switch (p[i]) {
 	case ',':

@@ -33,7 +33,8 @@ const char *template_check(struct span text);
 /* The alert as one JSON object. */
 void render_json(struct buf *out, const struct format *f, bool resolved,
 		 const struct record *r, const struct alert *a);
-/* A comma, name and value if there is a value; raw JSON, the name with its colon.
+/* A comma, name and value if there is a value; raw JSON, the name with its
+ * colon.
  */
 void render_json_member(struct buf *out, const struct format *f,
 			struct span name, struct span value);
