@@ -26,7 +26,8 @@ static inline bool json_in_object(const struct json *j)
 /* An object or an array begins. */
 /*@ requires \valid(j) && j->depth < LIMIT_JSON_DEPTH;
     assigns j->objects, j->depth, j->state;
-    ensures json_ok(j) && j->depth == \old(j->depth) + 1; */
+    ensures json_ok(j) && j->depth == \old(j->depth) + 1;
+    ensures !in_number(j->state); */
 static inline void json_enter(struct json *j, bool object)
 {
 	uint64_t bit = (uint64_t)1 << j->depth;

@@ -88,9 +88,10 @@ static struct slot *first_to_go(struct server *s)
 	return k;
 }
 
-static bool has_room(struct server *s)
+/* Of a full table: does it lose nobody who may still say something? */
+static bool is_over(const struct slot *k)
 {
-	return free_slot(s) || worth(first_to_go(s)) <= HUNG_UP;
+	return worth(k) <= HUNG_UP;
 }
 
 /* After NEW_MS it is no more: it has had its time for a head. Without TLS that
@@ -103,16 +104,19 @@ static bool is_new(const struct slot *k)
 int64_t slots_accept_at(struct server *s)
 {
 	int64_t at_ms = s->slots.accept_at_ms;
-	if (has_room(s) || !is_new(first_to_go(s)))
+	if (free_slot(s))
 		return at_ms;
-	int64_t old_ms = first_to_go(s)->conn.since_ms + NEW_MS;
+	const struct slot *k = first_to_go(s);
+	if (is_over(k) || !is_new(k))
+		return at_ms;
+	int64_t old_ms = k->conn.since_ms + NEW_MS;
 	return old_ms > at_ms ? old_ms : at_ms;
 }
 
 static bool may_accept(struct server *s)
 {
 	return s->service.now.ms >= slots_accept_at(s) &&
-	       (!s->slots.waits || has_room(s));
+	       (!s->slots.waits || free_slot(s) || is_over(first_to_go(s)));
 }
 
 /* --allow; who comes by a unix socket has its file's permissions. */

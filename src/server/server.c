@@ -116,8 +116,9 @@ bool server_open(struct server *s)
 	return true;
 }
 
-/* The next moment at which something is to be done without being asked. */
-static int64_t next_deadline(struct server *s)
+/* The next moment at which something is to be done without being asked;
+ * newcomers wait until accept_at_ms. */
+static int64_t next_deadline(struct server *s, int64_t accept_at_ms)
 {
 	int64_t now_ms = s->service.now.ms;
 	int64_t least = deliver_deadline(s->deliver, now_ms);
@@ -133,9 +134,8 @@ static int64_t next_deadline(struct server *s)
 	int64_t watchdog = supervisor_deadline(&s->supervisor);
 	if (watchdog < least)
 		least = watchdog;
-	int64_t accept = slots_accept_at(s);
-	if (accept > now_ms && accept < least)
-		least = accept;
+	if (accept_at_ms > now_ms && accept_at_ms < least)
+		least = accept_at_ms;
 	/* stopping: nobody says when the last byte has left a pipe */
 	if (s->service.stopping && now_ms + DELIVER_LOOK_MS < least)
 		least = now_ms + DELIVER_LOOK_MS;
@@ -156,6 +156,7 @@ struct poll_set {
 	struct pollfd fd[POLL_SET];
 	unsigned owner[POLL_SET]; /* a listener, a slot or a sink */
 	unsigned n, listeners_end, slots_end;
+	int64_t accept_at_ms; /* the listeners are not in there before */
 };
 
 static void add_poll(struct poll_set *set, int fd, int events, unsigned owner)
@@ -184,7 +185,8 @@ static int events_of(struct slot *k)
 static void fill_poll_set(struct server *s, struct poll_set *set)
 {
 	set->n = 0;
-	if (slots_accept_at(s) <= s->service.now.ms)
+	set->accept_at_ms = slots_accept_at(s);
+	if (set->accept_at_ms <= s->service.now.ms)
 		for (unsigned i = 0; i < s->listeners; i++)
 			add_poll(set, s->listener[i].fd, POLLIN, i);
 	set->listeners_end = set->n;
@@ -349,9 +351,9 @@ static void tell_time(struct server *s)
 
 /* In ms, or -1 for as long as it takes; not at all if sinks have taken more
  * since the connections were asked, for those may wait for just that. */
-static int64_t time_to_wait(struct server *s)
+static int64_t time_to_wait(struct server *s, const struct poll_set *set)
 {
-	int64_t deadline = next_deadline(s);
+	int64_t deadline = next_deadline(s, set->accept_at_ms);
 	if (s->pages.freed || s->slots.yielded ||
 	    (s->reload && keyring_has_room(&s->keyring)) ||
 	    s->deliver->progress != s->service.progress)
@@ -365,7 +367,7 @@ static void turn(struct server *s)
 {
 	struct poll_set set;
 	fill_poll_set(s, &set);
-	int ready = os_poll(set.fd, set.n, time_to_wait(s));
+	int ready = os_poll(set.fd, set.n, time_to_wait(s, &set));
 	s->pages.freed = s->pages.listed = s->slots.yielded = false;
 	slots_begin_turn(s);
 	tell_time(s);
