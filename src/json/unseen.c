@@ -92,8 +92,9 @@ static inline size_t take_token(struct json *j, const char *p, size_t i,
 		j->state = JSON_WANT_COMMA_OR_END;
 		return i + 1;
 	default:
-		return take_text(j, p, i, n);
+		break;
 	}
+	return take_text(j, p, i, n);
 }
 
 size_t json_pass_unseen(struct json *j, const char *p, size_t n)
