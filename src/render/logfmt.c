@@ -45,10 +45,9 @@ static void put_key(struct buf *out, const struct format *f, struct span name)
 	}
 }
 
-static void put_label(struct buf *out, const struct format *f,
-		      const struct alert *a, struct span name)
+static void put_special(struct buf *out, const struct format *f,
+			struct span name, struct span value)
 {
-	struct span value = alert_label(a, name);
 	if (value.n == 0)
 		return;
 	buf_char(out, ' ');
@@ -59,6 +58,7 @@ static void put_label(struct buf *out, const struct format *f,
 void render_logfmt(struct buf *out, const struct format *f, bool resolved,
 		   const struct alert *a)
 {
+	struct specials specials = render_specials(a);
 	struct span text, name = render_find_text(a, &text), when;
 	char time[64];
 	struct buf t = buf_of(time, sizeof time);
@@ -70,11 +70,11 @@ void render_logfmt(struct buf *out, const struct format *f, bool resolved,
 	else
 		put_value(out, f, when);
 	buf_str(out, resolved ? " status=resolved" : " status=firing");
-	put_label(out, f, a, SPAN("severity"));
-	put_label(out, f, a, SPAN("alertname"));
+	put_special(out, f, SPAN("severity"), specials.severity);
+	put_special(out, f, SPAN("alertname"), specials.alertname);
 	for (size_t i = 0; i < a->labels.n; i++) {
 		struct pair l = alert_pair(a, a->labels, i);
-		if (render_is_special(l.name))
+		if (render_is_special(&specials, &l))
 			continue;
 		buf_char(out, ' ');
 		put_key(out, f, l.name);

@@ -44,14 +44,14 @@ void render_or_dash(struct buf *out, const struct format *f, struct span s)
 		buf_char(out, '-');
 }
 
-/* Eight bytes that are those of `shape`, where '0' stands for each digit. No
+/* A word's bytes that are those of `shape`, where '0' stands for each digit. No
  * sum leaves its byte. */
-static bool is_like(uint64_t bytes, uint64_t shape)
+static bool is_like(size_t bytes, size_t shape)
 {
-	const uint64_t ones = 0x0101010101010101U, low = ones * 0x7f;
-	uint64_t differ = bytes ^ shape, zero = shape ^ ones * '0';
-	uint64_t other = (((zero & low) + low) | zero) & ones * 0x80;
-	uint64_t least = low - (~other >> 7 & ones) * 9;
+	const size_t ones = word_of(1), low = word_of(0x7f);
+	size_t differ = bytes ^ shape, zero = shape ^ ones * '0';
+	size_t other = (((zero & low) + low) | zero) & ones * 0x80;
+	size_t least = low - (~other >> 7 & ones) * 9;
 	return ((((differ & low) + least) | differ) & ones * 0x80) == 0;
 }
 
@@ -60,14 +60,14 @@ static bool is_shaped(struct span s, struct span shape)
 {
 	if (s.n < shape.n)
 		return false;
-	if (shape.n < 8)
-		return is_like(few_bytes(s.p, shape.n),
-			       few_bytes(shape.p, shape.n));
-	size_t last = shape.n - 8; /* may overlap with the one before */
-	for (size_t i = 0; i < last; i += 8)
-		if (!is_like(eight_bytes(s.p + i), eight_bytes(shape.p + i)))
+	if (shape.n < WORD)
+		return is_like((size_t)few_bytes(s.p, shape.n),
+			       (size_t)few_bytes(shape.p, shape.n));
+	size_t last = shape.n - WORD; /* may overlap with the one before */
+	for (size_t i = 0; i < last; i += WORD)
+		if (!is_like(word_bytes(s.p + i), word_bytes(shape.p + i)))
 			return false;
-	return is_like(eight_bytes(s.p + last), eight_bytes(shape.p + last));
+	return is_like(word_bytes(s.p + last), word_bytes(shape.p + last));
 }
 
 void render_time(struct buf *out, const struct format *f, struct span s)
@@ -101,13 +101,21 @@ static bool is_classic_name(struct span s)
 	return s.n != 0;
 }
 
+struct specials render_specials(const struct alert *a)
+{
+	return (struct specials){
+	    .severity = alert_label(a, SPAN("severity")),
+	    .alertname = alert_label(a, SPAN("alertname")),
+	};
+}
+
 void render_labels(struct buf *out, const struct format *f,
-		   const struct alert *a, bool all)
+		   const struct alert *a, const struct specials *without)
 {
 	char before = '{';
 	for (size_t i = 0; i < a->labels.n; i++) {
 		struct pair l = alert_pair(a, a->labels, i);
-		if (!all && render_is_special(l.name))
+		if (without && render_is_special(without, &l))
 			continue;
 		buf_char(out, before);
 		before = ',';

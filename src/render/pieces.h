@@ -21,16 +21,22 @@ void render_quoted(struct buf *out, const struct format *f, struct span s);
 void render_or_dash(struct buf *out, const struct format *f, struct span s);
 /* An RFC 3339 time without its fraction; other text as it came. */
 void render_time(struct buf *out, const struct format *f, struct span s);
-/* {name="value",...} in payload order, or nothing; without the special ones
- * unless `all`. */
-void render_labels(struct buf *out, const struct format *f,
-		   const struct alert *a, bool all);
-/* severity and alertname have places of their own in a line. */
-static inline bool render_is_special(struct span name)
+/* The labels that have places of their own in a line: their values, or absent.
+ */
+struct specials {
+	struct span severity, alertname;
+};
+struct specials render_specials(const struct alert *a);
+static inline bool render_is_special(const struct specials *s,
+				     const struct pair *label)
 {
-	return json_is(name, SPAN("severity")) ||
-	       json_is(name, SPAN("alertname"));
+	return label->value.p == s->severity.p ||
+	       label->value.p == s->alertname.p;
 }
+
+/* {name="value",...} in payload order, or nothing; without those, or NULL. */
+void render_labels(struct buf *out, const struct format *f,
+		   const struct alert *a, const struct specials *without);
 
 /* The annotation that says most: its name, and its text in *text. */
 struct span render_find_text(const struct alert *a, struct span *text);

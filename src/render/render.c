@@ -8,13 +8,14 @@
 static void put_line(struct buf *out, const struct format *f, bool resolved,
 		     const struct alert *a)
 {
+	struct specials specials = render_specials(a);
 	struct span text;
 	render_time(out, f, render_when(a, resolved));
 	buf_put(out, resolved ? SPAN(" RESOLVED ") : SPAN(" FIRING "));
-	render_or_dash(out, f, alert_label(a, SPAN("severity")));
+	render_or_dash(out, f, specials.severity);
 	buf_char(out, ' ');
-	render_or_dash(out, f, alert_label(a, SPAN("alertname")));
-	render_labels(out, f, a, false);
+	render_or_dash(out, f, specials.alertname);
+	render_labels(out, f, a, &specials);
 	render_find_text(a, &text);
 	if (text.n) {
 		buf_char(out, ' ');

@@ -167,7 +167,7 @@ static void put_field(struct buf *out, const struct format *f, enum field field,
 		buf_str(out, resolved ? "RESOLVED" : "FIRING");
 		break;
 	case FIELD_LABELS:
-		render_labels(out, f, a, true);
+		render_labels(out, f, a, NULL);
 		break;
 	case FIELD_STARTS_AT:
 		raw = a->starts_at;
