@@ -11,10 +11,8 @@
     assigns p[0 .. 3]; */
 static inline void put_u32(char *p, uint32_t v)
 {
-	p[0] = (char)(v & 0xff);
-	p[1] = (char)(v >> 8 & 0xff);
-	p[2] = (char)(v >> 16 & 0xff);
-	p[3] = (char)(v >> 24);
+	bool little = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
+	store_four(p, little ? v : __builtin_bswap32(v));
 }
 
 /*@ requires \valid(p + (0 .. 7));

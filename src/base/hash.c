@@ -81,14 +81,15 @@ void hash_span(struct hash *hash, struct span s)
 	*hash = h;
 }
 
-uint64_t hash_end(struct hash *h)
+uint64_t hash_end(const struct hash *hash)
 {
-	word(h, h->total << 56);
-	h->v[2] ^= 0xff;
+	struct hash h = *hash;
+	word(&h, h.total << 56);
+	h.v[2] ^= 0xff;
 	/*@ loop invariant 0 <= i <= 3;
-	    loop assigns i, h->v[0 .. 3];
+	    loop assigns i, h.v[0 .. 3];
 	    loop variant 3 - i; */
 	for (int i = 0; i < 3; i++)
-		sip_round(h->v);
-	return h->v[0] ^ h->v[1] ^ h->v[2] ^ h->v[3];
+		sip_round(h.v);
+	return h.v[0] ^ h.v[1] ^ h.v[2] ^ h.v[3];
 }

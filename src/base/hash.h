@@ -32,8 +32,8 @@ void hash_number(struct hash *h, uint64_t v);
 /*@ requires \valid(h) && span_ok(s);
     assigns *h; */
 void hash_span(struct hash *h, struct span s);
-/*@ requires \valid(h);
-    assigns *h; */
-uint64_t hash_end(struct hash *h);
+/*@ requires \valid_read(h);
+    assigns \nothing; */
+uint64_t hash_end(const struct hash *h);
 
 #endif

@@ -45,6 +45,13 @@ static inline uint32_t load_four(const char *p)
 	return ((const struct four *)p)->bytes;
 }
 
+/*@ requires \valid(p + (0 .. 3));
+    assigns p[0 .. 3]; */
+static inline void store_four(char *p, uint32_t v)
+{
+	((struct four *)p)->bytes = v;
+}
+
 /* The first one lowest, on every machine. */
 /*@ requires \valid_read(p + (0 .. 3));
     assigns \nothing; */
