@@ -66,20 +66,22 @@ void intake_name_alert(const struct intake *in, struct sender *sender,
 		       const struct alert *a, struct moment now)
 {
 	hash_envelope(sender, &in->hash_key, e);
-	*o = (struct offer){
-	    .record = {.kind = RECORD_ALERT,
-		       .received_s = now.s,
-		       .received_ms = now.ms,
-		       .envelope = *e,
-		       .json = a->json},
-	    .resolved = alert_status(e, a) == ALERT_RESOLVED,
-	};
+	o->resolved = alert_status(e, a) == ALERT_RESOLVED;
 	o->firing_key = firing_name(&sender->receiver, a);
-	o->record.key = name_of(sender, o, a);
+	struct record *r = &o->record;
+	r->kind = RECORD_ALERT;
+	r->key = name_of(sender, o, a);
+	r->count = 0;
+	r->received_s = now.s;
+	r->received_ms = now.ms;
+	r->envelope = *e;
+	r->json = a->json;
+	r->index = SPAN_NONE;
 	o->feeds = !o->resolved && match_all(in->config->deadman_match,
 					     in->config->deadman_matches, a);
-	if (in->config->dedup_ms)
-		o->dedup_key = dedup_name(in, a, o->resolved);
+	o->dedup_key =
+	    in->config->dedup_ms ? dedup_name(in, a, o->resolved) : 0;
+	o->sinks = o->missing = 0;
 	for (unsigned i = 0; i < in->config->sinks; i++)
 		if (filter_wants(&in->config->sink[i].filter, e, a))
 			o->sinks |= (uint8_t)(1U << i);
@@ -319,8 +321,8 @@ void intake_queue(struct intake *in, struct offer *o, struct claim *c,
  */
 static bool has_room(const struct spool *s, uint64_t need)
 {
-	return spool_fits(s, need, need) &&
-	       (spool_used(s) == 0 || spool_fits(s, need + s->size / 4, need));
+	return spool_fits(s, need + s->size / 4, need) ||
+	       (spool_used(s) == 0 && spool_fits(s, need, need));
 }
 
 /* tests/model assumes: it is known, or queued whole, or nothing has changed. */
