@@ -33,7 +33,7 @@ bool alert_restore(struct alert *a, struct span json, struct span index)
 	a->fingerprint = get_value(MEMBER_FINGERPRINT, json, index);
 	a->labels = restore_group(index.p + INDEX_AT_GROUPS, index);
 	a->annotations =
-	    restore_group(index.p + INDEX_AT_GROUPS + SPAN_BYTES, index);
+	    restore_group(index.p + INDEX_AT_GROUPS + GROUP_BYTES, index);
 	return true;
 }
 

@@ -7,7 +7,8 @@
  * and length of six values, in the order of enum member; then the labels and
  * annotations as they came, each as offset and length of the insides of its
  * name and its value. An absent value has the offset 0, where the alert itself
- * begins.
+ * begins. Offset and length are one number of four bytes, in the machine's own
+ * order: no other process reads them.
  */
 #ifndef ALERT_INDEX_H
 #define ALERT_INDEX_H
@@ -21,6 +22,7 @@ enum {
 	INDEX_AT_GROUPS = 4, /* the labels', then the annotations' */
 	INDEX_AT_VALUES = 12,
 	INDEX_AT_PAIRS = 36,
+	GROUP_BYTES = 4,
 	SPAN_BYTES = 4,
 	PAIR_BYTES = 2 * SPAN_BYTES,
 };
@@ -41,7 +43,7 @@ static inline size_t get_number(const char *p)
 
 static inline struct span get_span(const char *p, const char *alert)
 {
-	uint32_t v = get_u32(p);
+	uint32_t v = load_four(p);
 	return (struct span){alert + (v & 0xffff), v >> 16};
 }
 

@@ -20,7 +20,7 @@ static void put_number(char *p, size_t v)
 
 static void put_span(char *p, size_t at, size_t n)
 {
-	put_u32(p, (uint32_t)at | (uint32_t)n << 16);
+	store_four(p, (uint32_t)at | (uint32_t)n << 16);
 }
 
 /* What a string has between its quotes. */
@@ -41,10 +41,15 @@ static char *index_pair(struct alert_reader *r)
 
 void alert_read_start(struct alert_reader *r, const struct json *j)
 {
-	memset(r, 0, offsetof(struct alert_reader, index) + INDEX_AT_PAIRS);
+	r->status = STATUS_OK;
+	r->expected = NULL;
+	r->in_pair = false;
+	r->member = MEMBER_OTHER;
+	r->seen = 0;
 	r->depth = j->depth;
 	r->base = j->token;
-	r->member = MEMBER_OTHER;
+	r->start = r->first = r->pairs = 0;
+	memset(r->index, 0, INDEX_AT_PAIRS);
 }
 
 /* The first fault counts. */
@@ -76,7 +81,7 @@ static void refuse_pair(struct alert_reader *r, size_t pair,
 	       sizeof r->bad_name);
 }
 
-static void take_name(struct alert_reader *r, enum member m)
+static inline void take_name(struct alert_reader *r, enum member m)
 {
 	r->member = (uint8_t)m;
 	if (m == MEMBER_OTHER)
@@ -102,16 +107,17 @@ static bool is_group(uint8_t member)
 }
 
 /* A string or a scalar as a member's value. */
-static void take_value(struct alert_reader *r, struct span value, size_t at)
+static inline void take_value(struct alert_reader *r, struct span value,
+			      size_t at)
 {
+	bool group = is_group(r->member);
 	if (r->member == MEMBER_OTHER)
 		return;
 	if (r->member == MEMBER_STATUS)
 		take_status(r, value);
-	else if (is_group(r->member) && !alert_is_null(value))
-		refuse(r, ": expected an object");
-	else if (value.p[0] != '"' && !alert_is_null(value))
-		refuse(r, ": expected a string");
+	else if ((group || value.p[0] != '"') && !alert_is_null(value))
+		refuse(r,
+		       group ? ": expected an object" : ": expected a string");
 	else
 		put_span(index_value(r), at, value.n);
 }
@@ -199,9 +205,10 @@ static void take_close(struct alert_reader *r, const char *alert, size_t end,
 	if (!is_group(r->member))
 		return;
 	put_span(index_value(r), r->start, end - r->start);
-	put_span(r->index + INDEX_AT_GROUPS +
-		     SPAN_BYTES * (r->member - MEMBER_LABELS),
-		 r->first, r->pairs - r->first);
+	char *group = r->index + INDEX_AT_GROUPS +
+		      GROUP_BYTES * (r->member - MEMBER_LABELS);
+	put_number(group, r->first);
+	put_number(group + 2, r->pairs - r->first);
 	size_t repeated = find_repeated(r, alert, plain);
 	if (repeated != r->pairs)
 		refuse_pair(r, repeated, ": expected once");
