@@ -91,8 +91,8 @@ PLAIN := $(call tried,-malign-data=abi)
 JUMPS := $(call tried,-falign-jumps=1)
 # Beside each object, what its functions call and need of the stack: check-size.
 GRAPH := $(call tried,-fcallgraph-info=su)
-# Our own rooms are optimised as one at the link, where calls go from one to the
-# other: 4 to 6 % fewer instructions, 3 to 11 KB less. BearSSL, whose time must
+# Our own rooms, but for SELDOM, are optimised as one at the link, where calls go
+# from one to the other: 4 to 6 % fewer instructions, 3 to 11 KB less. BearSSL, whose time must
 # not depend on secrets, and musl stay as they were compiled. clang knows only
 # the first of the flags; its link would need a plugin. LTO= leaves it out. For
 # another machine each object is whole as well: its unit tests link some of them.
@@ -185,9 +185,9 @@ $(O)/guard/calls.h: src/guard/calls.def Makefile $(O)/flags | $(MUSL_READY)
 $(O)/guard/sandbox.o: $(O)/guard/calls.h
 
 # Where a payload's bytes go, speed counts; everywhere else, size.
-HOT := base/text base/$(WORDS) base/hash json/json json/unseen json/strings json/jsmn alert/member alert/alert alert/read \
-	spool/spool intake/recall intake/firing intake/intake render/pieces render/render \
-	render/logfmt http/scan
+HOT := base/text base/$(WORDS) base/hash json/json json/unseen json/strings json/jsmn \
+	alert/member alert/alert alert/read spool/spool intake/recall intake/firing \
+	intake/intake render/pieces render/render render/logfmt http/scan
 $(HOT:%=$(O)/%.o): HOT_FLAGS := -O2 -falign-functions=1 -falign-loops=1 $(JUMPS)
 
 $(O)/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h \

@@ -45,6 +45,7 @@ static inline uint32_t load_four(const char *p)
 	return ((const struct four *)p)->bytes;
 }
 
+/* The same way back. */
 /*@ requires \valid(p + (0 .. 3));
     assigns p[0 .. 3]; */
 static inline void store_four(char *p, uint32_t v)
@@ -108,7 +109,8 @@ static inline size_t word_of(size_t v)
 	return SIZE_MAX / 255 * v;
 }
 
-/* Of a word that is not 0, the byte with the lowest bit that is set. */
+/* In words.c or aligned.c, as the machine loads words: of one that is not 0,
+ * the byte with the lowest bit that is set. */
 /*@ requires w != 0;
     assigns \nothing;
     ensures \result < WORD; */
@@ -185,7 +187,7 @@ static inline struct span span_skip(struct span s, size_t n)
 	ASSERT(n <= s.n);
 	return (struct span){s.p + n, s.n - n};
 }
-/* Copies its bytes; they may not overlap. */
+/* There too: copies its bytes; they may not overlap. */
 /*@ requires \valid(to + (0 .. s.n - 1)) && span_ok(s);
     requires \separated(to + (0 .. s.n - 1), s.p + (0 .. s.n - 1));
     assigns to[0 .. s.n - 1]; */
