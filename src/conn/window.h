@@ -15,7 +15,7 @@
 #include "facts/limits.h"
 
 /* Room for the largest alert and for a piece of what comes behind it. */
-enum { WINDOW_BYTES = LIMIT_ALERT + 4096 };
+enum { WINDOW_BYTES = LIMIT_ALERT + 1024 };
 
 struct window {
 	size_t begin, body_end, raw, filled; /* in this order */

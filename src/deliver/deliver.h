@@ -120,7 +120,8 @@ struct held {
 struct batch {
 	uint64_t position[DELIVER_BATCH]; /* behind each record */
 	size_t end[DELIVER_BATCH];        /* of its line in `lines` */
-	char lines[2 * LIMIT_LINE];
+	/* and one more, however long */
+	char lines[DELIVER_MOST + LIMIT_LINE + 2];
 };
 
 struct deliver {

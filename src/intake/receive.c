@@ -46,48 +46,99 @@ static enum status read_alert(struct receive *r, const struct intake *in,
 static void keep_index(struct receive_note *note, struct buf *kept,
 		       struct span index)
 {
-	note->index_start = (uint16_t)kept->n;
-	note->index_length = 0;
 	if (index.n > kept->cap - kept->n)
 		return;
-	note->index_length = (uint16_t)index.n;
+	note->index_length = index.n & 0x7fff;
 	buf_put(kept, index);
 }
 
-/* Finds all alerts of a whole body; *n counts them. */
-static enum status find_alerts(struct receive *r, struct receive_memory *m,
-			       struct span body, size_t *n)
+/* What a whole body is taken with. */
+struct whole {
+	struct intake *in;
+	struct receive_memory *m;
+	struct span body;
+	struct moment now;
+	size_t n;      /* elements found, each with a note */
+	uint64_t most; /* bytes of the spool that all of it may need */
+	struct sender sender;
+};
+
+/* Finds all alerts. */
+static enum status find_alerts(struct receive *r, struct whole *w)
 {
 	struct payload *p = &r->payload;
+	struct receive_memory *m = w->m;
 	struct buf kept = buf_of(m->index, sizeof m->index);
 	enum payload_event event;
-	*n = 0;
 	for (;;) {
-		event = payload_next(p, body.p, 0, body.n);
+		event = payload_next(p, w->body.p, 0, w->body.n);
 		if (event != PAYLOAD_ALERT && event != PAYLOAD_LEFT_OUT)
 			break;
-		struct receive_note *note = &m->note[(*n)++];
-		note->start = (uint16_t)p->start;
-		note->length = (uint16_t)(p->end - p->start);
-		note->left_out = event == PAYLOAD_LEFT_OUT;
+		struct receive_note *note = &m->note[w->n++];
+		*note = (struct receive_note){
+		    .start = p->start & 0x7fff,
+		    .length = (p->end - p->start) & 0x7fff,
+		    .left_out = event == PAYLOAD_LEFT_OUT,
+		    .inherits = !alert_has_status(&p->alert),
+		};
 		if (note->left_out)
 			left_out_count(r);
 		else
 			keep_index(note, &kept, alert_index(&p->alert));
 	}
-	return event == PAYLOAD_REFUSED ? payload_judge_rest(p, body)
+	w->most = w->body.n + kept.n;
+	return event == PAYLOAD_REFUSED ? payload_judge_rest(p, w->body)
 					: payload_end(p);
 }
 
-static struct span note_json(const struct receive_note *note, struct span body)
+/* Where the payload has no status, alerts without one are left out. */
+static void require_status(struct receive *r, const struct whole *w)
 {
-	return (struct span){body.p + note->start, note->length};
+	struct payload *p = &r->payload;
+	if (p->envelope.status != ALERT_INHERITS)
+		return;
+	for (size_t i = 0; i < w->n; i++) {
+		struct receive_note *note = &w->m->note[i];
+		if (note->left_out || !note->inherits)
+			continue;
+		note->left_out = true;
+		p->count = i + 1;
+		left_out_for_status(p);
+		left_out_count(r);
+	}
+	p->count = w->n;
 }
 
-static struct span note_index(const struct receive_note *note,
-			      const struct receive_memory *m)
+/* Makes an offer of the i-th element, whose index stands there; or of its
+ * notice. */
+static void offer_element(struct receive *r, struct whole *w, size_t i,
+			  size_t index)
 {
-	return (struct span){m->index + note->index_start, note->index_length};
+	const struct receive_note *note = &w->m->note[i];
+	struct span json = {w->body.p + note->start, note->length};
+	r->payload.count = i + 1; /* for the place in `why` */
+	if (note->left_out) {
+		left_out_read(r, w->in, w->m, json, &w->m->offer, w->now);
+		return;
+	}
+	enum status status =
+	    read_alert(r, w->in, w->m, &w->sender, &r->payload.envelope, json,
+		       (struct span){w->m->index + index, note->index_length},
+		       &w->m->offer, w->now);
+	ASSERT(status == STATUS_OK);
+}
+
+/* Makes one of the notice of alerts that Alertmanager has cut off. False: there
+ * are none. */
+static bool offer_truncated(const struct receive *r, const struct intake *in,
+			    const struct envelope *e, struct offer *o,
+			    struct moment now)
+{
+	uint64_t n = r->payload.truncated;
+	if (n)
+		intake_name_notice(in, o, RECORD_NOTICE_TRUNCATED, e, n,
+				   SPAN_NONE, now);
+	return n != 0;
 }
 
 /* What the new alerts of a request need of the spool, and of the overflow. */
@@ -108,88 +159,55 @@ static void add_need(struct need *need, const struct offer *o)
 		need->overflow_largest = n;
 }
 
-/* Reads all alerts and attaches to those that are known. */
-static void read_alerts(struct receive *r, struct intake *in,
-			struct receive_memory *m, struct span body, size_t n,
-			struct need *need, struct moment now)
+/* Attaches to what is known, and adds up what the rest needs. Returns whether
+ * the notice of truncated alerts is known. */
+static bool attach_known(struct receive *r, struct whole *w, struct need *need)
 {
-	struct sender sender = {.known = false};
-	for (size_t i = 0; i < n; i++) {
-		struct receive_note *note = &m->note[i];
-		struct span json = note_json(note, body);
-		struct offer o = {0};
-		r->payload.count = i + 1; /* for the place in `why` */
-		if (!note->left_out &&
-		    read_alert(r, in, m, &sender, &r->payload.envelope, json,
-			       note_index(note, m), &o, now) != STATUS_OK) {
-			note->left_out = true;
-			left_out_count(r);
-		}
-		if (note->left_out)
-			left_out_read(r, in, m, json, &o, now);
-		note->key = o.record.key;
-		note->dedup_key = o.dedup_key;
-		note->firing_key = o.firing_key;
-		note->sinks = o.sinks;
-		note->waits = o.waits;
-		note->resolved = o.resolved;
-		note->attached = intake_attach(in, &o, &r->claim);
-		note->missing = o.missing;
+	struct offer *o = &w->m->offer;
+	size_t index = 0;
+	bool told = false;
+	for (size_t i = 0; i < w->n; i++) {
+		struct receive_note *note = &w->m->note[i];
+		offer_element(r, w, i, index);
+		index += note->index_length;
+		note->attached = intake_attach(w->in, o, &r->claim);
 		if (!note->attached)
-			add_need(need, &o);
+			add_need(need, o);
 	}
+	r->payload.count = w->n;
+	if (offer_truncated(r, w->in, &r->payload.envelope, o, w->now)) {
+		told = intake_attach(w->in, o, &r->claim);
+		if (!told)
+			add_need(need, o);
+	}
+	return told;
 }
 
-/* One that was found, as an offer again. */
-static struct offer note_offer(const struct receive_note *note,
-			       const struct receive *r,
-			       const struct receive_memory *m, struct span body,
-			       struct moment now)
+/* Attaches to what is known and queues the rest, for which there is room; of
+ * what is attached, or told, nothing. */
+static void queue_alerts(struct receive *r, struct whole *w, bool told,
+			 bool overflow)
 {
-	return (struct offer){
-	    .record = {.kind = RECORD_ALERT,
-		       .key = note->key,
-		       .received_s = now.s,
-		       .received_ms = now.ms,
-		       .envelope = r->payload.envelope,
-		       .json = note_json(note, body),
-		       .index = note_index(note, m)},
-	    .dedup_key = note->dedup_key,
-	    .firing_key = note->firing_key,
-	    .sinks = note->sinks,
-	    .waits = note->waits,
-	    .missing = note->missing,
-	    .resolved = note->resolved,
-	};
-}
-
-/* With --dedup an alert may have a twin in its very body. */
-static bool has_twin(struct receive *r, struct intake *in,
-		     const struct receive_note *note, struct offer *o)
-{
-	return in->config->dedup_ms && !note->left_out && !note->missing &&
-	       intake_attach(in, o, &r->claim);
-}
-
-static void queue_alerts(struct receive *r, struct intake *in,
-			 struct receive_memory *m, struct span body, size_t n,
-			 bool overflow, struct moment now)
-{
-	for (size_t i = 0; i < n; i++) {
-		const struct receive_note *note = &m->note[i];
-		struct offer o = note_offer(note, r, m, body, now);
-		if (note->attached || has_twin(r, in, note, &o)) {
+	struct intake *in = w->in;
+	struct offer *o = &w->m->offer;
+	size_t index = 0;
+	for (size_t i = 0; i < w->n; i++) {
+		const struct receive_note *note = &w->m->note[i];
+		if (!note->attached)
+			offer_element(r, w, i, index);
+		index += note->index_length;
+		if (note->attached || intake_attach(in, o, &r->claim)) {
 			in->counters->duplicates++;
 			continue;
 		}
-		if (note->left_out) {
-			r->payload.count = i + 1; /* for the place in `why` */
-			left_out_read(r, in, m, o.record.json, &o, now);
-			r->payload.count = n;
+		if (note->left_out)
 			in->counters->left_out[r->payload.status]++;
-		}
-		intake_queue(in, &o, &r->claim, overflow);
+		intake_queue(in, o, &r->claim, overflow);
 	}
+	r->payload.count = w->n;
+	if (!told && offer_truncated(r, in, &r->payload.envelope, o, w->now) &&
+	    !intake_attach(in, o, &r->claim))
+		intake_queue(in, o, &r->claim, overflow);
 }
 
 static bool fits_overflow(const struct intake *in, const struct need *need)
@@ -201,65 +219,56 @@ static bool fits_overflow(const struct intake *in, const struct need *need)
 }
 
 /* The alerts do not fit: for now, or never all at once. */
-static enum status wait_for_room(struct receive *r, struct intake *in,
-				 struct receive_memory *m, struct span body,
-				 const struct need *need, struct moment now)
+static enum status wait_for_room(struct receive *r, struct whole *w,
+				 const struct need *need)
 {
-	intake_release(in, &r->claim, false, now.ms);
-	if (spool_could_fit(in->spool, need->total, need->largest))
+	intake_release(w->in, &r->claim, false, w->now.ms);
+	if (spool_could_fit(w->in->spool, need->total, need->largest))
 		return STATUS_NO_ROOM;
 	r->mode = RECEIVE_STEPWISE;
 	r->envelope = r->payload.envelope;
 	r->left_out = 0;
 	payload_start(&r->payload, true);
-	return receive_more(r, in, m, body.p, 0, body.n, now);
+	return receive_more(r, w->in, w->m, w->body.p, 0, w->body.n, w->now);
 }
 
-/* Names the notice of alerts that Alertmanager has cut off. False: there are
- * none, or the request is attached to it already. */
-static bool read_truncated(struct receive *r, struct intake *in,
-			   struct offer *notice, struct need *need,
-			   struct moment now)
+/* Is there room for all of it, were all of it new? Each record has an envelope,
+ * and is filled up to eights; a notice has a text of its own. */
+static bool has_plenty(const struct receive *r, const struct whole *w)
 {
-	const struct payload *p = &r->payload;
-	if (p->truncated == 0)
-		return false;
-	intake_name_notice(in, notice, RECORD_NOTICE_TRUNCATED, &p->envelope,
-			   p->truncated, SPAN_NONE, now);
-	if (intake_attach(in, notice, &r->claim))
-		return false;
-	add_need(need, notice);
-	return true;
+	const struct record around = {.envelope = r->payload.envelope};
+	uint64_t records = w->n + 1; /* and of truncated alerts */
+	return spool_fits(w->in->spool,
+			  w->most + records * (spool_need(&around) + 8) +
+			      r->left_out * RECEIVE_NOTICE,
+			  SPOOL_RECORD_MAX);
 }
 
-/* Find, read, reserve, queue. */
+/* Find, and read and queue; where there is little room, read and reserve
+ * first. */
 enum status receive_whole(struct receive *r, struct intake *in,
 			  struct receive_memory *m, struct span body,
 			  struct moment now)
 {
-	struct need need = {0};
-	struct offer notice;
-	size_t n;
-	enum status status = find_alerts(r, m, body, &n);
-	if (status == STATUS_OK)
-		status = left_out_judge(r); /* are there any to be read? */
+	struct whole w = {.in = in, .m = m, .body = body, .now = now};
+	bool told = false, overflow = false;
+	enum status status = find_alerts(r, &w);
 	if (status != STATUS_OK)
 		return status;
-	read_alerts(r, in, m, body, n, &need, now);
-	status = left_out_judge(r);
-	if (status != STATUS_OK) {
-		intake_release(in, &r->claim, false, now.ms);
+	require_status(r, &w);
+	status = left_out_judge(r); /* are there any to be read? */
+	if (status != STATUS_OK)
 		return status;
+	if (!has_plenty(r, &w)) {
+		struct need need = {0};
+		told = attach_known(r, &w, &need);
+		overflow = !spool_fits(in->spool, need.total, need.largest);
+		if (overflow)
+			spool_want(in->spool);
+		if (overflow && !fits_overflow(in, &need))
+			return wait_for_room(r, &w, &need);
 	}
-	bool truncated = read_truncated(r, in, &notice, &need, now);
-	bool overflow = !spool_fits(in->spool, need.total, need.largest);
-	if (overflow)
-		spool_want(in->spool);
-	if (overflow && !fits_overflow(in, &need))
-		return wait_for_room(r, in, m, body, &need, now);
-	queue_alerts(r, in, m, body, n, overflow, now);
-	if (truncated)
-		intake_queue(in, &notice, &r->claim, overflow);
+	queue_alerts(r, &w, told, overflow);
 	if (!r->claim.overflow)
 		return STATUS_OK;
 	/* the other sinks get it; its sender has it still */
@@ -336,13 +345,10 @@ enum status receive_end(struct receive *r, struct intake *in, struct moment now)
 		status = left_out_judge(r);
 	if (status != STATUS_OK)
 		return status;
-	if (p->truncated) {
-		intake_name_notice(in, &o, RECORD_NOTICE_TRUNCATED,
-				   r->mode == RECEIVE_STEPWISE ? &r->envelope
-							       : &p->envelope,
-				   p->truncated, SPAN_NONE, now);
+	const struct envelope *e =
+	    r->mode == RECEIVE_STEPWISE ? &r->envelope : &p->envelope;
+	if (offer_truncated(r, in, e, &o, now))
 		r->blocked = intake_offer(in, &o, &r->claim) == INTAKE_NO_ROOM;
-	}
 	return !r->blocked && r->claim.overflow ? STATUS_NO_ROOM : STATUS_OK;
 }
 

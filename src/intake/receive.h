@@ -17,16 +17,17 @@
 #include "alert/payload.h"
 #include "intake/intake.h"
 
-/* What is known of an alert between finding it and queueing it. */
+/* An element of `alerts` of a whole body, found and not yet queued. Something
+ * stands in front of it, so 15 bits hold where it is. */
 struct receive_note {
-	uint64_t key, dedup_key, firing_key;
-	uint16_t start, length;             /* in the body */
-	uint16_t index_start, index_length; /* in `index` */
-	uint8_t sinks, waits, missing;
-	bool resolved;
-	bool attached;
-	bool left_out;
+	uint16_t start : 15;
+	uint16_t inherits : 1; /* the payload's status: has none itself */
+	uint16_t length : 15;
+	uint16_t left_out : 1;
+	uint16_t index_length : 15; /* in `index`, behind those before it */
+	uint16_t attached : 1;      /* to what is known already */
 };
+_Static_assert(LIMIT_WHOLE_BODY <= 1 << 15, "see above");
 
 /* What a notice of an alert that was left out may need beside its names. */
 enum { RECEIVE_NOTICE = 1024 };
@@ -40,7 +41,7 @@ struct receive_memory {
 	/* of the alerts at hand; those that find no room in here go without */
 	char index[LIMIT_WHOLE_BODY];
 	char notice[RECEIVE_NOTICE]; /* of the alert that is left out */
-	struct offer offer;          /* of one that comes by itself */
+	struct offer offer;          /* the one at hand */
 };
 
 /* How a body is taken. */
