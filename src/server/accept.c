@@ -47,10 +47,8 @@ static enum worth worth(const struct slot *k)
 static struct slot *least(struct server *s)
 {
 	struct slot *least = NULL;
-	for (unsigned i = 0; i < s->slots.end; i++) {
-		struct slot *k = &s->slots.slot[i];
-		if (!k->used)
-			continue;
+	for (uint64_t left = s->slots.used; left;) {
+		struct slot *k = slots_take(&s->slots, &left);
 		int more = least ? (int)worth(k) - (int)worth(least) : -1;
 		if (more < 0 ||
 		    (more == 0 && k->conn.since_ms < least->conn.since_ms))
@@ -74,10 +72,10 @@ static void evict(struct server *s, struct slot *k)
 
 static struct slot *free_slot(struct server *s)
 {
-	for (unsigned i = 0; i < s->slots.n; i++)
-		if (!s->slots.slot[i].used)
-			return &s->slots.slot[i];
-	return NULL;
+	uint64_t unused = ~s->slots.used;
+	if (unused == 0 || slots_lowest(unused) >= s->slots.n)
+		return NULL;
+	return &s->slots.slot[slots_lowest(unused)];
 }
 
 /* Of a full table; there is one at least, see server_open(). */
@@ -104,7 +102,7 @@ static bool is_new(const struct slot *k)
 int64_t slots_accept_at(struct server *s)
 {
 	int64_t at_ms = s->slots.accept_at_ms;
-	if (free_slot(s))
+	if (!keyring_now(&s->keyring)->tls.on || free_slot(s))
 		return at_ms;
 	const struct slot *k = first_to_go(s);
 	if (is_over(k) || !is_new(k))
@@ -140,9 +138,8 @@ static void open_slot(struct server *s, struct slot *k, int fd,
 	const struct tls_identity *tls = &keyring_now(&s->keyring)->tls;
 	bool secure = tls->on && !health_only;
 	unsigned i = (unsigned)(k - s->slots.slot);
-	k->used = true;
-	if (s->slots.end <= i)
-		s->slots.end = i + 1;
+	s->slots.used |= slots_only(i);
+	s->slots.awake |= slots_only(i);
 	k->ended = k->hung_up = false;
 	k->peer = *peer;
 	conn_open(&k->conn, i, s->service.now.ms);

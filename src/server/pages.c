@@ -13,8 +13,8 @@ void pages_open(struct pages *p)
 static unsigned used_slots(const struct server *s)
 {
 	unsigned n = 0;
-	for (unsigned i = 0; i < s->slots.end; i++)
-		n += s->slots.slot[i].used;
+	for (uint64_t left = s->slots.used; left; left &= left - 1)
+		n++;
 	return n;
 }
 
@@ -101,9 +101,8 @@ static bool answer_alerts(struct server *s, struct conn *c)
 		s->slots.yielded = true;
 		return false;
 	}
-	for (unsigned i = 0; i < s->slots.end; i++)
-		if (s->slots.slot[i].used &&
-		    pages_lists(&s->slots.slot[i].conn))
+	for (uint64_t left = s->slots.used; left;)
+		if (pages_lists(&slots_take(&s->slots, &left)->conn))
 			return false;
 	s->pages.listed = true;
 	if (!c->wants_text)

@@ -2,19 +2,17 @@
  * server.c - see server.h.
  *
  * One turn: wait; read from whoever has something to say; let the spool run
- * into the sinks; let every connection go on; then a TLS handshake, and new
- * connections. Whatever has a deadline is looked at each turn, so there are no
- * timers to keep.
+ * into the sinks; let every connection that does not rest go on; then a TLS
+ * handshake, and new connections. Whatever has a deadline is looked at each
+ * turn, so there are no timers to keep.
  */
 #include "server/server.h"
 
 #include <errno.h>
-#include <poll.h>
 
 enum {
 	RESERVED_FDS = 8, /* standard streams, statm, sinks, spares */
 	HUNG_UP = POLLRDHUP | POLLHUP | POLLERR,
-	POLL_SET = LIMIT_LISTENERS + 1 + LIMIT_CONNECTIONS + LIMIT_SINKS,
 };
 
 static void log_listening(struct server *s, const struct listener *listener)
@@ -139,38 +137,44 @@ static int64_t next_deadline(struct server *s, int64_t accept_at_ms)
 	/* stopping: nobody says when the last byte has left a pipe */
 	if (s->service.stopping && now_ms + DELIVER_LOOK_MS < least)
 		least = now_ms + DELIVER_LOOK_MS;
-	for (unsigned i = 0; i < s->slots.end; i++) {
-		const struct slot *k = &s->slots.slot[i];
-		if (k->used && k->conn.deadline_ms < least)
+	if (s->slots.rest_until_ms < least)
+		least = s->slots.rest_until_ms;
+	for (uint64_t left = s->slots.awake; left;) {
+		const struct slot *k = slots_take(&s->slots, &left);
+		if (k->conn.deadline_ms < least)
 			least = k->conn.deadline_ms;
-		if (k->used && k->conn.credit <= 0)
+		if (k->conn.credit <= 0)
 			least = now_ms; /* the next turn is its */
-		if (k->used && k->greeting && k->greet_by_ms < least)
+		if (k->greeting && k->greet_by_ms < least)
 			least = k->greet_by_ms;
 	}
 	return least;
 }
 
-/* What poll waits for, and whose it is. */
-struct poll_set {
-	struct pollfd fd[POLL_SET];
-	unsigned owner[POLL_SET]; /* a listener, a slot or a sink */
-	unsigned n, listeners_end, slots_end;
-	int64_t accept_at_ms; /* the listeners are not in there before */
-};
-
-static void add_poll(struct poll_set *set, int fd, int events, unsigned owner)
+/* What poll is asked about: behind the listeners the sinks, and then the slots.
+ */
+static struct pollfd *polled_sinks(struct server *s)
 {
-	set->fd[set->n] = (struct pollfd){.fd = fd, .events = (short)events};
-	set->owner[set->n++] = owner;
+	return s->poll + s->listeners;
+}
+
+static struct pollfd *polled_slots(struct server *s)
+{
+	return polled_sinks(s) + s->config->sinks;
+}
+
+/* Up to the last slot in use. */
+static unsigned polled(struct server *s)
+{
+	uint64_t used = s->slots.used;
+	return s->listeners + s->config->sinks +
+	       (used ? slots_highest(used) + 1 : 0);
 }
 
 /* What a connection waits for. */
-static int events_of(struct slot *k)
+static short events_of(struct slot *k)
 {
 	size_t room;
-	if (slot_is_idle(k))
-		return POLLIN;
 	conn_room(&k->conn, &room);
 	bool full = transport_is_full(&k->transport);
 	/* who does not take what TLS holds back is not listened to */
@@ -179,91 +183,104 @@ static int events_of(struct slot *k)
 		events |= POLLOUT;
 	if (k->greeting)
 		events |= POLLRDHUP;
-	return events;
+	return (short)events;
 }
 
-static void fill_poll_set(struct server *s, struct poll_set *set)
+/* What is asked about those that rest stays what it was. */
+static void ask_about_slots(struct server *s)
 {
-	set->n = 0;
-	set->accept_at_ms = slots_accept_at(s);
-	if (set->accept_at_ms <= s->service.now.ms)
-		for (unsigned i = 0; i < s->listeners; i++)
-			add_poll(set, s->listener[i].fd, POLLIN, i);
-	set->listeners_end = set->n;
-	for (unsigned i = 0; i < s->slots.end; i++) {
-		struct slot *k = &s->slots.slot[i];
-		if (k->used)
-			add_poll(set, k->transport.fd, events_of(k), i);
+	for (uint64_t left = s->slots.awake; left;) {
+		struct slot *k = slots_take(&s->slots, &left);
+		struct pollfd *p = &polled_slots(s)[k->conn.slot];
+		if (!slot_is_used(s, k)) {
+			p->fd = -1;
+			s->slots.awake &= ~slots_only(k->conn.slot);
+			continue;
+		}
+		p->fd = k->transport.fd;
+		p->events = slot_rests(s, k) ? POLLIN : events_of(k);
 	}
-	set->slots_end = set->n;
+}
+
+/* Newcomers wait until accept_at_ms. */
+static void ask(struct server *s, int64_t accept_at_ms)
+{
+	bool accepts =
+	    !s->service.stopping && accept_at_ms <= s->service.now.ms;
+	for (unsigned i = 0; i < s->listeners; i++)
+		s->poll[i] = (struct pollfd){
+		    .fd = accepts ? s->listener[i].fd : -1, .events = POLLIN};
 	for (unsigned i = 0; i < s->config->sinks; i++) {
-		short events;
-		int fd = deliver_wants_poll(s->deliver, i, &events);
-		if (fd >= 0)
-			add_poll(set, fd, events, i);
+		struct pollfd *p = &polled_sinks(s)[i];
+		p->fd = deliver_wants_poll(s->deliver, i, &p->events);
+		p->revents = 0;
 	}
+	ask_about_slots(s);
 }
 
-static void handle_slot(struct server *s, struct slot *k,
-			const struct pollfd *p)
+/* Of so many that poll has counted, the slots. */
+static uint64_t ready_slots(struct server *s, int ready)
 {
-	if (p->revents & POLLIN)
+	const struct pollfd *p = s->poll, *slots = polled_slots(s);
+	uint64_t set = 0;
+	for (; ready > 0; p++) {
+		if (p->revents == 0)
+			continue;
+		ready--;
+		if (p >= slots)
+			set |= slots_only((unsigned)(p - slots));
+	}
+	return set;
+}
+
+static void handle_slot(struct server *s, struct slot *k, short events)
+{
+	if (events & POLLIN)
 		slot_read(s, k);
-	else if (p->revents & POLLOUT)
+	else if (events & POLLOUT)
 		slot_write(s, k);
-	else if (p->revents & (POLLERR | POLLHUP | POLLNVAL))
+	else if (events & (POLLERR | POLLHUP | POLLNVAL))
 		slot_close(s, k); /* gone both ways, nobody left to answer */
-}
-
-/* Of the j-th slot that poll was asked about; another one is the first in each
- * turn. */
-static unsigned place_of_turn(const struct server *s,
-			      const struct poll_set *set, unsigned j)
-{
-	unsigned n = set->slots_end - set->listeners_end;
-	return set->listeners_end + (s->slots.turns + j) % n;
 }
 
 /* Handshakes cost far more than requests: only some of them in a turn, and
  * behind the answers to those. */
-static void greet(struct server *s, const struct poll_set *set)
+static void greet(struct server *s, uint64_t ready)
 {
-	unsigned n = set->slots_end - set->listeners_end, greeted = 0;
+	unsigned greeted = 0;
 	s->slots.waits = false;
-	for (unsigned j = 0; j < n; j++) {
-		unsigned i = place_of_turn(s, set, j);
-		struct slot *k = &s->slots.slot[set->owner[i]];
-		if (!set->fd[i].revents || !k->greeting)
+	while (ready) {
+		struct slot *k = slots_take(&s->slots, &ready);
+		if (!k->greeting)
 			continue;
 		if (greeted < LIMIT_TLS_GREETINGS) {
 			greeted += slot_greet(s, k);
 			continue;
 		}
-		k->hung_up = set->fd[i].revents & HUNG_UP;
+		k->hung_up = polled_slots(s)[k->conn.slot].revents & HUNG_UP;
 		s->slots.waits |= !k->hung_up && slot_holds_others(k);
 	}
 }
 
-static void handle_poll_set(struct server *s, const struct poll_set *set)
+static void handle_ready(struct server *s, uint64_t ready)
 {
-	unsigned n = set->slots_end - set->listeners_end;
-	for (unsigned j = 0; j < n; j++) {
-		unsigned i = place_of_turn(s, set, j);
-		struct slot *k = &s->slots.slot[set->owner[i]];
-		if (set->fd[i].revents && !k->greeting)
-			handle_slot(s, k, &set->fd[i]);
+	while (ready) {
+		struct slot *k = slots_take(&s->slots, &ready);
+		if (!k->greeting)
+			handle_slot(s, k,
+				    polled_slots(s)[k->conn.slot].revents);
 	}
-	for (unsigned i = set->slots_end; i < set->n; i++)
-		if (set->fd[i].revents)
-			deliver_ready(s->deliver, set->owner[i],
-				      set->fd[i].revents, s->service.now);
+	for (unsigned i = 0; i < s->config->sinks; i++)
+		if (polled_sinks(s)[i].revents)
+			deliver_ready(s->deliver, i, polled_sinks(s)[i].revents,
+				      s->service.now);
 }
 
-static void take_new_ones(struct server *s, const struct poll_set *set)
+static void take_new_ones(struct server *s)
 {
-	for (unsigned i = 0; i < set->listeners_end; i++)
-		if (set->fd[i].revents)
-			slot_accept_from(s, &s->listener[set->owner[i]]);
+	for (unsigned i = 0; i < s->listeners; i++)
+		if (s->poll[i].revents)
+			slot_accept_from(s, &s->listener[i]);
 }
 
 static void log_event(struct server *s, const char *message)
@@ -289,18 +306,17 @@ static void begin_stop(struct server *s)
 	supervisor_tell(&s->supervisor, "STOPPING=1");
 	for (unsigned i = 0; i < s->listeners; i++)
 		os_close(s->listener[i].fd);
-	s->listeners = 0;
 	for (unsigned i = 0; i < s->config->listens && !s->inherited; i++)
 		if (s->config->listen[i].family == ADDRESS_UNIX)
 			os_remove(s->config->listen[i].path);
 	if (s->config->has_health && s->config->health.family == ADDRESS_UNIX)
 		os_remove(s->config->health.path);
-	for (unsigned i = 0; i < s->slots.end; i++) {
-		struct slot *k = &s->slots.slot[i];
+	for (uint64_t left = s->slots.used; left;) {
+		struct slot *k = slots_take(&s->slots, &left);
 		bool busy = k->conn.state == CONN_COMMIT ||
 			    k->conn.state == CONN_WAIT ||
 			    k->conn.state == CONN_ANSWER;
-		if (k->used && !busy)
+		if (!busy)
 			slot_close(s, k);
 	}
 }
@@ -330,15 +346,14 @@ static void reload(struct server *s)
 	}
 }
 
-static bool has_stopped(const struct server *s)
+static bool has_stopped(struct server *s)
 {
 	if (!s->service.stopping)
 		return false;
 	if (s->service.now.ms >= s->stop_at_ms)
 		return true;
-	for (unsigned i = 0; i < s->slots.end; i++)
-		if (s->slots.slot[i].used &&
-		    s->slots.slot[i].conn.state != CONN_LINGER)
+	for (uint64_t left = s->slots.used; left;)
+		if (slots_take(&s->slots, &left)->conn.state != CONN_LINGER)
 			return false;
 	return deliver_is_done(s->deliver);
 }
@@ -351,9 +366,9 @@ static void tell_time(struct server *s)
 
 /* In ms, or -1 for as long as it takes; not at all if sinks have taken more
  * since the connections were asked, for those may wait for just that. */
-static int64_t time_to_wait(struct server *s, const struct poll_set *set)
+static int64_t time_to_wait(struct server *s, int64_t accept_at_ms)
 {
-	int64_t deadline = next_deadline(s, set->accept_at_ms);
+	int64_t deadline = next_deadline(s, accept_at_ms);
 	if (s->pages.freed || s->slots.yielded ||
 	    (s->reload && keyring_has_room(&s->keyring)) ||
 	    s->deliver->progress != s->service.progress)
@@ -365,12 +380,13 @@ static int64_t time_to_wait(struct server *s, const struct poll_set *set)
 
 static void turn(struct server *s)
 {
-	struct poll_set set;
-	fill_poll_set(s, &set);
-	int ready = os_poll(set.fd, set.n, time_to_wait(s, &set));
+	int64_t accept_at_ms = slots_accept_at(s);
+	ask(s, accept_at_ms);
+	int n = os_poll(s->poll, polled(s), time_to_wait(s, accept_at_ms));
+	uint64_t ready = ready_slots(s, n);
 	s->pages.freed = s->pages.listed = s->slots.yielded = false;
-	slots_begin_turn(s);
 	tell_time(s);
+	slots_begin_turn(s, ready);
 	unsigned signals = os_take_signals();
 	if (signals & OS_SIGNAL_RELOAD) {
 		s->reload = true;
@@ -380,14 +396,14 @@ static void turn(struct server *s)
 		reload(s);
 	if (signals & OS_SIGNAL_STOP)
 		begin_stop(s);
-	else if (ready > 0)
-		handle_poll_set(s, &set);
+	else
+		handle_ready(s, ready);
 	/* one sync for all that came in this turn, before anyone hears of it */
 	persist_sync(s->persist, s->service.now.ms);
 	deliver_pump(s->deliver, s->service.now);
 	s->service.progress = s->deliver->progress;
-	for (unsigned i = 0; i < s->slots.end; i++)
-		slot_turn(s, slot_of_turn(s, i));
+	for (uint64_t left = s->slots.awake & s->slots.used; left;)
+		slot_turn(s, slots_take(&s->slots, &left));
 	if (!s->service.stopping)
 		deadman_turn(&s->deadman, s->service.now);
 	persist_note_alarm(s->persist, s->deadman.fired_s);
@@ -395,10 +411,10 @@ static void turn(struct server *s)
 	/* requests that waited for room may have found it */
 	persist_sync(s->persist, s->service.now.ms);
 	deliver_pump(s->deliver, s->service.now);
-	greet(s, &set);
+	greet(s, ready);
 	/* last, so that a flood of new ones evicts no one that was heard */
 	if (!s->service.stopping)
-		take_new_ones(s, &set);
+		take_new_ones(s);
 }
 
 void server_run(struct server *s)
@@ -419,9 +435,8 @@ void server_run(struct server *s)
 		supervisor_turn(&s->supervisor, s->service.now.ms);
 		turn(s);
 	}
-	for (unsigned i = 0; i < s->slots.end; i++)
-		if (s->slots.slot[i].used)
-			slot_close(s, &s->slots.slot[i]);
+	for (uint64_t left = s->slots.used; left;)
+		slot_close(s, slots_take(&s->slots, &left));
 	deliver_look(s->deliver, s->service.now.ms);
 	/* also where it has just failed */
 	persist_sync(s->persist, s->service.now.ms + PERSIST_RETRY_MS);

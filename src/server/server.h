@@ -14,6 +14,8 @@
 #include "server/secrets.h"
 #include "server/slots.h"
 
+#include <poll.h>
+
 struct listener {
 	int fd;
 	bool health_only; /* plain and open, see --health */
@@ -34,6 +36,9 @@ struct server {
 	struct refusals refusals;
 	struct listener listener[LIMIT_LISTENERS + 1]; /* the last: --health */
 	unsigned listeners;
+	/* what poll waits for: listeners, sinks, and slots */
+	struct pollfd
+	    poll[LIMIT_LISTENERS + 1 + LIMIT_SINKS + LIMIT_CONNECTIONS];
 	int64_t stop_at_ms;  /* stopping: exit by then */
 	int64_t descriptors; /* limit */
 	struct slots slots;

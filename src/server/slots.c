@@ -6,6 +6,11 @@ enum {
 	GREETING_TURNS = LIMIT_TLS_CLIENT_BYTES * WORK_GREETING / LIMIT_TURN,
 };
 
+bool slot_is_used(const struct server *s, const struct slot *k)
+{
+	return s->slots.used & slots_only(k->conn.slot);
+}
+
 /* Its handshake is over, well or not. */
 static void end_greeting(struct server *s, struct slot *k)
 {
@@ -23,7 +28,8 @@ void slot_close(struct server *s, struct slot *k)
 	s->pages.freed |= pages_lists(&k->conn);
 	conn_close(&k->conn, &s->service);
 	transport_close(&k->transport);
-	k->used = false;
+	s->slots.used &= ~slots_only(k->conn.slot);
+	s->slots.awake |= slots_only(k->conn.slot);
 }
 
 static void log_refused(struct server *s, const struct refusal *what)
@@ -276,16 +282,35 @@ static bool can_read(struct slot *k)
 	return room != 0;
 }
 
-void slots_begin_turn(struct server *s)
+/* Those of a set from slot i on; all, if there are none. */
+static uint64_t from(uint64_t set, unsigned i)
 {
+	uint64_t behind = set >> i << i;
+	return behind ? behind : set;
+}
+
+struct slot *slots_take(struct slots *s, uint64_t *set)
+{
+	unsigned i = slots_lowest(from(*set, s->first));
+	*set &= ~slots_only(i);
+	return &s->slot[i];
+}
+
+void slots_begin_turn(struct server *s, uint64_t ready)
+{
+	struct slots *all = &s->slots;
 	unsigned granted = 0;
-	while (s->slots.end && !s->slots.slot[s->slots.end - 1].used)
-		s->slots.end--;
-	s->slots.turns++;
-	for (unsigned i = 0; i < s->slots.end; i++) {
-		struct slot *k = slot_of_turn(s, i);
-		if (!k->used)
-			continue;
+	all->awake |= ready;
+	if (s->service.now.ms >= all->rest_until_ms) {
+		all->awake |= all->used;
+		all->rest_until_ms = INT64_MAX;
+	}
+	uint64_t left = all->awake & all->used;
+	if (left == 0)
+		return;
+	all->first = slots_lowest(from(left, (all->first + 1) % 64));
+	while (left) {
+		struct slot *k = slots_take(all, &left);
 		if (k->conn.credit > 0) {
 			conn_grant(&k->conn);
 			continue;
@@ -301,20 +326,26 @@ void slots_begin_turn(struct server *s)
 	}
 }
 
-struct slot *slot_of_turn(struct server *s, unsigned i)
+/* Only bytes, an end or its deadline can make it go on. */
+static bool is_idle(const struct slot *k)
 {
-	return &s->slots.slot[(s->slots.turns + i) % s->slots.end];
+	return conn_is_idle(&k->conn) && !k->greeting &&
+	       !transport_is_full(&k->transport) &&
+	       !transport_has_more(&k->transport);
 }
 
-bool slot_is_idle(const struct slot *k)
+bool slot_rests(struct server *s, struct slot *k)
 {
-	return !k->transport.secure && conn_is_idle(&k->conn);
+	if (!is_idle(k))
+		return false;
+	s->slots.awake &= ~slots_only(k->conn.slot);
+	if (k->conn.deadline_ms < s->slots.rest_until_ms)
+		s->slots.rest_until_ms = k->conn.deadline_ms;
+	return true;
 }
 
 void slot_turn(struct server *s, struct slot *k)
 {
-	if (!k->used)
-		return;
 	if (s->service.now.ms >= k->conn.deadline_ms)
 		conn_expire(&k->conn, &s->service);
 	if (k->greeting && s->service.now.ms >= k->greet_by_ms) {
@@ -322,10 +353,11 @@ void slot_turn(struct server *s, struct slot *k)
 		slot_close(s, k);
 		return;
 	}
-	if (slot_is_idle(k))
+	if (is_idle(k))
 		return;
 	go_on(s, k);
-	while (k->used && transport_has_more(&k->transport) && can_read(k))
+	while (slot_is_used(s, k) && transport_has_more(&k->transport) &&
+	       can_read(k))
 		slot_read(s, k);
 }
 
