@@ -96,7 +96,8 @@ GRAPH := $(call tried,-fcallgraph-info=su)
 # not depend on secrets, and musl stay as they were compiled. clang knows only
 # the first of the flags; its link would need a plugin. LTO= leaves it out. For
 # another machine each object is whole as well: its unit tests link some of them.
-LTO := $(call tried,-flto=1 -flto-partition=one)
+# Each function is a section of its own, for target.ld.
+LTO := $(call tried,-flto=1 -flto-partition=one -ffunction-sections)
 # Each function keeps its own -Os or -O2; the second one here is for what MIPS has
 # once for all of them, whether short copies are calls of memcpy().
 LINK_LTO = $(if $(LTO),$(LTO) $(ARCH_FLAGS) $(CFLAGS) -O2 $(HARDENING) $(PLAIN) \

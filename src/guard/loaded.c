@@ -11,14 +11,12 @@
  * by a pointer else, clang does, and that would have to be relocated itself. */
 #define HIDDEN __attribute__((visibility("hidden")))
 
-/* Hidden: reached by their distance from the code. A compiler may take the way
- * by a pointer else, clang does, and that would have to be relocated itself. */
-#define HIDDEN __attribute__((visibility("hidden")))
-
 /* Where third_party/target.ld puts these. What is read-only afterwards is a
  * segment of its own: no page of it, of whatever size, holds anything else. */
 HIDDEN extern uintptr_t relr_start[], relr_end[];
 HIDDEN extern char relro_start[], relro_end[];
+HIDDEN extern char code_start[], code_end[];
+HIDDEN extern char constants_start[], constants_end[];
 /* where the file itself begins. NOLINTNEXTLINE: the name is the linker's */
 HIDDEN extern char __ehdr_start[];
 
@@ -47,12 +45,34 @@ void loaded_relocate(void)
 	}
 }
 
+/* The page that it stands in. The kernel goes on from there to the end of the
+ * last page that is asked for, and not beyond: what is mapped ends there, and
+ * the next byte would be ENOMEM. */
+static char *page_of(char *p)
+{
+	return p - (uintptr_t)p % getauxval(AT_PAGESZ);
+}
+
+static size_t length(const char *start, const char *end)
+{
+	return (uintptr_t)end - (uintptr_t)start;
+}
+
 int loaded_seal(void)
 {
-	uintptr_t page = getauxval(AT_PAGESZ);
-	char *start = relro_start - (uintptr_t)relro_start % page;
-	/* the kernel goes on to the end of the last page, and not beyond: what
-	 * is mapped ends there, and the next byte would be ENOMEM */
-	size_t n = (uintptr_t)relro_end - (uintptr_t)start;
-	return mprotect(start, n, PROT_READ) ? -errno : 0;
+	char *start = page_of(relro_start);
+	return mprotect(start, length(start, relro_end), PROT_READ) ? -errno
+								    : 0;
+}
+
+static void forget(char *start, const char *end)
+{
+	start = page_of(start);
+	madvise(start, length(start, end), MADV_DONTNEED);
+}
+
+void loaded_forget(void)
+{
+	forget(code_start, code_end);
+	forget(constants_start, constants_end);
 }

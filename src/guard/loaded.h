@@ -17,4 +17,10 @@ void loaded_relocate(void);
  * a loader, but not for one that is its own. 0 or -errno. */
 int loaded_seal(void);
 
+/* The start is over, and most of what it ran and read is of no use any more:
+ * takes all code and constants out of the process's memory. What is used again
+ * comes back from the file, or its cache, which is the kernel's to keep or not
+ * then (madvise(2), MADV_DONTNEED). */
+void loaded_forget(void);
+
 #endif

@@ -16,8 +16,11 @@ static int serve(struct program *p, int argc, const char *const *argv)
 	int code = program_configure(p, argc, argv);
 	if (code == EXIT_FINE)
 		code = start_server(p);
-	if (code == EXIT_FINE)
+	if (code == EXIT_FINE) {
+		server_begin(&p->server);
+		loaded_forget();
 		server_run(&p->server);
+	}
 	return code;
 }
 

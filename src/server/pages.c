@@ -101,8 +101,8 @@ static bool answer_alerts(struct server *s, struct conn *c)
 		s->slots.yielded = true;
 		return false;
 	}
-	for (uint64_t left = s->slots.used; left;)
-		if (pages_lists(&slots_take(&s->slots, &left)->conn))
+	for (uint64_t left = s->slots.used; left; left &= left - 1)
+		if (pages_lists(&s->slots.slot[slots_lowest(left)].conn))
 			return false;
 	s->pages.listed = true;
 	if (!c->wants_text)

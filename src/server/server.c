@@ -417,7 +417,7 @@ static void turn(struct server *s)
 		take_new_ones(s);
 }
 
-void server_run(struct server *s)
+void server_begin(struct server *s)
 {
 	struct log_line l;
 	tell_time(s);
@@ -431,6 +431,10 @@ void server_run(struct server *s)
 	deadman_start(&s->deadman, persist_alarm(s->persist), s->service.now);
 	/* no event will tell of what an earlier process left */
 	deliver_pump(s->deliver, s->service.now);
+}
+
+void server_run(struct server *s)
+{
 	while (!has_stopped(s)) {
 		supervisor_turn(&s->supervisor, s->service.now.ms);
 		turn(s);

@@ -47,7 +47,9 @@ struct server {
 
 /* Opens the listeners. False: that was logged. */
 bool server_open(struct server *s);
-/* Logs where it listens, and serves until told to stop. */
+/* Logs where it listens, and says that it is ready. */
+void server_begin(struct server *s);
+/* Then: serves until told to stop. */
 void server_run(struct server *s);
 
 #endif
