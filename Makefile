@@ -146,8 +146,8 @@ OBJECTS := $(patsubst %,$(O)/%.o,$(PURE) $(WORLD))
 
 # What a program that waits for plain connections has no use for stays out of our
 # one object, so that target.ld can put it behind the others, with BearSSL. Linux
-# maps 64 KB around each page of a file that is touched: on MIPS 72 KB less are
-# resident so, for 1 KB of the file.
+# maps 64 KB around each page of a file that is touched: 128 KB less are resident so
+# in one that waits, for 1 KB of the file.
 SELDOM := $(addprefix tls/,tls client signatures words identity anchors pem der cert \
 	names within) main/usage main/offline os/probe
 $(SELDOM:%=$(O)/%.o): LTO :=
