@@ -192,10 +192,18 @@ static void claim(struct recall_entry *e, struct claim *c)
 	if (!c->claims || recall_is_before(e->serial, c->first_claim))
 		c->first_claim = e->serial;
 	c->claims = true;
+	if (c->last != e->key)
+		c->equal = 0;
+	c->last = e->key;
+	if (c->equal < LIMIT_EQUAL_ALERTS)
+		c->equal++;
 }
 
 static bool attach_again(struct intake *in, struct offer *o, struct claim *c)
 {
+	/* nobody looks at all of them once more for each that follows */
+	if (c->equal == LIMIT_EQUAL_ALERTS && c->last == o->record.key)
+		return false;
 	struct recall_entry *e =
 	    recall_find(&in->recall, o->record.key, c->slot);
 	if (e == NULL)

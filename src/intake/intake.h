@@ -54,6 +54,10 @@ struct claim {
 	unsigned slot;        /* of its connection */
 	bool claims;          /* it has claimed alerts, */
 	uint32_t first_claim; /* the first by its serial, see recall.h */
+	/* the last one's name, and how many in a row have it, as far as that
+	 * counts */
+	uint64_t last;
+	unsigned equal;
 	/* up to where each sink must come before they are safe, or the file if
 	 * there is one */
 	uint64_t position[LIMIT_SINKS];
