@@ -6,8 +6,8 @@
 static inline struct span get_value(enum member m, struct span json,
 				    struct span index)
 {
-	struct span value = get_span(index.p + at_value(m), json.p);
-	return value.p != json.p ? value : SPAN_NONE;
+	const char *at = index.p + at_value(m);
+	return load_four(at) ? get_span(at, json.p) : SPAN_NONE;
 }
 
 static struct pairs restore_group(const char *group, struct span index)

@@ -6,9 +6,9 @@
  * are; the first label and how many; the first annotation and how many; offset
  * and length of six values, in the order of enum member; then the labels and
  * annotations as they came, each as offset and length of the insides of its
- * name and its value. An absent value has the offset 0, where the alert itself
- * begins. Offset and length are one number of four bytes, in the machine's own
- * order: no other process reads them.
+ * name and its value. Offset and length are one number of four bytes, in the
+ * machine's own order: no other process reads them. It is 0 for an absent
+ * value, as none stands where the alert itself begins.
  */
 #ifndef ALERT_INDEX_H
 #define ALERT_INDEX_H

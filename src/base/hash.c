@@ -63,10 +63,14 @@ static uint64_t number_of(const char *p, size_t n)
 
 void hash_span(struct hash *hash, struct span s)
 {
-	struct hash h = *hash; /* so that it can stay in registers */
 	size_t n = s.p ? s.n : 0, i = 0;
+	if (n == 0) {
+		hash_number(hash, s.p ? 0 : UINT64_MAX);
+		return;
+	}
+	struct hash h = *hash; /* so that it can stay in registers */
 	h.total += 8 + (n + 7) / 8 * 8;
-	word(&h, s.p ? n : UINT64_MAX);
+	word(&h, n);
 	/*@ loop invariant 0 <= i <= n && (i > 0 ==> n >= 8);
 	    loop assigns i, h;
 	    loop variant n - i; */
@@ -86,10 +90,8 @@ uint64_t hash_end(const struct hash *hash)
 	struct hash h = *hash;
 	word(&h, h.total << 56);
 	h.v[2] ^= 0xff;
-	/*@ loop invariant 0 <= i <= 3;
-	    loop assigns i, h.v[0 .. 3];
-	    loop variant 3 - i; */
-	for (int i = 0; i < 3; i++)
-		sip_round(h.v);
+	sip_round(h.v);
+	sip_round(h.v);
+	sip_round(h.v);
 	return h.v[0] ^ h.v[1] ^ h.v[2] ^ h.v[3];
 }

@@ -80,32 +80,23 @@ static void drop_oldest(struct firing *f)
 	e->position = spool_put(&f->ring, &r);
 }
 
-/* Does an alert stand there already, as it is? Its record, which ends at the
- * entry's position, begins where its length says. */
-static bool is_noted(const struct firing *f, const struct recall_entry *e,
-		     const struct record *r)
-{
-	struct record old;
-	uint64_t position = e->position - (uint64_t)e->since_ms;
-	return spool_get(&f->ring, &position, &old) &&
-	       span_eq(old.json, r->json);
-}
-
 void firing_note(struct firing *f, uint64_t name, const struct record *accepted,
 		 bool resolved)
 {
+	struct recall_entry *e = recall_find(&f->index, name, NO_SLOT);
+	if (e) {
+		uint64_t bytes = (uint64_t)e->since_ms;
+		if (!resolved &&
+		    spool_repeats(&f->ring, e->position - bytes, accepted))
+			return; /* which tells nothing new */
+		forget(f, e, bytes);
+	}
+	if (resolved)
+		return;
 	struct record r = *accepted;
 	r.key = name;
 	r.index = SPAN_NONE; /* pages are asked for seldom */
 	uint64_t need = spool_need(&r);
-	struct recall_entry *e = recall_find(&f->index, r.key, NO_SLOT);
-	if (e) {
-		if (!resolved && is_noted(f, e, &r))
-			return; /* a repeat tells nothing new */
-		forget(f, e, (uint64_t)e->since_ms);
-	}
-	if (resolved)
-		return;
 	while (!spool_fits(&f->ring, need + FIRING_RESERVE, SPOOL_RECORD_MAX))
 		drop_oldest(f);
 	e = recall_add(&f->index, r.key);

@@ -119,8 +119,9 @@ static void put_record(char *h, uint64_t need, const struct record *r)
 
 uint64_t spool_put(struct spool *s, const struct record *r)
 {
-	uint64_t need = spool_need(r), rest = until_end(s, s->head);
-	char *h = place(s, s->head);
+	uint64_t need = spool_need(r), at = offset_of(s, s->head);
+	uint64_t rest = s->size - at;
+	char *h = s->ring + at;
 	ASSERT(spool_fits(s, need, need > rest ? rest : 0));
 	if (need > rest) {
 		/* the end is a multiple of 8 away, so a PAD has room */
@@ -189,11 +190,12 @@ static void trust(bool unchanged)
     assigns \nothing;
     ensures 0 < \result <= s->head - position && \result % 8 == 0;
     ensures \result <= rest(s, position); */
-static uint32_t length_at(const struct spool *s, uint64_t position)
+static inline uint32_t length_at(const struct spool *s, uint64_t position)
 {
-	uint32_t length = get_u32(place(s, position));
-	trust(length != 0 && length % 8 == 0 &&
-	      length <= until_end(s, position) && length <= s->head - position);
+	uint64_t at = offset_of(s, position);
+	uint32_t length = get_u32(s->ring + at);
+	trust(length != 0 && length % 8 == 0 && length <= s->size - at &&
+	      length <= s->head - position);
 	return length;
 }
 
@@ -222,6 +224,18 @@ bool spool_get(const struct spool *s, uint64_t *position, struct record *r)
 	trust(spool_read_record(place(s, *position), length, r));
 	*position += length;
 	return true;
+}
+
+bool spool_repeats(const struct spool *s, uint64_t position,
+		   const struct record *r)
+{
+	const struct envelope *e = &r->envelope;
+	const char *h = place(s, position);
+	size_t at = SPOOL_HEADER + e->receiver.n + e->group_key.n +
+		    e->external_url.n + e->reason.n;
+	return length_at(s, position) == (at + r->json.n + 7) / 8 * 8 &&
+	       get_u32(h + RECORD_AT_JSON) == r->json.n &&
+	       span_eq((struct span){h + at, r->json.n}, r->json);
 }
 
 void spool_take_from(struct spool *s, uint64_t from, unsigned sinks)

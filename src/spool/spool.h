@@ -170,6 +170,14 @@ uint64_t spool_put(struct spool *s, const struct record *r);
     ensures \result ==> record_ok(r) && \old(*position) < *position; */
 bool spool_get(const struct spool *s, uint64_t *position, struct record *r);
 
+/* Would *r, without an index, be the record that stands there once more? It
+ * has its size and its JSON. */
+/*@ requires ring_ok(s) && position % 8 == 0 && position < s->head;
+    requires \valid_read(r) && record_ok(r) && bytes_of(r) <= SPOOL_RECORD_MAX;
+    assigns \nothing; */
+bool spool_repeats(const struct spool *s, uint64_t position,
+		   const struct record *r);
+
 /* The least advanced `keep`: what is before it is done. */
 /*@ requires \valid_read(s) && s->cursors <= LIMIT_SINKS;
     assigns \nothing;
