@@ -151,26 +151,6 @@ static int64_t next_deadline(struct server *s, int64_t accept_at_ms)
 	return least;
 }
 
-/* What poll is asked about: behind the listeners the sinks, and then the slots.
- */
-static struct pollfd *polled_sinks(struct server *s)
-{
-	return s->poll + s->listeners;
-}
-
-static struct pollfd *polled_slots(struct server *s)
-{
-	return polled_sinks(s) + s->config->sinks;
-}
-
-/* Up to the last slot in use. */
-static unsigned polled(struct server *s)
-{
-	uint64_t used = s->slots.used;
-	return s->listeners + s->config->sinks +
-	       (used ? slots_highest(used) + 1 : 0);
-}
-
 /* What a connection waits for. */
 static short events_of(struct slot *k)
 {
@@ -189,9 +169,11 @@ static short events_of(struct slot *k)
 /* What is asked about those that rest stays what it was. */
 static void ask_about_slots(struct server *s)
 {
+	uint64_t used = s->slots.used;
+	s->polled_slots = used ? slots_highest(used) + 1 : 0;
 	for (uint64_t left = s->slots.awake; left;) {
 		struct slot *k = slots_take(&s->slots, &left);
-		struct pollfd *p = &polled_slots(s)[k->conn.slot];
+		struct pollfd *p = &s->poll[k->conn.slot];
 		if (!slot_is_used(s, k)) {
 			p->fd = -1;
 			s->slots.awake &= ~slots_only(k->conn.slot);
@@ -202,33 +184,38 @@ static void ask_about_slots(struct server *s)
 	}
 }
 
-/* Newcomers wait until accept_at_ms. */
-static void ask(struct server *s, int64_t accept_at_ms)
+/* Newcomers wait until accept_at_ms. Returns how many poll is asked about: not
+ * more than are open, but for slots, as it refuses more than the limit. */
+static unsigned ask(struct server *s, int64_t accept_at_ms)
 {
 	bool accepts =
 	    !s->service.stopping && accept_at_ms <= s->service.now.ms;
-	for (unsigned i = 0; i < s->listeners; i++)
-		s->poll[i] = (struct pollfd){
-		    .fd = accepts ? s->listener[i].fd : -1, .events = POLLIN};
-	for (unsigned i = 0; i < s->config->sinks; i++) {
-		struct pollfd *p = &polled_sinks(s)[i];
-		p->fd = deliver_wants_poll(s->deliver, i, &p->events);
-		p->revents = 0;
-	}
 	ask_about_slots(s);
+	unsigned n = s->polled_slots;
+	for (unsigned i = 0; i < s->listeners; i++)
+		s->poll[n++] = (struct pollfd){
+		    .fd = accepts ? s->listener[i].fd : -1, .events = POLLIN};
+	s->polled_sinks = 0;
+	for (unsigned i = 0; i < s->config->sinks; i++) {
+		short events;
+		int fd = deliver_wants_poll(s->deliver, i, &events);
+		if (fd < 0)
+			continue;
+		s->poll[n++] = (struct pollfd){.fd = fd, .events = events};
+		s->polled_sink[s->polled_sinks++] = i;
+	}
+	return n;
 }
 
 /* Of so many that poll has counted, the slots. */
-static uint64_t ready_slots(struct server *s, int ready)
+static uint64_t ready_slots(const struct server *s, int ready)
 {
-	const struct pollfd *p = s->poll, *slots = polled_slots(s);
 	uint64_t set = 0;
-	for (; ready > 0; p++) {
-		if (p->revents == 0)
+	for (unsigned i = 0; i < s->polled_slots && ready > 0; i++) {
+		if (s->poll[i].revents == 0)
 			continue;
 		ready--;
-		if (p >= slots)
-			set |= slots_only((unsigned)(p - slots));
+		set |= slots_only(i);
 	}
 	return set;
 }
@@ -257,7 +244,7 @@ static void greet(struct server *s, uint64_t ready)
 			greeted += slot_greet(s, k);
 			continue;
 		}
-		k->hung_up = polled_slots(s)[k->conn.slot].revents & HUNG_UP;
+		k->hung_up = s->poll[k->conn.slot].revents & HUNG_UP;
 		s->slots.waits |= !k->hung_up && slot_holds_others(k);
 	}
 }
@@ -267,19 +254,19 @@ static void handle_ready(struct server *s, uint64_t ready)
 	while (ready) {
 		struct slot *k = slots_take(&s->slots, &ready);
 		if (!k->greeting)
-			handle_slot(s, k,
-				    polled_slots(s)[k->conn.slot].revents);
+			handle_slot(s, k, s->poll[k->conn.slot].revents);
 	}
-	for (unsigned i = 0; i < s->config->sinks; i++)
-		if (polled_sinks(s)[i].revents)
-			deliver_ready(s->deliver, i, polled_sinks(s)[i].revents,
-				      s->service.now);
+	const struct pollfd *p = s->poll + s->polled_slots + s->listeners;
+	for (unsigned i = 0; i < s->polled_sinks; i++)
+		if (p[i].revents)
+			deliver_ready(s->deliver, s->polled_sink[i],
+				      p[i].revents, s->service.now);
 }
 
 static void take_new_ones(struct server *s)
 {
 	for (unsigned i = 0; i < s->listeners; i++)
-		if (s->poll[i].revents)
+		if (s->poll[s->polled_slots + i].revents)
 			slot_accept_from(s, &s->listener[i]);
 }
 
@@ -381,9 +368,9 @@ static int64_t time_to_wait(struct server *s, int64_t accept_at_ms)
 static void turn(struct server *s)
 {
 	int64_t accept_at_ms = slots_accept_at(s);
-	ask(s, accept_at_ms);
-	int n = os_poll(s->poll, polled(s), time_to_wait(s, accept_at_ms));
-	uint64_t ready = ready_slots(s, n);
+	unsigned n = ask(s, accept_at_ms);
+	uint64_t ready =
+	    ready_slots(s, os_poll(s->poll, n, time_to_wait(s, accept_at_ms)));
 	s->pages.freed = s->pages.listed = s->slots.yielded = false;
 	tell_time(s);
 	slots_begin_turn(s, ready);

@@ -36,9 +36,13 @@ struct server {
 	struct refusals refusals;
 	struct listener listener[LIMIT_LISTENERS + 1]; /* the last: --health */
 	unsigned listeners;
-	/* what poll waits for: listeners, sinks, and slots */
+	/* what poll is asked about: slots up to the last one in use, each in
+	 * its place; behind them the listeners; and those sinks that have
+	 * something to be asked about */
 	struct pollfd
-	    poll[LIMIT_LISTENERS + 1 + LIMIT_SINKS + LIMIT_CONNECTIONS];
+	    poll[LIMIT_CONNECTIONS + LIMIT_LISTENERS + 1 + LIMIT_SINKS];
+	unsigned polled_slots, polled_sinks;
+	unsigned polled_sink[LIMIT_SINKS];
 	int64_t stop_at_ms;  /* stopping: exit by then */
 	int64_t descriptors; /* limit */
 	struct slots slots;

@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -421,6 +422,20 @@ def test_few_descriptors_make_fewer_connections(start, descriptors):
         c.close()
 
 
+@pytest.mark.parametrize("descriptors", range(7, 12))
+def test_sinks_that_are_not_there_need_no_descriptors(start, descriptors):
+    """poll(2) refuses to be asked about more than the limit."""
+    absent = [x for i in range(7) for x in ("--emit", f"serial:/none/{i}")]
+    server = start(*absent, "--emit", "stdout", descriptors=descriptors)
+    for _ in range(3):
+        with server.connect() as resting:
+            resting.send(get("/-/healthy"))
+            assert resting.answer().status == 200
+            time.sleep(0.05)
+    server.signal(signal.SIGTERM)
+    assert server.wait() == 0
+
+
 def test_too_few_descriptors_are_an_error(start):
     with pytest.raises(AssertionError) as told:
         start(descriptors=6)
@@ -616,6 +631,16 @@ def test_metrics_are_right(start):
     # scrapes count
     assert server.metrics()[code % 200] == 5
     assert server.metrics()[code % 200] == 6
+
+
+@pytest.mark.skipif(os.sysconf("SC_PAGESIZE") != 4096, reason="large pages")
+def test_a_server_that_waits_has_little_resident(server):
+    """The start is let go of, and what the loop runs stands together: less
+    than two of the 64 KB that Linux maps around a page of code."""
+    def resident():
+        maps = Path(f"/proc/{server.process.pid}/smaps").read_text()
+        return sum(map(int, re.findall(r"^Rss:\s+(\d+)", maps, re.M)))
+    wait_for("at most 224 KB", lambda: resident() <= 224)
 
 
 def test_open_descriptors_are_counted_right(server):
