@@ -86,9 +86,9 @@ void firing_note(struct firing *f, uint64_t name, const struct record *accepted,
 	struct recall_entry *e = recall_find(&f->index, name, NO_SLOT);
 	if (e) {
 		uint64_t bytes = (uint64_t)e->since_ms;
-		if (!resolved &&
-		    spool_repeats(&f->ring, e->position - bytes, accepted))
-			return; /* which tells nothing new */
+		if (!resolved && spool_has_json(&f->ring, e->position - bytes,
+						accepted->json))
+			return; /* a repeat tells nothing new */
 		forget(f, e, bytes);
 	}
 	if (resolved)

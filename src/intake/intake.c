@@ -81,11 +81,14 @@ void intake_name_alert(const struct intake *in, struct sender *sender,
 					     in->config->deadman_matches, a);
 	o->dedup_key =
 	    in->config->dedup_ms ? dedup_name(in, a, o->resolved) : 0;
-	o->sinks = o->missing = 0;
-	for (unsigned i = 0; i < in->config->sinks; i++)
-		if (filter_wants(&in->config->sink[i].filter, e, a))
-			o->sinks |= (uint8_t)(1U << i);
-	o->waits = intake_waits(in, o->sinks);
+	o->sinks = o->waits = o->missing = 0;
+	for (unsigned i = 0; i < in->config->sinks; i++) {
+		if (!filter_wants(&in->config->sink[i].filter, e, a))
+			continue;
+		o->sinks |= (uint8_t)(1U << i);
+		if (!in->config->sink[i].no_wait)
+			o->waits |= (uint8_t)(1U << i);
+	}
 }
 
 void intake_name_notice(const struct intake *in, struct offer *o,

@@ -48,7 +48,7 @@ static void keep_index(struct receive_note *note, struct buf *kept,
 {
 	if (index.n > kept->cap - kept->n)
 		return;
-	note->index_length = index.n & 0x7fff;
+	note->index_length = index.n & 0x3fff;
 	buf_put(kept, index);
 }
 
@@ -171,6 +171,7 @@ static bool attach_known(struct receive *r, struct whole *w, struct need *need)
 		offer_element(r, w, i, index);
 		index += note->index_length;
 		note->attached = intake_attach(w->in, o, &r->claim);
+		note->missing = o->missing != 0;
 		if (!note->attached)
 			add_need(need, o);
 	}
@@ -193,10 +194,15 @@ static void queue_alerts(struct receive *r, struct whole *w, bool told,
 	size_t index = 0;
 	for (size_t i = 0; i < w->n; i++) {
 		const struct receive_note *note = &w->m->note[i];
-		if (!note->attached)
+		/* is in the overflow, or was; the new ones before it may
+		 * have made us forget that */
+		bool in_overflow = overflow && note->missing;
+		bool known = note->attached || in_overflow;
+		if (!known)
 			offer_element(r, w, i, index);
 		index += note->index_length;
-		if (note->attached || intake_attach(in, o, &r->claim)) {
+		r->claim.overflow = r->claim.overflow || in_overflow;
+		if (known || intake_attach(in, o, &r->claim)) {
 			in->counters->duplicates++;
 			continue;
 		}

@@ -24,10 +24,12 @@ struct receive_note {
 	uint16_t inherits : 1; /* the payload's status: has none itself */
 	uint16_t length : 15;
 	uint16_t left_out : 1;
-	uint16_t index_length : 15; /* in `index`, behind those before it */
+	uint16_t index_length : 14; /* in `index`, behind those before it */
 	uint16_t attached : 1;      /* to what is known already */
+	uint16_t missing : 1;       /* known, and has to be queued again */
 };
-_Static_assert(LIMIT_WHOLE_BODY <= 1 << 15, "see above");
+_Static_assert(LIMIT_WHOLE_BODY <= 1 << 15 && ALERT_INDEX < 1 << 14,
+	       "see above");
 
 /* What a notice of an alert that was left out may need beside its names. */
 enum { RECEIVE_NOTICE = 1024 };

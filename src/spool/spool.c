@@ -226,16 +226,28 @@ bool spool_get(const struct spool *s, uint64_t *position, struct record *r)
 	return true;
 }
 
-bool spool_repeats(const struct spool *s, uint64_t position,
-		   const struct record *r)
+/* Of a text, from its field. */
+/*@ requires \valid_read(length + (0 .. 3));
+    assigns \nothing;
+    ensures \result <= UINT32_MAX; */
+static uint64_t text_length(const char *length)
 {
-	const struct envelope *e = &r->envelope;
+	uint32_t n = get_u32(length);
+	return n == ABSENT ? 0 : n;
+}
+
+bool spool_has_json(const struct spool *s, uint64_t position, struct span json)
+{
 	const char *h = place(s, position);
-	size_t at = SPOOL_HEADER + e->receiver.n + e->group_key.n +
-		    e->external_url.n + e->reason.n;
-	return length_at(s, position) == (at + r->json.n + 7) / 8 * 8 &&
-	       get_u32(h + RECORD_AT_JSON) == r->json.n &&
-	       span_eq((struct span){h + at, r->json.n}, r->json);
+	uint32_t length = length_at(s, position);
+	trust(length >= SPOOL_HEADER);
+	uint64_t at = SPOOL_HEADER + text_length(h + RECORD_AT_TEXTS) +
+		      text_length(h + RECORD_AT_TEXTS + 4) +
+		      text_length(h + RECORD_AT_TEXTS + 8) +
+		      (get_u32(h + RECORD_AT_STATUS) >> REASON_SHIFT);
+	return get_u32(h + RECORD_AT_JSON) == json.n && at <= length &&
+	       json.n <= length - at &&
+	       span_eq((struct span){h + at, json.n}, json);
 }
 
 void spool_take_from(struct spool *s, uint64_t from, unsigned sinks)

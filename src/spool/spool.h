@@ -170,13 +170,11 @@ uint64_t spool_put(struct spool *s, const struct record *r);
     ensures \result ==> record_ok(r) && \old(*position) < *position; */
 bool spool_get(const struct spool *s, uint64_t *position, struct record *r);
 
-/* Would *r, without an index, be the record that stands there once more? It
- * has its size and its JSON. */
+/* Is that the JSON of the record that stands there? */
 /*@ requires ring_ok(s) && position % 8 == 0 && position < s->head;
-    requires \valid_read(r) && record_ok(r) && bytes_of(r) <= SPOOL_RECORD_MAX;
+    requires span_ok(json);
     assigns \nothing; */
-bool spool_repeats(const struct spool *s, uint64_t position,
-		   const struct record *r);
+bool spool_has_json(const struct spool *s, uint64_t position, struct span json);
 
 /* The least advanced `keep`: what is before it is done. */
 /*@ requires \valid_read(s) && s->cursors <= LIMIT_SINKS;

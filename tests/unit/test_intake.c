@@ -247,6 +247,29 @@ static void knows_again(void **state)
 	assert_true(spool.head > head);
 }
 
+/* As many equal ones are told apart as LIMIT_EQUAL_ALERTS, and what else a
+ * request has claimed does not count. */
+static void tells_equal_ones_apart(void **state)
+{
+	(void)state;
+	start();
+	struct offer o = alert_named("{}"),
+		     other = alert_named("{\"labels\":{}}");
+	for (unsigned slot = 1; slot < 3; slot++) {
+		for (int i = 0; i < LIMIT_EQUAL_ALERTS - 1; i++)
+			assert_int_equal(offer(&other, slot),
+					 slot == 1 ? INTAKE_QUEUED
+						   : INTAKE_KNOWN);
+		for (int i = 0; i < LIMIT_EQUAL_ALERTS + 2; i++) {
+			bool known = slot == 2 && i < LIMIT_EQUAL_ALERTS;
+			CHECK(offer(&o, slot) ==
+				  (known ? INTAKE_KNOWN : INTAKE_QUEUED),
+			      "slot %u, number %d", slot, i);
+		}
+		intake_release(&intake, &claim_of[slot], false, 0);
+	}
+}
+
 static void finds_no_room(void **state)
 {
 	static char json[LIMIT_ALERT];
@@ -708,6 +731,7 @@ int main(void)
 	    cmocka_unit_test(waits_for_the_sinks_that_take_it),
 	    cmocka_unit_test(waits_for_the_file),
 	    cmocka_unit_test(knows_again),
+	    cmocka_unit_test(tells_equal_ones_apart),
 	    cmocka_unit_test(finds_no_room),
 	    cmocka_unit_test(goes_to_the_overflow),
 	    cmocka_unit_test(comes_back_for_those_alone_that_have_it_not),

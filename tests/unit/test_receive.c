@@ -361,6 +361,17 @@ static void takes(void **state)
 }
 
 /* Sent again without a 200 in between, in either way: nothing comes twice. */
+/* Leaves so little room, for good, that a whole body is read twice: what is
+ * known first. */
+static void leave_little_room(void)
+{
+	struct record filler = {.kind = RECORD_NOTICE_LOST};
+	spool.cursors = 2;
+	while (spool_fits(&spool, SPOOL_RECORD_MAX / 2, 0))
+		spool_put(&spool, &filler);
+	reached = spool.cursor[0] = spool.keep[0] = spool.head;
+}
+
 static void recognises_repeats(void **state)
 {
 	static const struct span body =
@@ -368,16 +379,20 @@ static void recognises_repeats(void **state)
 		 "\"truncatedAlerts\":2,\"alerts\":[{},{},{\"startsAt\":\"1\"},"
 		 "{}]}");
 	(void)state;
-	for (int round = 0; round < 4; round++) {
+	for (int round = 0; round < 5; round++) {
+		bool little = round == 4;
 		start(sizeof ring);
+		if (little)
+			leave_little_room();
 		/* first one way, then one way or the other */
-		enum status s =
-		    round & 1 ? take_whole(body) : take_pieces(body, 7, 7);
+		enum status s = round & 1 || little ? take_whole(body)
+						    : take_pieces(body, 7, 7);
 		assert_int_equal(s, STATUS_OK);
 		uint64_t head = spool.head;
 		assert_int_equal(counters.alerts_firing, 4);
 		intake_release(&intake, &receive.claim, false, 0);
-		s = round & 2 ? take_whole(body) : take_pieces(body, 5, 5);
+		s = round & 2 || little ? take_whole(body)
+					: take_pieces(body, 5, 5);
 		assert_int_equal(s, STATUS_OK);
 		CHECK(spool.head == head, "round %d", round);
 		assert_true(counters.duplicates >= 4);
@@ -536,6 +551,43 @@ static void goes_to_the_overflow(void **state)
 			 STATUS_OK);
 	assert_int_equal(overflow.head, before);
 	assert_int_equal(counters.alerts_firing, 3);
+}
+
+/* Beyond LIMIT_UNACKED the oldest are forgotten. If those are of the very body
+ * that brings new ones, no room was set aside for them: they are there. */
+static void forgets_what_is_in_the_overflow(void **state)
+{
+	static char bytes[4096];
+	struct span known = make_body(12, 1);
+	struct buf body = buf_of(bytes, sizeof bytes);
+	(void)state;
+	start_full(12 * 160 + 40 * 160);
+	receive_start(&receive, 1, RECEIVE_WHOLE);
+	assert_int_equal(receive_whole(&receive, &intake, &memory, known, now),
+			 STATUS_NO_ROOM);
+	assert_int_equal(counters.alerts_firing, 12);
+	for (uint64_t key = 1; intake.recall.used < LIMIT_UNACKED; key++)
+		recall_add(&intake.recall, key);
+	/* new ones, and behind them those */
+	buf_put(&body, SPAN("{\"status\":\"firing\",\"alerts\":["));
+	for (unsigned i = 0; i < 20; i++) {
+		buf_str(&body, "{\"startsAt\":\"new");
+		buf_u64(&body, i);
+		buf_str(&body, "\"},");
+	}
+	buf_put(&body, span_skip(known, 29));
+	assert_false(body.cut);
+	/* as much as the new ones need */
+	struct record filler = {.kind = RECORD_ALERT};
+	while (spool_fits(&overflow, 20 * 160 + 256, 160))
+		spool_put(&overflow, &filler);
+	uint64_t head = overflow.head;
+	receive_start(&receive, 2, RECEIVE_WHOLE);
+	assert_int_equal(
+	    receive_whole(&receive, &intake, &memory, buf_span(&body), now),
+	    STATUS_NO_ROOM);
+	assert_int_equal(counters.alerts_firing, 32);
+	assert_true(overflow.head - head <= 20 * 160);
 }
 
 static void finds_the_overflow_full(void **state)
@@ -739,6 +791,7 @@ int main(void)
 	    cmocka_unit_test(waits_for_room),
 	    cmocka_unit_test(refuses_without_room),
 	    cmocka_unit_test(goes_to_the_overflow),
+	    cmocka_unit_test(forgets_what_is_in_the_overflow),
 	    cmocka_unit_test(finds_the_overflow_full),
 	    cmocka_unit_test(leaves_out_without_room),
 	    cmocka_unit_test(streams_to_the_overflow),

@@ -87,6 +87,29 @@ static void gives_what_was_put(void **state)
 	assert_int_equal(position, spool.head);
 }
 
+static void compares_json(void **state)
+{
+	(void)state;
+	start(1);
+	for (size_t i = 0; i < COUNT(records); i++) {
+		uint64_t from = spool_put(&spool, &records[(i + 1) % 5]);
+		spool_put(&spool, &records[i]);
+		spool_put(&spool, &records[(i + 2) % 5]);
+		for (size_t k = 0; k < COUNT(records); k++)
+			CHECK(spool_has_json(&spool, from, records[k].json) ==
+				  (k == i && records[k].json.p),
+			      "record %zu, json of %zu", i, k);
+		struct span part = records[i].json;
+		if (part.p == NULL)
+			continue;
+		part.n--;
+		assert_false(spool_has_json(&spool, from, part));
+		part = span_skip(part, 1);
+		assert_false(spool_has_json(&spool, from, part));
+		move_all(spool.head);
+	}
+}
+
 static void knows_its_tail(void **state)
 {
 	(void)state;
@@ -1066,6 +1089,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(gives_what_was_put),
+	    cmocka_unit_test(compares_json),
 	    cmocka_unit_test(knows_its_tail),
 	    cmocka_unit_test(promises_room),
 	    cmocka_unit_test(goes_round_and_round),
