@@ -86,11 +86,15 @@ static unsigned to_accept;
 
 /* --- the world of the slots ----------------------------------------------- */
 
+static bool is_used(unsigned i)
+{
+	return server.slots.used >> i & 1;
+}
+
 static struct slot *slot_with(int fd)
 {
 	for (unsigned i = 0; i < server.slots.n; i++)
-		if (server.slots.slot[i].used &&
-		    server.slots.slot[i].transport.fd == fd)
+		if (is_used(i) && server.slots.slot[i].transport.fd == fd)
 			return &server.slots.slot[i];
 	return NULL;
 }
@@ -317,6 +321,8 @@ static void check_slot(struct slot *k)
 	check_work(c);
 	ASSERT(!c->gone);
 	ASSERT(k->conn.deadline_ms > now_ms);
+	ASSERT(server.slots.awake >> k->conn.slot & 1 ||
+	       k->conn.deadline_ms >= server.slots.rest_until_ms);
 	ASSERT(!k->greeting || now_ms - c->opened_ms < LIMIT_TLS_GREETING_MS);
 	ASSERT(!k->greeting || !(k->transport.greeted || k->transport.failed));
 }
@@ -325,26 +331,34 @@ static void turn(void)
 {
 	struct slots *slots = &server.slots;
 	unsigned events[PEERS] = {0};
+	uint64_t set = 0;
 	for (unsigned i = 0; i < PEERS; i++)
 		peer[i].brings = peer[i].takes = peer[i].at_once;
-	for (unsigned i = 0; i < slots->end; i++)
-		events[i] = slots->slot[i].used ? ready(&slots->slot[i]) : 0;
+	/* see ask() in server.c */
+	slots->awake &= slots->used;
+	for (unsigned i = 0; i < PEERS; i++)
+		if (slots->awake >> i & 1)
+			slot_rests(&server, &slots->slot[i]);
+	for (unsigned i = 0; i < PEERS; i++) {
+		events[i] = is_used(i) ? ready(&slots->slot[i]) : 0;
+		set |= events[i] ? slots_only(i) : 0;
+	}
 	slots->yielded = false;
-	slots_begin_turn(&server);
+	slots_begin_turn(&server, set);
 	for (unsigned i = 0; i < PEERS; i++)
 		peer[i].owed -= least(peer[i].owed, LIMIT_TURN);
-	for (unsigned i = 0; i < slots->end; i++)
+	for (unsigned i = 0; i < PEERS; i++)
 		if (events[i] && !slots->slot[i].greeting)
 			handle(&slots->slot[i], events[i]);
 	run_sinks();
-	for (unsigned i = 0; i < slots->end; i++)
-		slot_turn(&server, slot_of_turn(&server, i));
+	for (uint64_t left = slots->awake & slots->used; left;)
+		slot_turn(&server, slots_take(slots, &left));
 	run_sinks();
-	for (unsigned i = 0; i < slots->end; i++)
+	for (unsigned i = 0; i < PEERS; i++)
 		if (events[i] && slots->slot[i].greeting)
 			slot_greet(&server, &slots->slot[i]);
-	for (unsigned i = 0; i < slots->end; i++)
-		if (slots->slot[i].used)
+	for (unsigned i = 0; i < PEERS; i++)
+		if (is_used(i))
 			check_slot(&slots->slot[i]);
 }
 
@@ -555,10 +569,10 @@ static void start(unsigned how)
 	server.slots.n = PEERS;
 	load(how & 1);
 	POISON(server.slots.slot, sizeof server.slots.slot);
-	for (unsigned i = 0; i < PEERS; i++) {
-		server.slots.slot[i].used = false;
+	server.slots.used = server.slots.awake = 0;
+	server.slots.rest_until_ms = INT64_MAX;
+	for (unsigned i = 0; i < PEERS; i++)
 		open_client(&peer[i], how & 2);
-	}
 	to_accept = 0;
 	slot_accept_from(&server, &listener);
 }
@@ -571,17 +585,17 @@ static void wait_for_the_end(void)
 		for (unsigned i = 0; i < PEERS; i++) {
 			const struct slot *k = &server.slots.slot[i];
 			/* debts are paid first */
-			for (int n = 0; k->used && n < 100; n++)
+			for (int n = 0; is_used(i) && n < 100; n++)
 				if (k->conn.credit <= 0 || !n)
 					turn();
-			if (!k->used)
+			if (!is_used(i))
 				continue;
 			if (server.service.now.ms < k->conn.deadline_ms)
 				server.service.now.ms = k->conn.deadline_ms;
 			turn();
 		}
 	for (unsigned i = 0; i < PEERS; i++)
-		ASSERT(peer[i].gone && !server.slots.slot[i].used);
+		ASSERT(peer[i].gone && !is_used(i));
 	ASSERT(server.keyring.greetings[server.keyring.now] == 0);
 }
 

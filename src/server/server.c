@@ -410,6 +410,7 @@ void server_begin(struct server *s)
 	tell_time(s);
 	for (unsigned i = 0; i < s->listeners; i++)
 		log_listening(s, &s->listener[i]);
+	s->slots.rest_until_ms = INT64_MAX;
 	supervisor_tell(&s->supervisor, "READY=1");
 	if (s->config->deadman_ms && !deadman_is_heard(&s->deadman) &&
 	    log_begin(s->log, &l, LOG_WARN,
