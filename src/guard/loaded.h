@@ -20,7 +20,8 @@ int loaded_seal(void);
 /* The start is over, and most of what it ran and read is of no use any more:
  * takes all code and constants out of the process's memory. What is used again
  * comes back from the file, or its cache, which is the kernel's to keep or not
- * then (madvise(2), MADV_DONTNEED). */
+ * then (madvise(2), MADV_DONTNEED). A debugger's breakpoints are not in the
+ * file: they have to be set once more. */
 void loaded_forget(void);
 
 #endif
