@@ -72,10 +72,8 @@ static void evict(struct server *s, struct slot *k)
 
 static struct slot *free_slot(struct server *s)
 {
-	uint64_t unused = ~s->slots.used;
-	if (unused == 0 || slots_lowest(unused) >= s->slots.n)
-		return NULL;
-	return &s->slots.slot[slots_lowest(unused)];
+	uint64_t unused = UINT64_MAX >> (64 - s->slots.n) & ~s->slots.used;
+	return unused ? &s->slots.slot[slots_lowest(unused)] : NULL;
 }
 
 /* Of a full table; there is one at least, see server_open(). */
