@@ -24,7 +24,7 @@ char *window_room(struct window *w, size_t *n)
 {
 	if (w->raw == w->filled && w->body_end == w->begin)
 		window_clear(w);
-	if (w->filled == sizeof w->bytes)
+	if (sizeof w->bytes - w->filled < WINDOW_LITTLE)
 		move_down(w);
 	*n = sizeof w->bytes - w->filled;
 	return w->bytes + w->filled;

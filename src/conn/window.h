@@ -5,8 +5,8 @@
  *	0        begin      body_end     raw        filled     size
  *	|  used    |   body    |  framing  |   raw     |   room   |
  *
- * Pure. Bytes only move when there is no room left, so many short requests in
- * one read cost no more than their bytes.
+ * Pure. Bytes only move when there is little room left, so many short requests
+ * in one read cost no more than their bytes.
  */
 #ifndef CONN_WINDOW_H
 #define CONN_WINDOW_H
@@ -15,7 +15,7 @@
 #include "facts/limits.h"
 
 /* Room for the largest alert and for a piece of what comes behind it. */
-enum { WINDOW_BYTES = LIMIT_ALERT + 1024 };
+enum { WINDOW_BYTES = LIMIT_ALERT + 1024, WINDOW_LITTLE = 64 };
 
 struct window {
 	size_t begin, body_end, raw, filled; /* in this order */
@@ -24,7 +24,8 @@ struct window {
 };
 
 void window_clear(struct window *w);
-/* Where bytes from outside go, *n of them; then say how many came. */
+/* Where bytes from outside go, *n of them, fewer than WINDOW_LITTLE only if
+ * nothing can move; then say how many came. */
 char *window_room(struct window *w, size_t *n);
 void window_received(struct window *w, size_t n);
 

@@ -190,18 +190,18 @@
 /* clang-format on */
 
 /*
- * What is done for a connection is counted in units of work. One is a byte of
- * an ordinary alert, beside the alert itself: 23 instructions of the program
- * for MIPS, from payload to line, counted under qemu-user, as these are:
+ * What is done for a connection is counted in units of work. One is at most 24
+ * instructions of the program for MIPS, from payload to line, counted under
+ * qemu-user, as these are:
  *
- *	an ordinary alert of 544 bytes      20,465     890 units
- *	the smallest that is taken, 20       8,334     362 units
- *	{} among others, with its notice    21,403     931 units
+ *	an ordinary alert of 541 bytes      13,900     925 units
+ *	the smallest that is taken, 20       5,005     404 units
+ *	{} among others, with its notice    21,670   1,027 units
  *	a byte of a ClientHello                912      40 units
  *	a sealed one, ChaCha20 and Poly1305  40-48       2 units
  *	by AES-GCM                         259-283      12 units
  *
- * A share, LIMIT_TURN, is 750,000 instructions: 2 ms at 400 MHz, if each takes
+ * A share, LIMIT_TURN, is 780,000 instructions: 2 ms at 400 MHz, if each takes
  * a cycle. What cannot be interrupted exceeds it by one step: a whole body, of
  * 10,900 times {}, 114 million instructions, 0.3 s; a page of /alerts, one in a
  * turn for all; a signed body, compared with each key; a sealed record of

@@ -23,10 +23,11 @@ void receive_put_left_out(const struct receive *r, struct buf *out)
 		   (struct span){r->left_out_at, r->left_out_at_n});
 }
 
-void left_out_count(struct receive *r)
+void left_out_count(struct receive *r, bool first)
 {
 	const struct payload *p = &r->payload;
-	if (r->left_out++)
+	r->left_out++;
+	if (!first)
 		return;
 	struct buf at = buf_of(r->left_out_at, sizeof r->left_out_at);
 	buf_put(&at, buf_span(&p->why));

@@ -9,8 +9,8 @@
 
 #include "intake/receive.h"
 
-/* One more; the first one's reason is kept. */
-void left_out_count(struct receive *r);
+/* One more, whose reason is kept if it is the first. */
+void left_out_count(struct receive *r, bool first);
 /* OK, or if all of the alerts were left out, why the first one was. */
 enum status left_out_judge(struct receive *r);
 /* An alert that lacks a status, as all before it do and the payload. */

@@ -82,7 +82,7 @@ static enum status find_alerts(struct receive *r, struct whole *w)
 		    .inherits = !alert_has_status(&p->alert),
 		};
 		if (note->left_out)
-			left_out_count(r);
+			left_out_count(r, r->left_out == 0);
 		else
 			keep_index(note, &kept, alert_index(&p->alert));
 	}
@@ -97,14 +97,16 @@ static void require_status(struct receive *r, const struct whole *w)
 	struct payload *p = &r->payload;
 	if (p->envelope.status != ALERT_INHERITS)
 		return;
+	bool first = true;
 	for (size_t i = 0; i < w->n; i++) {
 		struct receive_note *note = &w->m->note[i];
-		if (note->left_out || !note->inherits)
-			continue;
-		note->left_out = true;
-		p->count = i + 1;
-		left_out_for_status(p);
-		left_out_count(r);
+		if (!note->left_out && note->inherits) {
+			note->left_out = true;
+			p->count = i + 1;
+			left_out_for_status(p);
+			left_out_count(r, first);
+		}
+		first = first && !note->left_out;
 	}
 	p->count = w->n;
 }
@@ -301,7 +303,7 @@ static enum intake_result take_alert(struct receive *r, struct intake *in,
 		left_out_name(r, in, m, e, &p->alert, alert, o, now);
 	enum intake_result result = intake_offer(in, o, &r->claim);
 	if (left_out && result != INTAKE_NO_ROOM)
-		left_out_count(r);
+		left_out_count(r, r->left_out == 0);
 	if (left_out && result == INTAKE_QUEUED)
 		in->counters->left_out[p->status]++;
 	return result;

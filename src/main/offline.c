@@ -81,13 +81,14 @@ static void put_head(struct offline *o)
 }
 
 _Static_assert(WINDOW_BYTES <= 0xffff, "read_chunk() writes four digits");
+enum { HEAD = 6, FRAME = HEAD + 2 }; /* "07d0\r\n", its bytes, "\r\n" */
+_Static_assert(+FRAME < +WINDOW_LITTLE, "a connection that reads has so much");
 
 /* Reads a chunk to where the connection looks for one. False at the end of what
  * there is. */
 static bool read_chunk(struct offline *o)
 {
 	static const struct span end = SPAN_INIT("\r\n");
-	enum { HEAD = 6, FRAME = HEAD + 2 }; /* "07d0\r\n", its bytes, "\r\n" */
 	size_t room;
 	char *p = conn_room(o->conn, &room);
 	if (room <= FRAME)

@@ -4,7 +4,7 @@
  * One turn: wait; read from whoever has something to say; let the spool run
  * into the sinks; let every connection that does not rest go on; then a TLS
  * handshake, and new connections. Whatever has a deadline is looked at each
- * turn, so there are no timers to keep.
+ * turn, but for those that rest, of which the least one is known.
  */
 #include "server/server.h"
 
@@ -188,8 +188,7 @@ static void ask_about_slots(struct server *s)
  * more than are open, but for slots, as it refuses more than the limit. */
 static unsigned ask(struct server *s, int64_t accept_at_ms)
 {
-	bool accepts =
-	    !s->service.stopping && accept_at_ms <= s->service.now.ms;
+	bool accepts = accept_at_ms <= s->service.now.ms;
 	ask_about_slots(s);
 	unsigned n = s->polled_slots;
 	for (unsigned i = 0; i < s->listeners; i++)
@@ -293,6 +292,7 @@ static void begin_stop(struct server *s)
 	supervisor_tell(&s->supervisor, "STOPPING=1");
 	for (unsigned i = 0; i < s->listeners; i++)
 		os_close(s->listener[i].fd);
+	s->listeners = 0;
 	for (unsigned i = 0; i < s->config->listens && !s->inherited; i++)
 		if (s->config->listen[i].family == ADDRESS_UNIX)
 			os_remove(s->config->listen[i].path);

@@ -1,9 +1,16 @@
 """Commands, options, the configuration file, and what is wrong with them."""
+import fcntl
+import os
+import random
 import re
+import struct
+import subprocess
+import termios
 
 import pytest
 
-from helpers import as_lines, group, post, run, sample
+from helpers import (BELLWIRE, as_bytes, as_lines, group, post, run, sample,
+                     wait_for)
 
 
 def failure(result, code):
@@ -254,6 +261,29 @@ def test_render_is_what_the_first_sink_gets(options, lines):
                             stdin=sample("bare-1-firing")).stdout
                         for f in lines)
     assert result.returncode == 0 and result.stdout == expected
+
+
+@pytest.mark.parametrize("alerts", [70, 77, 150])
+@pytest.mark.parametrize("seed", range(3))
+def test_render_takes_its_payload_in_pieces(alerts, seed):
+    """As a slow writer's pipe brings it: room for one more piece is there
+    until the end, however little the last ones left."""
+    body = as_bytes(group(alerts, pad=260))
+    whole = run("render", stdin=body)
+    assert whole.returncode == 0 and len(as_lines(whole.stdout)) == alerts
+    rng = random.Random(seed)
+    process = subprocess.Popen([BELLWIRE, "render"], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    at = 0
+    while at < len(body):
+        size = rng.choice((1, 30, rng.randrange(100, 250)))
+        os.write(process.stdin.fileno(), body[at:at + size])
+        at += size
+        wait_for("what was written is read", lambda: process.poll() is not None
+                 or not struct.unpack("i", fcntl.ioctl(
+                     process.stdin, termios.FIONREAD, b"\0" * 4))[0])
+    out, err = process.communicate()
+    assert (process.returncode, out, err) == (0, whole.stdout, b"")
 
 
 def test_render_of_no_alerts_is_nothing():

@@ -111,6 +111,22 @@ static void refuses(void **state)
 	     "byte 32: expected more, the text is cut", "firing {}\n"},
 	    {STATUS_NOT_JSON, "{\"status\":\"firing\",\"alerts\":[{}]",
 	     "byte 32: expected more, the text is cut", "firing {}\n"},
+	    /* the first in order, whichever fault shows first */
+	    {STATUS_NOT_PAYLOAD,
+	     "{\"alerts\":[{},{\"status\":\"firing\",\"labels\":{\"a\":1}}]}",
+	     "alerts[0].status: missing, and the payload has none in front of "
+	     "it",
+	     "left out 1[null,null,\"alerts[0].status: missing, and the "
+	     "payload has none in front of it\"]\n"
+	     "left out 1[null,null,\"alerts[1].labels.a: expected a "
+	     "string\"]\n"},
+	    {STATUS_NOT_PAYLOAD,
+	     "{\"alerts\":[{\"status\":\"firing\",\"labels\":{\"a\":1}},{}]}",
+	     "alerts[0].labels.a: expected a string",
+	     "left out 1[null,null,\"alerts[0].labels.a: expected a "
+	     "string\"]\n"
+	     "left out 1[null,null,\"alerts[1].status: missing, and the "
+	     "payload has none in front of it\"]\n"},
 	    {STATUS_NOT_PAYLOAD,
 	     "{\"status\":null,\"alerts\":[{\"status\":null}]}",
 	     "alerts[0].status: missing, and the payload has none in front of "
@@ -360,7 +376,6 @@ static void takes(void **state)
 	}
 }
 
-/* Sent again without a 200 in between, in either way: nothing comes twice. */
 /* Leaves so little room, for good, that a whole body is read twice: what is
  * known first. */
 static void leave_little_room(void)
@@ -372,6 +387,7 @@ static void leave_little_room(void)
 	reached = spool.cursor[0] = spool.keep[0] = spool.head;
 }
 
+/* Sent again without a 200 in between, in either way: nothing comes twice. */
 static void recognises_repeats(void **state)
 {
 	static const struct span body =
