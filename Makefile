@@ -87,6 +87,11 @@ TRIED := $(call tried,-fstack-clash-protection) \
 	$(call tried,-ftrivial-auto-var-init=zero)
 # gcc sets tables of 32 bytes and more apart by as much on x86.
 PLAIN := $(call tried,-malign-data=abi)
+# With registers for a whole function, and none saved around calls, alerts take
+# 1.4% fewer instructions there, with 1 KB less; elsewhere 1% more.
+ifneq ($(filter x86_64-%,$(MACHINE)),)
+PLAIN += $(call tried,-fira-region=one) $(call tried,-fno-caller-saves)
+endif
 # clang does not know the last of three flags for code that is small and fast.
 JUMPS := $(call tried,-falign-jumps=1)
 # Beside each object, what its functions call and need of the stack: check-size.
@@ -185,24 +190,30 @@ $(O)/guard/calls.h: src/guard/calls.def Makefile $(O)/flags | $(MUSL_READY)
 	done <src/guard/calls.def >$@ || test -s $@
 $(O)/guard/sandbox.o: $(O)/guard/calls.h
 
-# Where a payload's bytes go, speed counts; everywhere else, size.
+# Where a payload's bytes go, speed counts; everywhere else, size. On x86 -Oz gives
+# 2 KB more than -Os, and code that is not put into another order compresses better,
+# by 3 KB; on ARM and MIPS either costs more than it saves.
+ifneq ($(filter x86_64-% i386-% i686-%,$(MACHINE)),)
+COLD := $(call tried,-Oz) $(call tried,-fno-schedule-insns2)
+endif
 HOT := base/text base/$(WORDS) base/hash json/json json/unseen json/strings json/jsmn \
 	alert/member alert/alert alert/read spool/spool intake/recall intake/firing \
 	intake/intake render/pieces render/render render/logfmt http/scan
 $(HOT:%=$(O)/%.o): HOT_FLAGS := -O2 -falign-functions=1 -falign-loops=1 $(JUMPS)
+$(HOT:%=$(O)/%.o): COLD :=
 
 $(O)/%.o: src/%.c $(JSMN_H) $(BEARSSL_DIR)/inc/bearssl.h | $(O)/version.h \
 		$(MUSL_READY)
 	@mkdir -p $(@D)
 	$(SAY) CC $@
-	$(Q)$(CC) $(TARGET_FLAGS) $(WARNINGS) $(CFLAGS) $(HOT_FLAGS) $(GRAPH) \
+	$(Q)$(CC) $(TARGET_FLAGS) $(WARNINGS) $(CFLAGS) $(COLD) $(HOT_FLAGS) $(GRAPH) \
 		$(if $(LTO),$(LTO) $(if $(TARGET),-ffat-lto-objects)) \
 		$(JSMN_FLAGS) \
 		-isystem $(UNPACKED) \
 		-isystem $(BEARSSL_DIR)/inc -I$(O) -Isrc -MMD -MP -c $< -o $@
 
 # The same flags as last time? Else everything is built again.
-FLAGS_NOW := $(CC) $(ARCH_FLAGS) $(CFLAGS) $(HARDENING) $(PLAIN) $(LTO) $(TLS) $(MUSL_LIB) \
+FLAGS_NOW := $(CC) $(ARCH_FLAGS) $(CFLAGS) $(HARDENING) $(PLAIN) $(COLD) $(LTO) $(TLS) $(MUSL_LIB) \
 	$(VERSION) $(SOURCE_DATE_EPOCH)
 ifneq ($(FLAGS_NOW),$(shell cat $(O)/flags 2>/dev/null))
 .PHONY: $(O)/flags
