@@ -194,9 +194,9 @@
  * instructions of the program for MIPS, from payload to line, counted under
  * qemu-user, as these are:
  *
- *	an ordinary alert of 541 bytes      13,900     925 units
- *	the smallest that is taken, 20       5,005     404 units
- *	{} among others, with its notice    21,670   1,027 units
+ *	an ordinary alert of 541 bytes      13,900     733 units
+ *	the smallest that is taken, 20       5,005     212 units
+ *	{} among others, with its notice    21,670     899 units
  *	a byte of a ClientHello                912      40 units
  *	a sealed one, ChaCha20 and Poly1305  40-48       2 units
  *	by AES-GCM                         259-283      12 units
@@ -239,8 +239,8 @@
 enum work {
 	WORK_REQUEST =
 	    2048,         /* one, beside its bytes: judged, answered, logged */
-	WORK_ALERT = 384, /* one, beside its bytes */
-	WORK_LEFT_OUT = 640,  /* and if it is left out, with its notice */
+	WORK_ALERT = 192, /* one, beside its bytes */
+	WORK_LEFT_OUT = 704,  /* and if it is left out, with its notice */
 	WORK_PIECE = 16,      /* of a body: a chunk */
 	WORK_MAC = 2,         /* a byte of a signed body, for each key */
 	WORK_RECORD = 256,    /* a TLS record, beside its bytes */
