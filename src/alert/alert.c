@@ -18,6 +18,11 @@ static struct pairs restore_group(const char *group, struct span index)
 	return (struct pairs){index.p + at, n};
 }
 
+bool alert_has_status(struct span index)
+{
+	return get_number(index.p + INDEX_AT_STATUS) != ALERT_INHERITS;
+}
+
 bool alert_restore(struct alert *a, struct span json, struct span index)
 {
 	if (index.n == 0)

@@ -41,6 +41,8 @@ struct alert {
 	size_t others; /* how many bellwire does not read, see others.h */
 };
 
+/* Has the alert of that index a status of its own? */
+bool alert_has_status(struct span index);
 /* Takes an alert apart by the index that was made of this very JSON. *a points
  * into both. False if the index is absent or empty. */
 bool alert_restore(struct alert *a, struct span json, struct span index);

@@ -410,11 +410,6 @@ void alert_read_names(const struct alert_reader *r, const char *alert,
 		*fingerprint = SPAN_NONE;
 }
 
-bool alert_has_status(const struct alert_reader *r)
-{
-	return get_number(r->index + INDEX_AT_STATUS) != ALERT_INHERITS;
-}
-
 struct span alert_index(const struct alert_reader *r)
 {
 	return (struct span){r->index, INDEX_AT_PAIRS + PAIR_BYTES * r->pairs};

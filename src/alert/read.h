@@ -52,8 +52,6 @@ void alert_put_why(const struct alert_reader *r, const char *alert,
  * its labels and its fingerprint, as raw JSON strings, or absent. */
 void alert_read_names(const struct alert_reader *r, const char *alert,
 		      struct span *alertname, struct span *fingerprint);
-/* Did it have a status of its own? */
-bool alert_has_status(const struct alert_reader *r);
 /* Behind the alert's last byte: its index. It is of use to this process alone,
  * which need not read the JSON again then. */
 struct span alert_index(const struct alert_reader *r);

@@ -53,7 +53,8 @@ static uint64_t dedup_name(const struct intake *in, const struct alert *a,
 	return hash_end(&h);
 }
 
-uint8_t intake_waits(const struct intake *in, uint8_t sinks)
+/* Of these sinks, those that a request waits for. */
+static uint8_t waits(const struct intake *in, uint8_t sinks)
 {
 	for (unsigned i = 0; i < in->config->sinks; i++)
 		if (in->config->sink[i].no_wait)
@@ -81,14 +82,11 @@ void intake_name_alert(const struct intake *in, struct sender *sender,
 					     in->config->deadman_matches, a);
 	o->dedup_key =
 	    in->config->dedup_ms ? dedup_name(in, a, o->resolved) : 0;
-	o->sinks = o->waits = o->missing = 0;
-	for (unsigned i = 0; i < in->config->sinks; i++) {
-		if (!filter_wants(&in->config->sink[i].filter, e, a))
-			continue;
-		o->sinks |= (uint8_t)(1U << i);
-		if (!in->config->sink[i].no_wait)
-			o->waits |= (uint8_t)(1U << i);
-	}
+	o->sinks = o->missing = 0;
+	for (unsigned i = 0; i < in->config->sinks; i++)
+		if (filter_wants(&in->config->sink[i].filter, e, a))
+			o->sinks |= (uint8_t)(1U << i);
+	o->waits = waits(in, o->sinks);
 }
 
 void intake_name_notice(const struct intake *in, struct offer *o,
@@ -104,7 +102,7 @@ void intake_name_notice(const struct intake *in, struct offer *o,
 		       .json = json},
 	    .sinks = (uint8_t)((1U << in->config->sinks) - 1),
 	};
-	o->waits = intake_waits(in, o->sinks);
+	o->waits = waits(in, o->sinks);
 	o->record.key = notice_name(in, &o->record);
 }
 

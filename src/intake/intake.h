@@ -108,8 +108,6 @@ void intake_name_notice(const struct intake *in, struct offer *o,
 /* Attaches the request to an alert that is known and not yet claimed by it;
  * false if there is none, or if it has to be queued again for o->missing. */
 bool intake_attach(struct intake *in, struct offer *o, struct claim *c);
-/* Of these sinks, those that a request waits for. */
-uint8_t intake_waits(const struct intake *in, uint8_t sinks);
 /* Bytes of the spool that it needs; none if no sink takes it. */
 uint64_t intake_need(const struct offer *o);
 /* Queues an alert, in the overflow or in the spool; the caller knows that it

@@ -74,17 +74,18 @@ static enum status find_alerts(struct receive *r, struct whole *w)
 		event = payload_next(p, w->body.p, 0, w->body.n);
 		if (event != PAYLOAD_ALERT && event != PAYLOAD_LEFT_OUT)
 			break;
+		struct span index = alert_index(&p->alert);
 		struct receive_note *note = &m->note[w->n++];
 		*note = (struct receive_note){
 		    .start = p->start & 0x7fff,
 		    .length = (p->end - p->start) & 0x7fff,
 		    .left_out = event == PAYLOAD_LEFT_OUT,
-		    .inherits = !alert_has_status(&p->alert),
+		    .inherits = !alert_has_status(index),
 		};
 		if (note->left_out)
 			left_out_count(r, r->left_out == 0);
 		else
-			keep_index(note, &kept, alert_index(&p->alert));
+			keep_index(note, &kept, index);
 	}
 	w->most = w->body.n + kept.n;
 	return event == PAYLOAD_REFUSED ? payload_judge_rest(p, w->body)
