@@ -222,7 +222,7 @@ endif
 $(O)/flags:
 	@mkdir -p $(@D)
 	@echo '$(FLAGS_NOW)' >$@
-$(OBJECTS): $(O)/flags
+$(OBJECTS): $(O)/flags Makefile
 
 $(O)/target.ld: third_party/target.ld $(O)/flags | $(MUSL_READY)
 	$(Q)$(CC) $(ARCH_FLAGS) $(HARDENING) '-DSELDOM=*libbearssl.a:* $(SELDOM:%=*%.o)' \

@@ -2,7 +2,6 @@
 against Python's json module with its leniencies mended, and a model of a
 webhook payload in Python."""
 import json
-import os
 import re
 import select
 import socket
@@ -209,17 +208,26 @@ class Bellwire:
             [binary, "--listen", f"unix:{path}", "--emit", "stdout,format=json",
              "--log-level", "error"], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, bufsize=0)
-        deadline = time.monotonic() + 20
-        while not os.path.exists(path):
-            assert time.monotonic() < deadline, "does not listen"
-            time.sleep(0.01)
         self.path = path
-        self.connect()
+        try:
+            self.connect()
+        except BaseException:
+            self.kill()  # it has our stderr: who reads that waits for its end
+            raise
 
     def connect(self):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(60)
-        self.socket.connect(self.path)
+        """As soon as it listens: its path is there a little before."""
+        deadline = time.monotonic() + 20
+        while True:
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(60)
+            try:
+                self.socket.connect(self.path)
+                break
+            except (FileNotFoundError, ConnectionRefusedError):
+                self.socket.close()
+                assert time.monotonic() < deadline, "does not listen"
+                time.sleep(0.01)
         self.answers = self.socket.makefile("rb")
 
     def post(self, body):
