@@ -5,6 +5,7 @@ import lzma
 import os
 import re
 import select
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -223,6 +224,7 @@ class Guest:
         if self.qemu.poll() is None:
             self.qemu.kill()
         self.qemu.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
 
 
 class Bellwire:
