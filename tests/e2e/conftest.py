@@ -1,8 +1,21 @@
 """Starts bellwire for a test, and ends all that was started."""
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from helpers import Pipe, Server
 from slow import SlowClients
+
+
+@pytest.fixture
+def open_folder():
+    """One that other users may look into: pytest's are closed, and are closed
+    again whenever another pytest begins."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
 
 
 @pytest.fixture

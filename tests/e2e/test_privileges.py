@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -24,14 +23,11 @@ def status(server):
 
 
 @pytest.fixture
-def for_all():
-    """A folder with a copy that anyone can run: pytest's are closed."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        shutil.copy(helpers.BELLWIRE, folder / "bellwire")
-        (folder / "bellwire").chmod(0o755)
-        yield folder
+def for_all(open_folder):
+    """With a copy that anyone can run."""
+    shutil.copy(helpers.BELLWIRE, open_folder / "bellwire")
+    (open_folder / "bellwire").chmod(0o755)
+    return open_folder
 
 
 AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
