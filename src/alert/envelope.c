@@ -63,7 +63,7 @@ static void keep(struct payload *p, struct span value, struct span *out)
 	}
 	if (p->seen[PAYLOAD_ALERTS])
 		return;
-	if (value.n <= room && !p->cut)
+	if (value.n <= room)
 		buf_put(&p->store, value);
 	else
 		put_cut(&p->store, value, room);

@@ -58,8 +58,7 @@ void conn_ended(struct conn *c)
 bool conn_is_idle(const struct conn *c)
 {
 	return c->state == CONN_HEAD && window_raw(&c->window).n == 0 &&
-	       !c->eof && may_go_on(c) && !c->report.answered &&
-	       c->answer.out.n == 0;
+	       !c->eof && may_go_on(c);
 }
 
 struct span conn_output(const struct conn *c)

@@ -509,6 +509,7 @@ static void reads_when_it_begins(void **state)
 	    {UTC("700101000060Z"), INT64_MIN},
 	    {UTC("7001010000/0Z"), INT64_MIN},
 	    {UTC("70010100000:Z"), INT64_MIN},
+	    {UTC("70010100000/Z"), INT64_MIN},
 	    {UTC(":00101000000Z"), INT64_MIN},
 	    {UTC("7001010000000"), INT64_MIN},
 	    {LONG_TIME(":0000101000000Z"), INT64_MIN},

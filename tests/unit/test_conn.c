@@ -1229,6 +1229,13 @@ static void closes(void **state)
 	answers.n = 0;
 	send_text(HEALTH);
 	check_answers("200 close: healthy\n", "stopping");
+	/* who has said that no more comes is not waited for */
+	conn_open(&conn, 5, service.now.ms);
+	assert_true(conn_is_idle(&conn));
+	conn_ended(&conn);
+	assert_false(conn_is_idle(&conn));
+	conn_step(&conn, &service);
+	assert_int_equal(conn.state, CONN_CLOSED);
 }
 
 /* --health has no more than the pages for who asks whether it lives. */

@@ -266,6 +266,9 @@ static void tells_equal_ones_apart(void **state)
 				  (known ? INTAKE_KNOWN : INTAKE_QUEUED),
 			      "slot %u, number %d", slot, i);
 		}
+		/* another one, of which there was one more */
+		assert_int_equal(offer(&other, slot),
+				 slot == 1 ? INTAKE_QUEUED : INTAKE_KNOWN);
 		intake_release(&intake, &claim_of[slot], false, 0);
 	}
 }

@@ -787,6 +787,34 @@ static void writes_compact(void **state)
 	}
 }
 
+/* Where there is no room, and where the text ends too early, as no valid one
+ * does: its beginning, and nothing beyond. */
+static void writes_compact_as_far_as_it_goes(void **state)
+{
+	static const char text[] =
+	    "{ \"a\" : [1, \"\\n\xc3\xa4\"], \"b\\\"\" : null }";
+	static const char whole[] =
+	    "{\"a\":[1,\"\\n\xc3\xa4\"],\"b\\\"\":null}";
+	(void)state;
+	for (size_t room = 0; room <= sizeof whole; room++) {
+		char *out = malloc(room + 1);
+		struct buf b = buf_of(out, room);
+		json_put_compact(&b, SPAN(text), false);
+		assert_int_equal(b.cut, room < sizeof whole - 1);
+		CHECK(b.n <= room && memcmp(out, whole, b.n) == 0, "room %zu",
+		      room);
+		free(out);
+	}
+	for (size_t n = 0; n < sizeof text; n++) {
+		char out[sizeof whole];
+		char *copy = copy_of((struct span){text, n});
+		struct buf b = buf_of(out, sizeof out);
+		json_put_compact(&b, (struct span){copy, n}, false);
+		CHECK(!b.cut && b.n < sizeof whole, "%zu bytes", n);
+		free(copy);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -802,6 +830,7 @@ int main(void)
 	    cmocka_unit_test(compares_with_plain_text),
 	    cmocka_unit_test(writes_text),
 	    cmocka_unit_test(writes_compact),
+	    cmocka_unit_test(writes_compact_as_far_as_it_goes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

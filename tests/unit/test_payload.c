@@ -583,8 +583,12 @@ static void cuts_whole_characters(void **state)
 				buf_str(&b, texts[i]);
 			buf_str(&b, "\",\"alerts\":[]}");
 			payload_start(&p, false);
-			while (payload_next(&p, b.p, 0, b.n) != PAYLOAD_MORE)
-				;
+			/* the string's end may come later, and what was cut
+			 * be there still */
+			for (size_t n = b.n - shift % 2 * 20; n <= b.n; n += 20)
+				while (payload_next(&p, b.p, 0, n) !=
+				       PAYLOAD_MORE)
+					;
 			struct span kept = p.envelope.group_key;
 			struct json j = {.report_depth = 1};
 			CHECK(json_next(&j, kept.p, kept.n) == JSON_STRING &&

@@ -110,6 +110,23 @@ static void compares_json(void **state)
 	}
 }
 
+/* Whatever its lengths say, no byte behind a record is read for it. */
+static void compares_within_the_record(void **state)
+{
+	static const char beyond[RING];
+	struct record r = {.kind = RECORD_ALERT, .json = SPAN("{\"a\":1}")};
+	(void)state;
+	start(1);
+	spool_put(&spool, &r);
+	assert_true(spool_has_json(&spool, 0, r.json));
+	put_u32(ring + 32, RING); /* the first text */
+	assert_false(spool_has_json(&spool, 0, r.json));
+	put_u32(ring + 32, UINT32_MAX);
+	put_u32(ring + 48, RING); /* the alert */
+	assert_false(
+	    spool_has_json(&spool, 0, (struct span){beyond, sizeof beyond}));
+}
+
 static void knows_its_tail(void **state)
 {
 	(void)state;
@@ -1016,6 +1033,7 @@ static void traps_on_a_changed_ring(void **state)
 	    {0, SPOOL_HEADER + 16, true, true}, /* over the head */
 	    {0, 2 * RING, true, true},
 	    {0, 8, true, true},
+	    {44, 9U << 16, true, false}, /* notification_reason */
 	    {48, 9, true, false},
 	    {48, UINT32_MAX - 1, true, false},
 	    {84, 1, false, false}, /* there is a byte left */
@@ -1090,6 +1108,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(gives_what_was_put),
 	    cmocka_unit_test(compares_json),
+	    cmocka_unit_test(compares_within_the_record),
 	    cmocka_unit_test(knows_its_tail),
 	    cmocka_unit_test(promises_room),
 	    cmocka_unit_test(goes_round_and_round),
