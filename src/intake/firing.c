@@ -43,27 +43,17 @@ static struct recall_entry *live(struct firing *f, const struct record *r,
 	return e && e->position == end ? e : NULL;
 }
 
-/* Copies what the record points at into f->moved. */
-static struct span move(struct firing *f, size_t *used, struct span s)
-{
-	if (s.p == NULL)
-		return s;
-	char *to = f->moved + *used;
-	memcpy(to, s.p, s.n);
-	*used += s.n;
-	return (struct span){to, s.n};
-}
-
 /* Takes the oldest record away; a live one goes to the head again. */
 static void drop_oldest(struct firing *f)
 {
 	struct record r;
-	size_t used = 0;
 	uint64_t end = f->ring.keep[0];
 	if (!spool_get(&f->ring, &end, &r))
 		return;
 	struct recall_entry *e = live(f, &r, end);
 	uint64_t need = spool_need(&r);
+	/* beside the one that is moved: it is copied from its old place */
+	bool fits = spool_fits(&f->ring, need, SPOOL_RECORD_MAX);
 	spool_pass(&f->ring, 0, end);
 	if (e == NULL)
 		return;
@@ -72,11 +62,7 @@ static void drop_oldest(struct firing *f)
 		f->forgotten++;
 		return;
 	}
-	r.envelope.receiver = move(f, &used, r.envelope.receiver);
-	r.envelope.group_key = move(f, &used, r.envelope.group_key);
-	r.envelope.external_url = move(f, &used, r.envelope.external_url);
-	r.envelope.reason = move(f, &used, r.envelope.reason);
-	r.json = move(f, &used, r.json);
+	ASSERT(fits);
 	e->position = spool_put(&f->ring, &r);
 }
 

@@ -20,7 +20,6 @@ struct firing {
 	uint64_t live_bytes, count;
 	uint64_t forgotten; /* since the start */
 	_Alignas(8) char bytes[LIMIT_FIRING];
-	char moved[SPOOL_RECORD_MAX];
 };
 
 void firing_init(struct firing *f);

@@ -407,6 +407,7 @@ static void compares_names(void **state)
 	    {SPAN("127.0.0.1"), true},  {SPAN("\x2a\x03"), false},
 	    {SPAN("::2b"), true},       {SPAN("0:0:0:0:0:0:0:2b"), true},
 	    {SPAN("::2a"), false},      {SPAN("127.0.0.2"), false},
+	    {SPAN("126.0.0.1"), false}, {SPAN("100::2b"), false},
 	    {SPAN("127.0.0"), false},   {SPAN("127.0.0.0/24"), false},
 	    {SPAN("::/32"), false},     {SPAN("0.0.0.43"), false},
 	    {SPAN("\x30\0"), false},    {SPAN("spiffe:"), false},

@@ -937,7 +937,20 @@ static void names_who_is_slow(void **state)
 	static char bytes[1024];
 	struct buf b = buf_of(bytes, sizeof bytes);
 	struct span request = compose(&b, HEAD ONE "|");
+	static char name[80], want[160];
 	(void)state;
+	memset(name, 'x', sizeof name - 1);
+	sprintf(want,
+		"503 Retry-After: 1: the alerts are not safe yet, send them "
+		"again: waited for %s\n",
+		name);
+	start_plain();
+	stalled = true;
+	strcpy(config.sink[0].name, name);
+	send_bytes(request, request.n, 1, 0);
+	conn_expire(&conn, &service);
+	attend_all();
+	check_answers(want, "a long name");
 	for (int durable = 0; durable < 2; durable++) {
 		start_plain();
 		stalled = true;

@@ -135,6 +135,7 @@ static void refuses_heads(void **state)
 	    {STATUS_HTTP_VERSION, SPAN("GET / HTTP/0.9\r\nHost: a\r\n\r\n")},
 	    {STATUS_HTTP_VERSION, SPAN("GET / HTTP/1.2\r\nHost: a\r\n\r\n")},
 	    {STATUS_HTTP_VERSION, SPAN("GET / HTTP/3.0\r\nHost: a\r\n\r\n")},
+	    {STATUS_HTTP_VERSION, SPAN("GET / HTTP/9.9\r\nHost: a\r\n\r\n")},
 	    /* bytes that never may be there, and lines that end otherwise */
 	    {STATUS_BAD_BYTE, SPAN("\n")},
 	    {STATUS_BAD_BYTE, SPAN("GET / HTTP/1.1\nHost: a\n\n")},

@@ -399,6 +399,29 @@ static void comes_back_for_those_alone_that_have_it_not(void **state)
 	assert_int_equal(r.count, RECORD_FOR_NOBODY);
 }
 
+/* A sink that may let go of it is no reason to keep it from another one, nor
+ * loses it thereby. */
+static void comes_back_beside_one_that_may_let_go(void **state)
+{
+	struct record r;
+	uint64_t at = 0;
+	(void)state;
+	start_full();
+	config.sink[1].no_wait = true;
+	struct offer a = alert_named("{}");
+	assert_int_equal(a.waits, 1);
+	assert_int_equal(offer(&a, 1), INTAKE_QUEUED);
+	assert_true(overflow.head != 0);
+	intake_release(&intake, &claim_of[1], false, 5);
+	overflow.begun[1] = true;
+	make_room();
+	assert_int_equal(offer(&a, 2), INTAKE_QUEUED);
+	assert_int_equal(newest_count(&spool), 1);
+	assert_true(spool_get(&overflow, &at, &r));
+	assert_false(record_is_for(&r, 0));
+	assert_true(record_is_for(&r, 1));
+}
+
 /* What was begun is another one, and what was let go of there is not taken from
  * anybody. */
 static void comes_back_behind_a_line_that_was_begun(void **state)
@@ -738,6 +761,7 @@ int main(void)
 	    cmocka_unit_test(finds_no_room),
 	    cmocka_unit_test(goes_to_the_overflow),
 	    cmocka_unit_test(comes_back_for_those_alone_that_have_it_not),
+	    cmocka_unit_test(comes_back_beside_one_that_may_let_go),
 	    cmocka_unit_test(comes_back_behind_a_line_that_was_begun),
 	    cmocka_unit_test(does_not_wait_for_all),
 	    cmocka_unit_test(brings_again_what_was_dropped),

@@ -387,6 +387,13 @@ static void leave_little_room(void)
 	reached = spool.cursor[0] = spool.keep[0] = spool.head;
 }
 
+static void leave_no_room(void)
+{
+	const struct record filler = {.kind = RECORD_NOTICE_TRUNCATED};
+	while (spool_fits(&spool, SPOOL_HEADER, SPOOL_HEADER))
+		spool_put(&spool, &filler);
+}
+
 /* Sent again without a 200 in between, in either way: nothing comes twice. */
 static void recognises_repeats(void **state)
 {
@@ -404,9 +411,11 @@ static void recognises_repeats(void **state)
 		enum status s = round & 1 || little ? take_whole(body)
 						    : take_pieces(body, 7, 7);
 		assert_int_equal(s, STATUS_OK);
-		uint64_t head = spool.head;
 		assert_int_equal(counters.alerts_firing, 4);
 		intake_release(&intake, &receive.claim, false, 0);
+		if (little) /* what is known needs none */
+			leave_no_room();
+		uint64_t head = spool.head;
 		s = round & 2 || little ? take_whole(body)
 					: take_pieces(body, 5, 5);
 		assert_int_equal(s, STATUS_OK);
@@ -417,6 +426,7 @@ static void recognises_repeats(void **state)
 		assert_true(intake_is_safe(&intake, &receive.claim));
 		/* settled: news again */
 		intake_release(&intake, &receive.claim, true, 0);
+		spool.cursor[1] = spool.keep[1] = spool.head;
 		assert_int_equal(take_whole(body), STATUS_OK);
 		assert_int_equal(counters.alerts_firing, 8);
 	}
