@@ -71,7 +71,7 @@ static void put_requests(struct buf *out, const struct counters *c)
 		}
 		if (!first || code == 0)
 			continue;
-		char digits[4];
+		char digits[3];
 		struct buf b = buf_of(digits, sizeof digits);
 		buf_u64(&b, code);
 		label(out, name, "code", buf_span(&b));

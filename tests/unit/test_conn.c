@@ -1899,6 +1899,20 @@ static void shares_turns_among_requests(void **state)
 	assert_true(turns >= 500 / most);
 }
 
+/* One unit of work is enough to begin with, none is not. */
+static void begins_with_what_is_left(void **state)
+{
+	(void)state;
+	for (int64_t credit = 0; credit < 2; credit++) {
+		start_plain();
+		fill(SPAN(HEALTH));
+		conn.credit = credit;
+		assert_int_equal(conn_step(&conn, &service), CONN_YIELDS);
+		assert_int_equal(conn.state,
+				 credit ? CONN_QUESTION : CONN_HEAD);
+	}
+}
+
 /* The smallest alerts, in a body that is taken as it arrives. */
 static void shares_turns_among_alerts(void **state)
 {
@@ -1992,6 +2006,7 @@ int main(void)
 	    cmocka_unit_test(notes_other_versions),
 	    cmocka_unit_test(knows_its_progress),
 	    cmocka_unit_test(shares_turns_among_requests),
+	    cmocka_unit_test(begins_with_what_is_left),
 	    cmocka_unit_test(shares_turns_among_alerts),
 	    cmocka_unit_test(pays_back),
 	};

@@ -2,7 +2,7 @@
 #include "check.h"
 
 #include "facts/limits.h"
-#include "json/json.h"
+#include "json/states.h"
 
 /* What a run over a text told: each event as a letter, the depth after it, and
  * its bytes: K1@1-4 is a name at depth 1 in [1, 4). */
@@ -720,6 +720,48 @@ static void compares_with_plain_text(void **state)
 		      "row %zu", i);
 }
 
+/* What is usual and of no interest is passed as tokens, up to what is not. */
+static void passes_what_is_usual(void **state)
+{
+	static const struct {
+		const char *before;
+		struct span text;
+		size_t passed;
+	} table[] = {
+#define WHOLE(s) SPAN(s), sizeof(s) - 1
+	    {"{", WHOLE("\"a\":\"b\",\"c\":[1,\"x\",{\"y\":2}],\"d\":{}")},
+	    {"{", WHOLE("\"\":[],\"\\u00e4\":[[3]],\"\xc3\xa4\":{\"\":[{}]},")},
+	    {"[", WHOLE("1,0,23,[\"a\"],\"\",{\"b\":[{},[]]}")},
+#undef WHOLE
+	    {"{", SPAN("}"), 0}, /* this is told of */
+	    {"[", SPAN("]"), 0},
+	    {"[", SPAN("[]]"), 2},
+	    {"{", SPAN(" \"a\":1"), 0},
+	    {"{", SPAN("\"a\" :1"), 0},
+	    {"{", SPAN("\"a\": 1"), 4},
+	    {"{", SPAN("\"a\":-1,"), 4},
+	    {"{", SPAN("\"a\":1.5,"), 4},
+	    {"{", SPAN("\"a\":true,"), 4},
+	    {"[", SPAN("1"), 0}, /* may go on */
+	    {"[", SPAN("01,"), 0},
+	    {"[", SPAN("\"a"), 0},
+	    {"[", SPAN("\"\\x\""), 0},
+	    {"[", SPAN("{1"), 1},
+	    {"[", SPAN("[,"), 1},
+	    {"[", SPAN("[}"), 1},
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct json j = {.report_depth = 0};
+		json_next(&j, table[i].before, 1);
+		char *copy = copy_of(table[i].text);
+		CHECK(json_pass_unseen(&j, copy, table[i].text.n) ==
+			  table[i].passed,
+		      "row %zu", i);
+		free(copy);
+	}
+}
+
 static void writes_text(void **state)
 {
 	static const struct {
@@ -828,6 +870,7 @@ int main(void)
 	    cmocka_unit_test(takes_characters),
 	    cmocka_unit_test(compares_strings),
 	    cmocka_unit_test(compares_with_plain_text),
+	    cmocka_unit_test(passes_what_is_usual),
 	    cmocka_unit_test(writes_text),
 	    cmocka_unit_test(writes_compact),
 	    cmocka_unit_test(writes_compact_as_far_as_it_goes),
