@@ -124,7 +124,7 @@ size_t json_behind_value(const char *p, size_t i, size_t n, uint8_t depth)
 		i = take_token(&j, p, i, n);
 		if (i == 0)
 			return 0;
-		if (j.depth == depth)
+		if (j.depth == depth && j.state == JSON_WANT_COMMA_OR_END)
 			return i;
 	}
 	return 0;
