@@ -1,8 +1,6 @@
 /* firing.c - see firing.h. */
 #include "intake/firing.h"
 
-#include <string.h>
-
 enum {
 	NO_SLOT = 63, /* nobody claims entries of the index */
 	/* kept free behind each new record, so that any live one can be moved:
